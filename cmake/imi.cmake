@@ -1,0 +1,42 @@
+# Build helpers: one place for flags, sanitizers and test registration.
+
+find_program(IMI_CCACHE ccache)
+if(IMI_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${IMI_CCACHE})
+endif()
+
+# CHECK is always compiled in, so NDEBUG or not changes nothing of ours. -O2 is the release level.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+
+add_library(imi_flags INTERFACE)
+target_include_directories(imi_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(imi_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough -fno-omit-frame-pointer)
+if(IMI_WERROR)
+  target_compile_options(imi_flags INTERFACE -Werror)
+endif()
+if(IMI_SANITIZE)
+  string(REPLACE ";" "," imi_sanitizers "${IMI_SANITIZE}")
+  add_compile_options(-fsanitize=${imi_sanitizers} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${imi_sanitizers})
+endif()
+
+# imi_room(<target> SOURCES ... PUBLIC ... PRIVATE ...): a static library of one room.
+function(imi_room target)
+  cmake_parse_arguments(R "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${target} STATIC ${R_SOURCES})
+  target_link_libraries(${target} PUBLIC imi_flags ${R_PUBLIC} PRIVATE ${R_PRIVATE})
+endfunction()
+
+# imi_test(<name> LABELS ... SOURCES ... LINK ...): a doctest binary registered with ctest.
+function(imi_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${T_SOURCES} ${CMAKE_SOURCE_DIR}/tests/unit/main.cpp)
+  target_link_libraries(${name} PRIVATE imi_flags ${T_LINK})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT}
+    ENVIRONMENT "IMI_SOURCE_DIR=${CMAKE_SOURCE_DIR};IMI_BINARY_DIR=${CMAKE_BINARY_DIR}")
+endfunction()
