@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The committed sample data is what the converter makes of the shipped sources, and is well formed.
 
-Method: run scripts/dinesafe-to-import into a temporary directory and compare byte for byte; then check
-codes, references and counts with arithmetic of the test's own. Runs alone, standard library only:
+Method: run scripts/dinesafe-to-import into a temporary directory and compare byte for byte; then
+check codes, references and counts with arithmetic of the test's own. Standard library only:
 
     python3 tests/functional/test_sample_data.py
 """
@@ -32,7 +32,8 @@ def uscc_is_valid(code):
     values = {c: i for i, c in enumerate("0123456789ABCDEFGHJKLMNPQRTUWXY")}
     if len(code) != 18 or any(c not in values for c in code):
         return False
-    return (sum(values[c] * pow(3, i, 31) for i, c in enumerate(code[:17])) + values[code[17]]) % 31 == 0
+    weighted = sum(values[c] * pow(3, i, 31) for i, c in enumerate(code[:17]))
+    return (weighted + values[code[17]]) % 31 == 0
 
 
 class SampleData(unittest.TestCase):
