@@ -1,0 +1,88 @@
+// The RPC client: JSON-RPC 2.0 over HTTP/1.1 keep-alive to a list of nodes, with failover.
+//
+// A call goes to the node that answered last. If that one cannot be reached, does not answer in
+// time, or says that it cannot serve now (not-ready, halted, observing, shutting-down, server-busy,
+// storage-failed, pool-full), the next is tried; each node is tried at most once a call (a kept
+// connection that turns out closed is replaced once without counting). All calls are safe to repeat:
+// submissions are idempotent by id. Other errors are the ledger's answer and are returned as such.
+//
+// Blocking. One Client is used by one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/json.h"
+
+namespace imi::cli {
+
+// One node's RPC address.
+struct NodeAddress {
+  std::string host;
+  std::uint16_t port = 0;
+  [[nodiscard]] std::string text() const;  // "host:port", IPv6 in brackets
+  bool operator==(const NodeAddress&) const = default;
+};
+inline constexpr std::uint16_t kDefaultRpcPort = 8645;
+inline constexpr std::size_t kMaxNodeAddresses = 64;
+
+// "host", "host:port", "[::1]:port", or "http://host:port/". The error is a sentence.
+[[nodiscard]] std::expected<NodeAddress, std::string> parse_node_address(std::string_view text);
+
+struct ClientOptions {
+  std::vector<NodeAddress> nodes;
+  std::chrono::milliseconds connect_timeout{2'000};
+  std::chrono::milliseconds call_timeout{30'000};  // all tries of one call together
+  std::string bearer_token;
+  rpc::JsonLimits response_limits = rpc::kResponseLimits;
+  // Asked about ten times a second while waiting: true ends the call (Ctrl-C). Optional.
+  std::function<bool()> interrupted;
+};
+
+class Client {
+ public:
+  explicit Client(ClientOptions options);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  // The method's result, or its error. kUnreachable if no node answered; then data["tried"] lists
+  // what each one did. A call that waits on the node (timeout_ms) needs a call_timeout above that:
+  // `timeout` overrides it for one call.
+  [[nodiscard]] std::expected<boost::json::value, rpc::RpcError> call(
+      std::string_view method, boost::json::object params,
+      std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
+
+  // A batch in one request, answers in the order of the calls. 1..rpc::kMaxBatch calls.
+  struct BatchCall {
+    std::string method;
+    boost::json::object params;
+  };
+  using Outcome = std::expected<boost::json::value, rpc::RpcError>;
+  [[nodiscard]] std::expected<std::vector<Outcome>, rpc::RpcError> call_batch(
+      const std::vector<BatchCall>& calls,
+      std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
+
+  // GET of a path such as "/readyz": status and body from the current node (with failover on
+  // connection failures only).
+  struct Page {
+    int status = 0;
+    std::string body;
+  };
+  [[nodiscard]] std::expected<Page, rpc::RpcError> get(
+      std::string_view path, std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
+
+  // The node that answered last, or the first one.
+  [[nodiscard]] const NodeAddress& current() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace imi::cli
