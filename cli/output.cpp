@@ -1,0 +1,84 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "rpc/json.h"
+
+namespace imi::cli {
+
+void fail(ExitCode exit, std::string name, std::string what, std::string hint) {
+  throw Failure{exit, std::move(what), std::move(hint), std::move(name), {}};
+}
+
+void fail(const rpc::RpcError& e) {
+  throw Failure{e.exit_code(), e.message, {}, std::string(e.spec().name), e.data};
+}
+
+Output::Output(bool json, bool quiet)
+    : json_(json), quiet_(quiet), out_(Terminal::of(1)), err_(Terminal::of(2)) {}
+
+void Output::raw(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void Output::line(std::string_view text) {
+  if (json_) return;
+  raw(text);
+  raw("\n");
+}
+
+void Output::heading(std::string_view text) { line(styled(text, Style::kBold, out_.color)); }
+
+void Output::show(const Table& table) {
+  if (!json_) raw(table.render(out_.width, out_.color));
+}
+
+void Output::show(const Fields& fields) {
+  if (!json_) raw(fields.render(out_.width, out_.color));
+}
+
+void Output::styled_line(std::string_view text, Style style) {
+  for (const std::string& l : wrap(text, out_.width)) line(styled(l, style, out_.color));
+}
+
+void Output::note(std::string_view text) {
+  if (json_ || quiet_) return;
+  std::fputs((styled(text, Style::kDim, err_.color) + "\n").c_str(), stderr);
+}
+
+void Output::warn(std::string_view text) {
+  if (json_) return;
+  std::fputs((styled("warning: ", Style::kWarn, err_.color) + std::string(text) + "\n").c_str(),
+             stderr);
+}
+
+void Output::emit(const json::value& value) {
+  if (!json_) return;
+  raw(rpc::pretty(value));
+  raw("\n");
+}
+
+void Output::emit_line(const json::value& value) {
+  if (!json_) return;
+  raw(json::serialize(value));
+  raw("\n");
+}
+
+void Output::error(const Failure& f) {
+  std::fflush(stdout);
+  if (json_) {
+    json::object e{{"name", f.name}, {"message", f.what}, {"exit_code", rpc::to_int(f.exit)}};
+    if (!f.hint.empty()) e["hint"] = f.hint;
+    if (!f.data.empty()) e["data"] = f.data;
+    std::fputs((json::serialize(json::object{{"error", e}}) + "\n").c_str(), stderr);
+    return;
+  }
+  const bool color = err_.color;
+  std::fputs((styled("error: ", Style::kBad, color) + f.what + "\n").c_str(), stderr);
+  if (!f.hint.empty()) std::fputs((styled("  try: ", Style::kDim, color) + f.hint + "\n").c_str(), stderr);
+}
+
+bool Output::flush() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
+
+}  // namespace imi::cli

@@ -1,0 +1,75 @@
+// What a command says, to people or to programs. Results go to standard output, everything else
+// (notes, progress, errors) to standard error. With --json exactly one JSON document (or, where a
+// command says so, one a line) is written to standard output, and errors are a JSON object too.
+//
+// A command that cannot go on throws Failure; main turns it into a message and an exit code. That
+// is the one use of exceptions in this room: reusable parts return expected<>.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <string>
+#include <string_view>
+
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "rpc/errors.h"
+
+namespace imi::cli {
+
+namespace json = boost::json;
+using rpc::ExitCode;
+
+struct Failure {
+  ExitCode exit = ExitCode::kLocal;
+  std::string what;   // what was wrong, and where: a sentence
+  std::string hint;   // what to do; may be empty
+  std::string name;   // stable, kebab-case, for programs
+  json::object data;  // particulars for programs
+};
+
+[[noreturn]] void fail(ExitCode exit, std::string name, std::string what, std::string hint = {});
+// An error that a node answered or the client made.
+[[noreturn]] void fail(const rpc::RpcError& e);
+
+class Output {
+ public:
+  Output(bool json, bool quiet);
+
+  [[nodiscard]] bool json() const { return json_; }
+  [[nodiscard]] bool quiet() const { return quiet_; }
+  [[nodiscard]] const Terminal& out() const { return out_; }
+  [[nodiscard]] const Terminal& err() const { return err_; }
+
+  // For people; silent with --json.
+  void line(std::string_view text = {});
+  void heading(std::string_view text);
+  void show(const Table& table);
+  void show(const Fields& fields);
+  // "verified: ..." in green, and the like.
+  void styled_line(std::string_view text, Style style);
+  // An aside on standard error; silent with --json and --quiet.
+  void note(std::string_view text);
+  void warn(std::string_view text);
+
+  // For programs; silent without --json. Two-space indented.
+  void emit(const json::value& value);
+  // One line of JSON.
+  void emit_line(const json::value& value);
+
+  // Writes to standard output as it is (both modes): `imi rpc`, completion scripts.
+  void raw(std::string_view text);
+
+  void error(const Failure& f);
+
+  // False when standard output could not be written (full disk, closed pipe).
+  [[nodiscard]] bool flush();
+
+ private:
+  bool json_;
+  bool quiet_;
+  Terminal out_;
+  Terminal err_;
+};
+
+}  // namespace imi::cli

@@ -1,0 +1,54 @@
+// Text as people see it: UTF-8 checked, display columns counted (CJK is two wide), cut, padded,
+// wrapped; words suggested for mistyped ones. Everything that came from outside and goes to a
+// terminal passes through printable() first, so that a name cannot carry escape sequences.
+//
+// Widths follow Unicode Standard Annex 11 (wide and fullwidth = 2; combining and format = 0).
+// Pure, re-entrant.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace imi::cli {
+
+// Offset of the first byte that is not part of well-formed UTF-8 (overlong forms, surrogates and
+// values above U+10FFFF are refused), or nothing.
+[[nodiscard]] std::optional<std::size_t> first_invalid_utf8(std::string_view text);
+
+// Columns the text takes on a terminal. Malformed bytes count as one column each.
+[[nodiscard]] std::size_t display_width(std::string_view text);
+
+// Control characters, bidirectional overrides and malformed bytes become U+FFFD; new lines and tabs
+// become a space.
+[[nodiscard]] std::string printable(std::string_view text);
+
+// At most `width` columns; what is cut ends in U+2026. Never splits a character.
+[[nodiscard]] std::string cut(std::string_view text, std::size_t width);
+
+enum class Align : std::uint8_t { kLeft, kRight };
+[[nodiscard]] std::string pad(std::string_view text, std::size_t width, Align align = Align::kLeft);
+
+// Lines of at most `width` columns, broken at spaces and between wide characters; a longer word is
+// broken where it must be. New lines in the text are kept.
+[[nodiscard]] std::vector<std::string> wrap(std::string_view text, std::size_t width);
+
+// "1,234,567".
+[[nodiscard]] std::string grouped(std::uint64_t n);
+// "740 ms", "1.2 s", "3 min 20 s", "2 h 5 min".
+[[nodiscard]] std::string duration_text(std::int64_t ms);
+// "512 B", "1.4 MiB".
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+
+// The candidate nearest to the word, if it is near enough to be what was meant
+// (optimal string alignment distance <= 1 + length / 4, or the word is a prefix of it).
+[[nodiscard]] std::optional<std::string> nearest(std::string_view word,
+                                                 const std::vector<std::string>& candidates);
+
+// `a`, `b` and `c`.
+[[nodiscard]] std::string joined(const std::vector<std::string>& parts, std::string_view last = "and");
+
+}  // namespace imi::cli

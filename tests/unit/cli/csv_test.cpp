@@ -1,0 +1,93 @@
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "cli/csv.h"
+
+using namespace imi::cli;  // NOLINT
+
+namespace {
+struct Read {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::uint64_t> numbers;
+  std::vector<RowError> errors;
+};
+Read read_all(const std::string& text) {
+  std::istringstream in(text);
+  CsvReader reader(in);
+  Read out;
+  CsvRow row;
+  while (true) {
+    auto more = reader.next(row);
+    if (!more) {
+      out.errors.push_back(more.error());
+      if (more.error().fatal) break;
+      continue;
+    }
+    if (!*more) break;
+    out.rows.push_back(row.fields);
+    out.numbers.push_back(row.number);
+  }
+  return out;
+}
+using Row = std::vector<std::string>;
+}  // namespace
+
+TEST_CASE("CSV: fields, quotes, doubled quotes, commas and new lines inside quotes") {
+  const Read r = read_all("a,b\n\"x,1\",\"say \"\"hi\"\"\"\n\"two\nlines\",\n");
+  CHECK(r.errors.empty());
+  REQUIRE(r.rows.size() == 3);
+  CHECK(r.rows[1] == Row{"x,1", "say \"hi\""});
+  CHECK(r.rows[2] == Row{"two\nlines", ""});
+}
+
+TEST_CASE("CSV: a byte order mark, CRLF, a last line without an end and empty lines are taken") {
+  const Read r = read_all("\xEF\xBB\xBFuscc,名称\r\n\r\n1,\"佛山\"\r\n2,x");
+  CHECK(r.errors.empty());
+  REQUIRE(r.rows.size() == 3);
+  CHECK(r.rows[0] == Row{"uscc", "名称"});
+  CHECK(r.rows[1] == Row{"1", "佛山"});
+  CHECK(r.rows[2] == Row{"2", "x"});
+  CHECK(r.numbers == std::vector<std::uint64_t>{1, 3, 4});
+}
+
+TEST_CASE("CSV: a bad row is reported with row and column, and reading goes on") {
+  const Read r = read_all("a,b\n1,x\"y\n\"q\"z,2\n3,4\n");
+  REQUIRE(r.errors.size() == 2);
+  CHECK(r.errors[0].row == 2);
+  CHECK(r.errors[0].column == 2);
+  CHECK(r.errors[1].row == 3);
+  CHECK(r.errors[1].column == 1);
+  CHECK(!r.errors[0].fatal);
+  REQUIRE(r.rows.size() == 2);
+  CHECK(r.rows[1] == Row{"3", "4"});
+}
+
+TEST_CASE("CSV: text in GBK is refused with its row, column and the command that converts it") {
+  const Read r = read_all("uscc,name\n1,\xB7\xF0\xC9\xBD\n");
+  REQUIRE(r.errors.size() == 1);
+  CHECK(r.errors[0].row == 2);
+  CHECK(r.errors[0].column == 2);
+  CHECK(r.errors[0].reason.find("iconv -f GB18030") != std::string::npos);
+}
+
+TEST_CASE("CSV: UTF-16, an unclosed quote and an endless row stop the reading") {
+  Read r = read_all("\xFF\xFE\x61\0");
+  REQUIRE(r.errors.size() == 1);
+  CHECK(r.errors[0].fatal);
+  CHECK(r.errors[0].reason.find("UTF-16") != std::string::npos);
+
+  r = read_all("a\n\"never closed\n1\n");
+  REQUIRE(r.errors.size() == 1);
+  CHECK(r.errors[0].fatal);
+
+  r = read_all("a\n\"" + std::string(kMaxRowBytes + 10, 'x') + "\"\n");
+  REQUIRE(r.errors.size() == 1);
+  CHECK(r.errors[0].fatal);
+  CHECK(r.errors[0].reason.find("never closed") != std::string::npos);
+}
+
+TEST_CASE("CSV: a zero byte and too many columns are refused") {
+  CHECK(read_all(std::string("a\nx\0y\n", 6)).errors.size() == 1);
+  CHECK(read_all(std::string(kMaxColumns + 5, ',') + "\n").errors.size() == 1);
+}

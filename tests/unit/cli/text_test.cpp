@@ -1,0 +1,119 @@
+#include <doctest/doctest.h>
+
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+using namespace imi::cli;  // NOLINT
+
+TEST_CASE("Chinese characters take two columns, combining marks none") {
+  CHECK(display_width("abc") == 3);
+  CHECK(display_width("禅城区") == 6);
+  CHECK(display_width("e\u0301") == 1);
+  CHECK(display_width("，") == 2);
+  CHECK(display_width("😀") == 2);
+}
+
+TEST_CASE("Text is cut at a column, never inside a character") {
+  CHECK(cut("禅城区市场监督管理局", 9) == "禅城区市…");
+  CHECK(cut("禅城", 4) == "禅城");
+  CHECK(cut("禅城", 3) == "禅…");
+  CHECK(cut("abc", 0).empty());
+}
+
+TEST_CASE("Well-formed UTF-8 is told from malformed by its first bad byte") {
+  CHECK(!first_invalid_utf8("佛山 ok"));
+  CHECK(first_invalid_utf8("ab\xB7\xF0") == 2);
+  CHECK(first_invalid_utf8("\xC0\x80") == 0);          // overlong
+  CHECK(first_invalid_utf8("\xED\xA0\x80") == 0);      // surrogate
+  CHECK(first_invalid_utf8("\xF4\x90\x80\x80") == 0);  // beyond U+10FFFF
+  CHECK(first_invalid_utf8("a\xE7\xA6") == 1);         // truncated
+}
+
+TEST_CASE("A name cannot carry escape sequences or turn the line round") {
+  CHECK(printable("a\x1b[31mb") == "a\uFFFD[31mb");
+  CHECK(printable("a\u202Eb") == "a\uFFFDb");
+  CHECK(printable("a\nb\tc") == "a b c");
+}
+
+TEST_CASE("Lines wrap at spaces, and anywhere between Chinese characters") {
+  CHECK(wrap("one two three", 7) == std::vector<std::string>{"one two", "three"});
+  CHECK(wrap("市场监督管理局", 6) == std::vector<std::string>{"市场监", "督管理", "局"});
+  CHECK(wrap("abcdefgh", 3) == std::vector<std::string>{"abc", "def", "gh"});
+  CHECK(wrap("a\nb", 9) == std::vector<std::string>{"a", "b"});
+  for (const std::string& line : wrap("处罚 decision 文书 of the 区 bureau", 9)) {
+    CHECK(display_width(line) <= 9);
+  }
+}
+
+TEST_CASE("A mistyped word finds the nearest one, a far one none") {
+  const std::vector<std::string> words = {"network", "import", "submit", "enterprise", "status"};
+  CHECK(nearest("netwrok", words) == "network");
+  CHECK(nearest("imprt", words) == "import");
+  CHECK(nearest("enter", words) == "enterprise");
+  CHECK(!nearest("zzz", words));
+}
+
+TEST_CASE("Numbers, sizes and durations read well") {
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(1'234'567) == "1,234,567");
+  CHECK(duration_text(740) == "740 ms");
+  CHECK(duration_text(1'250) == "1.2 s");
+  CHECK(duration_text(200'000) == "3 min 20 s");
+  CHECK(size_text(512) == "512 B");
+  CHECK(size_text(1'468'006) == "1.3 MiB");
+}
+
+namespace {
+Table sample() {
+  Table t({{"uscc"}, {"name", Align::kLeft, 8}, {"events", Align::kRight}});
+  t.add({"91990604000000014J", "佛山市禅城区某某陶瓷有限公司", "12"});
+  t.add({"91990604000000022D", "Harbour Fish", "3"});
+  return t;
+}
+std::size_t widest(const std::string& text) {
+  std::size_t w = 0;
+  for (const std::string& line : wrap(text, 10'000)) w = std::max(w, display_width(line));
+  return w;
+}
+}  // namespace
+
+TEST_CASE("A table's columns line up with Chinese text in them") {
+  const std::string text = sample().render(100, false);
+  CHECK(text ==
+        "uscc                name                          events\n"
+        "91990604000000014J  佛山市禅城区某某陶瓷有限公司      12\n"
+        "91990604000000022D  Harbour Fish                       3\n");
+}
+
+TEST_CASE("A table narrows what may be cut, and becomes records where that is not enough") {
+  const std::string narrow = sample().render(44, false);
+  CHECK(widest(narrow) <= 44);
+  CHECK(narrow.find("…") != std::string::npos);
+  CHECK(narrow.find("91990604000000014J") != std::string::npos);  // ids are never cut
+
+  const std::string records = sample().render(30, false);
+  CHECK(widest(records) <= 30);
+  CHECK(records.find("uscc    91990604000000014J") != std::string::npos);
+  CHECK(widest(sample().render(20, false)) <= 20);
+}
+
+TEST_CASE("Colour is written only when asked for, and does not shift columns") {
+  Table t({{"state"}, {"n"}});
+  t.add({Cell("up", Style::kGood), "1"});
+  CHECK(t.render(80, false).find('\x1b') == std::string::npos);
+  CHECK(t.render(80, true).find("\x1b[32mup\x1b[0m     1") != std::string::npos);
+}
+
+TEST_CASE("The progress line tells share, count, rate and time to go, and fits") {
+  const std::string line = progress_line("events", 4'000, 8'000, 2'000, 100, false);
+  CHECK(line.find("50%") != std::string::npos);
+  CHECK(line.find("4,000 of 8,000") != std::string::npos);
+  CHECK(line.find("2,000/s") != std::string::npos);
+  CHECK(line.find("2.0 s to go") != std::string::npos);
+  CHECK(line.find("[###############...............]") != std::string::npos);
+  for (std::size_t width = 20; width < 100; ++width) {
+    CHECK(display_width(progress_line("events", 4'000, 8'000, 2'000, width, true)) <= width);
+  }
+  CHECK(progress_line("events", 0, 0, 0, 60, true).find('%') == std::string::npos);
+}

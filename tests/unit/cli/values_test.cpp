@@ -1,0 +1,57 @@
+#include <doctest/doctest.h>
+
+#include "cli/values.h"
+
+using namespace imi::cli;  // NOLINT
+
+TEST_CASE("Yuan become fen exactly") {
+  CHECK(parse_yuan("3000.00") == 300'000);
+  CHECK(parse_yuan("3000") == 300'000);
+  CHECK(parse_yuan("0.5") == 50);
+  CHECK(parse_yuan("0.07") == 7);
+  CHECK(parse_yuan("1000000000000000.00") == kMaxFen);
+  CHECK(yuan_text(300'050) == "3,000.50");
+}
+
+TEST_CASE("What is not an exact amount is refused with the reason") {
+  const auto why = [](const char* text) {
+    const auto v = parse_yuan(text);
+    return v ? std::string() : v.error().reason;
+  };
+  CHECK(why("").find("empty") != std::string::npos);
+  CHECK(why("-5").find("sign") != std::string::npos);
+  CHECK(why("1,000.00").find("separator") != std::string::npos);
+  CHECK(why("1e3").find("scientific") != std::string::npos);
+  CHECK(why("1.005").find("two decimals") != std::string::npos);
+  CHECK(why("1000000000000000.01").find("too large") != std::string::npos);
+  CHECK(why("99999999999999999999999").find("too large") != std::string::npos);
+  CHECK(!why("¥5").empty());
+  CHECK(!why("5.").empty());
+  CHECK(!why(".5").empty());
+  CHECK(!why("５").empty());
+}
+
+TEST_CASE("Days are calendar days") {
+  CHECK(parse_day("1970-01-01") == 0);
+  CHECK(parse_day("2024-02-29") == 19'782);
+  CHECK(day_text(19'782) == "2024-02-29");
+  for (const char* bad : {"", "2023-02-29", "2024-13-01", "2024-2-1", "20240201", "1899-12-31",
+                          "2024-01-01T00:00", "01/02/2024"}) {
+    CHECK(!parse_day(bad));
+  }
+}
+
+TEST_CASE("Durations have units") {
+  CHECK(parse_duration_ms("60s") == 60'000);
+  CHECK(parse_duration_ms("500ms") == 500);
+  CHECK(parse_duration_ms("30d") == 2'592'000'000);
+  CHECK(parse_duration_ms("5") == 5'000);
+  CHECK(!parse_duration_ms("s"));
+  CHECK(!parse_duration_ms("5 weeks"));
+  CHECK(!parse_duration_ms("99999999999999999999d"));
+}
+
+TEST_CASE("Times are shown in the ledger's calendar, UTC+8") {
+  CHECK(time_text(0) == "1970-01-01 08:00:00");
+  CHECK(time_text(57'600'000) == "1970-01-02 00:00:00");
+}
