@@ -3,6 +3,8 @@
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 export ROOT
+# The same sorting and the same text everywhere; a home for ccache where the caller has none.
+export LC_ALL=C.UTF-8 HOME="${HOME:-/tmp}"
 
 say() { printf '==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
