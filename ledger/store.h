@@ -2,8 +2,9 @@
 //
 // Contract
 //  - Keys and values are byte strings; keys are ordered as unsigned bytes.
-//  - write() applies a whole batch or none of it, and returns only when the batch is durable: after
-//    a crash at any instant the store holds a prefix of the batches written, each whole.
+//  - write() applies a whole batch or none of it. A kSynced batch, and every batch before it, is
+//    durable when write() returns. After a crash at any instant the store holds a prefix of the
+//    sequence of batches written, each whole, which contains every batch that was durable.
 //  - After write() has failed the store's content is unknown until it is opened again (a failed
 //    fsync may have dropped the page, ATC'20): the owner stops. Every later write() is refused with
 //    kStopped; reads still work, so that a node may answer while it no longer votes.
@@ -108,10 +109,16 @@ class StoreView {
                                                              bool fill_cache = true) const = 0;
 };
 
+enum class Durability : std::uint8_t {
+  kSynced,    // durable on return, and all that was written before it
+  kBuffered,  // durable with the next kSynced write: survives kill -9, not a power cut
+};
+
 class Store : public StoreView {
  public:
-  // Durable when it returns. See the contract above for failure.
-  [[nodiscard]] virtual std::expected<void, StoreError> write(const WriteBatch& batch) = 0;
+  // See the contract above for failure.
+  [[nodiscard]] virtual std::expected<void, StoreError> write(
+      const WriteBatch& batch, Durability durability = Durability::kSynced) = 0;
 
   [[nodiscard]] virtual std::expected<std::shared_ptr<const StoreView>, StoreError> snapshot() = 0;
 

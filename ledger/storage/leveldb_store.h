@@ -22,6 +22,7 @@ struct LevelDbOptions {
   std::size_t write_buffer_bytes = std::size_t{16} << 20;
   std::size_t block_cache_bytes = std::size_t{32} << 20;
   std::size_t block_bytes = 4096;
+  std::size_t table_bytes = std::size_t{2} << 20;
   int max_open_files = 64;
   bool compress = false;
   bool create_if_missing = true;
