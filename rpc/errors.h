@@ -43,25 +43,25 @@ enum class Error : std::int32_t {
   kInternal = -32603,
 
   // The connection and the node.
-  kTooLarge = -32000,           // {size?, limit}
-  kTooDeep = -32001,            // {limit}
-  kDuplicateKey = -32002,       // {key}
-  kBadNumber = -32003,          // {text?}
-  kBatchTooLong = -32004,       // {size, limit}
-  kRateLimited = -32005,        // {retry_after_ms}
-  kTimeout = -32006,            // {timeout_ms}
-  kServerBusy = -32007,         // {what}
-  kHostNotAllowed = -32008,     // {host}
-  kOriginNotAllowed = -32009,   // {origin}
-  kUnauthorised = -32010,       //
-  kUnsupportedMedia = -32011,   // {content_type}
+  kTooLarge = -32000,              // {size?, limit}
+  kTooDeep = -32001,               // {limit}
+  kDuplicateKey = -32002,          // {key}
+  kBadNumber = -32003,             // {text?}
+  kBatchTooLong = -32004,          // {size, limit}
+  kRateLimited = -32005,           // {retry_after_ms}
+  kTimeout = -32006,               // {timeout_ms}
+  kServerBusy = -32007,            // {what}
+  kHostNotAllowed = -32008,        // {host}
+  kOriginNotAllowed = -32009,      // {origin}
+  kUnauthorised = -32010,          //
+  kUnsupportedMedia = -32011,      // {content_type}
   kHttpMethodNotAllowed = -32012,  // {method}
   kTooManySubscriptions = -32013,  // {limit}
-  kNotReady = -32020,           // {why}
-  kHalted = -32021,             // {why}
-  kObserving = -32022,          // {why}
-  kShuttingDown = -32023,       //
-  kStorageFailed = -32024,      // {why}
+  kNotReady = -32020,              // {why}
+  kHalted = -32021,                // {why}
+  kObserving = -32022,             // {why}
+  kShuttingDown = -32023,          //
+  kStorageFailed = -32024,         // {why}
 
   // Made by the client itself; never sent by a node.
   kUnreachable = -32090,         // {tried}
@@ -69,42 +69,42 @@ enum class Error : std::int32_t {
   kVerificationFailed = -32092,  // {why}
 
   // A submission refused before it is ordered: nothing of it is on the ledger.
-  kSubmissionMalformed = 1001,   // {why}
-  kSubmissionOversize = 1002,    // {size, limit}
-  kSubmissionEmpty = 1003,       //
-  kTooManyEntries = 1004,        // {count, limit}
-  kEntriesRootMismatch = 1005,   //
-  kEntryInvalid = 1006,          // {index, why}
-  kSubmissionExpired = 1007,     // {expiry_ms, now_ms}
-  kExpiryTooFar = 1008,          // {expiry_ms, latest_ms}
-  kBadSignature = 1009,          //
-  kUnknownAuthor = 1010,         // {author}
-  kKeyNotAuthorised = 1011,      // {author}
-  kAuthorSuspended = 1012,       // {author}
-  kSubmissionConflict = 1013,    // {id}
-  kPoolFull = 1014,              // {retry_after_ms}
-  kAuthorShareFull = 1015,       // {author, limit}
-  kUnsupportedEntry = 1016,      // {index, kind}
+  kSubmissionMalformed = 1001,  // {why}
+  kSubmissionOversize = 1002,   // {size, limit}
+  kSubmissionEmpty = 1003,      //
+  kTooManyEntries = 1004,       // {count, limit}
+  kEntriesRootMismatch = 1005,  //
+  kEntryInvalid = 1006,         // {index, why}
+  kSubmissionExpired = 1007,    // {expiry_ms, now_ms}
+  kExpiryTooFar = 1008,         // {expiry_ms, latest_ms}
+  kBadSignature = 1009,         //
+  kUnknownAuthor = 1010,        // {author}
+  kKeyNotAuthorised = 1011,     // {author}
+  kAuthorSuspended = 1012,      // {author}
+  kSubmissionConflict = 1013,   // {id}
+  kPoolFull = 1014,             // {retry_after_ms}
+  kAuthorShareFull = 1015,      // {author, limit}
+  kUnsupportedEntry = 1016,     // {index, kind}
 
   // A query refused.
-  kNotFound = 2001,              // {what, id}
-  kWrongChain = 2002,            // {expected, got}
-  kPurposeRequired = 2003,       //
-  kQueryMalformed = 2004,        // {why}
-  kQueryBadSignature = 2005,     //
-  kQueryExpired = 2006,          // {expiry_ms, now_ms}
-  kNotTheSubject = 2007,         //
-  kHeightNotAvailable = 2008,    // {height, oldest, newest}
-  kNoCertifiedHead = 2009,       //
+  kNotFound = 2001,            // {what, id}
+  kWrongChain = 2002,          // {expected, got}
+  kPurposeRequired = 2003,     //
+  kQueryMalformed = 2004,      // {why}
+  kQueryBadSignature = 2005,   //
+  kQueryExpired = 2006,        // {expiry_ms, now_ms}
+  kNotTheSubject = 2007,       //
+  kHeightNotAvailable = 2008,  // {height, oldest, newest}
+  kNoCertifiedHead = 2009,     //
 };
 
 struct ErrorSpec {
   Error error{};
-  std::string_view name;      // stable, kebab-case
+  std::string_view name;  // stable, kebab-case
   int http_status = 0;
   ExitCode exit_code{};
   std::string_view sentence;  // {name} stands for the member of `data` of that name
-  [[nodiscard]] std::int32_t code() const { return static_cast<std::int32_t>(error); }
+  [[nodiscard]] constexpr std::int32_t code() const { return static_cast<std::int32_t>(error); }
 };
 
 // Every error, in ascending order of code.

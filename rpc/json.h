@@ -27,8 +27,8 @@ struct JsonLimits {
   std::size_t max_values = 1u << 16;  // scalars, arrays and objects together: bounds the memory
   std::size_t max_key_bytes = 256;
 };
-inline constexpr std::size_t kMaxBatch = 64;        // calls in one JSON-RPC batch
-inline constexpr std::size_t kMaxIdBytes = 128;     // of a string id
+inline constexpr std::size_t kMaxBatch = 64;     // calls in one JSON-RPC batch
+inline constexpr std::size_t kMaxIdBytes = 128;  // of a string id
 inline constexpr std::size_t kMaxMethodBytes = 64;
 
 // What a client reads from a node it asked: larger than what a node reads from anyone.
@@ -94,7 +94,7 @@ struct Response {
 [[nodiscard]] std::expected<std::vector<Response>, RpcError> parse_batch_response(
     std::string_view body, const JsonLimits& limits = kResponseLimits);
 
-[[nodiscard]] std::string serialize(const json::value& v);
+[[nodiscard]] std::string to_text(const json::value& v);
 // Two-space indented, for people.
 [[nodiscard]] std::string pretty(const json::value& v);
 

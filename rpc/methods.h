@@ -18,8 +18,8 @@
 namespace imi::rpc {
 
 enum class ParamType : std::uint8_t {
-  kString,       // max = bytes
-  kInteger,      // min..max
+  kString,   // max = bytes
+  kInteger,  // min..max
   kBoolean,
   kBase64Url,    // max = characters; no padding
   kHex32,        // 64 hexadecimal characters: ids and hashes
@@ -44,7 +44,7 @@ struct MethodSpec {
   std::vector<ParamSpec> params;   // in positional order
   std::string_view result_schema;  // JSON Schema text
   std::vector<Error> errors;       // besides those any call may meet
-  std::string_view rest_path;      // "/v1/blocks/{height}", or empty: GET with the rest as ?name=value
+  std::string_view rest_path;  // "/v1/blocks/{height}", or empty: GET with the rest as ?name=value
   std::string_view example_params;
   std::string_view example_result;
   bool websocket_only = false;
@@ -59,10 +59,10 @@ struct MethodSpec {
 inline constexpr std::string_view kWaitAccepted = "accepted";
 inline constexpr std::string_view kWaitCommitted = "committed";
 inline constexpr std::string_view kWaitCertified = "certified";
-inline constexpr std::int64_t kMaxSubmitBatch = 1024;    // submissions in one submit_batch
-inline constexpr std::int64_t kMaxWaitMs = 60'000;       // timeout_ms of a waiting call
-inline constexpr std::int64_t kMaxBlocksPage = 100;      // blocks in one `blocks`
-inline constexpr std::int64_t kMaxPage = 1000;           // rows of other lists
+inline constexpr std::int64_t kMaxSubmitBatch = 1024;  // submissions in one submit_batch
+inline constexpr std::int64_t kMaxWaitMs = 60'000;     // timeout_ms of a waiting call
+inline constexpr std::int64_t kMaxBlocksPage = 100;    // blocks in one `blocks`
+inline constexpr std::int64_t kMaxPage = 1000;         // rows of other lists
 
 // Names positional parameters, refuses unknown, missing and ill-typed ones. What it returns has
 // only declared members, each of its declared type and in its range. `params` may be null.
