@@ -86,7 +86,7 @@ constexpr std::array kTable = {
       "the submission expired at {expiry_ms} and the ledger's time is {now_ms}; sign it again with "
       "a later expiry, after asking for its fate"},
     ErrorSpec{Error::kExpiryTooFar, "expiry-too-far", 400, X::kRefused,
-      "the submission's expiry {expiry_ms} is too far ahead; the latest allowed now is {latest_ms}"},
+      "the submission's expiry {expiry_ms} is too far ahead; the latest allowed is {latest_ms}"},
     ErrorSpec{Error::kBadSignature, "bad-signature", 403, X::kRefused,
       "the signature does not match the submission and its key; sign it again"},
     ErrorSpec{Error::kUnknownAuthor, "unknown-author", 403, X::kRefused,

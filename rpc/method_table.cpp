@@ -136,16 +136,20 @@ void add_submit(std::vector<MethodSpec>& out) {
 }
 
 // The schema of a read: a head, the record under its own name, and the proof if asked for.
-#define IMI_READ_SCHEMA(record, schema)                                                                \
-  R"({"type": "object", "required": ["head", ")" record R"("], "properties": {)"                       \
-  R"("head": {"$ref": "#/components/schemas/Head"}, "proof": {"$ref": "#/components/schemas/Proof"},)" \
+// clang-format off
+#define IMI_READ_SCHEMA(record, schema)                                  \
+  R"({"type": "object", "required": ["head", ")" record R"("],)"         \
+  R"("properties": {"head": {"$ref": "#/components/schemas/Head"},)"     \
+  R"("proof": {"$ref": "#/components/schemas/Proof"},)"                  \
   R"(")" record R"(": )" schema R"(}})"
-#define IMI_EXAMPLE_HEAD                                                                       \
-  R"("head": {"genesis": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",)" \
-  R"("epoch": 0, "height": 7, "time_ms": 1795000000000,)"                                      \
-  R"("block": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",)"            \
-  R"("state_root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",)"       \
-  R"("log_root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "log_size": 12})"
+#define IMI_EXAMPLE_HASH \
+  R"("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")"
+#define IMI_EXAMPLE_HEAD                                                 \
+  R"("head": {"genesis": )" IMI_EXAMPLE_HASH R"(, "epoch": 0,)"          \
+  R"("height": 7, "time_ms": 1795000000000, "log_size": 12,)"            \
+  R"("block": )" IMI_EXAMPLE_HASH R"(, "state_root": )" IMI_EXAMPLE_HASH \
+  R"(, "log_root": )" IMI_EXAMPLE_HASH R"(})"
+// clang-format on
 
 void add_records(std::vector<MethodSpec>& out) {
   out.push_back(
@@ -279,7 +283,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/status",
                  "{}",
                  R"({"name": "node-0", "version": "0.1.0", "ready": true, "height": 7,
-                     "genesis": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"})"});
+                     "genesis": )" IMI_EXAMPLE_HASH R"(})"});
   out.push_back({"validators",
                  "The validator set",
                  "Members of the current epoch with their keys.",
