@@ -31,7 +31,7 @@ TEST_CASE("A key comes back as it was saved, sealed or not, and is never overwri
   SeededRandom random(1);
   const SecretKey key = SecretKey::generate(random);
   for (const char* passphrase : {"", "correct horse"}) {
-    const auto file = f.path / (std::string("k") + passphrase[0]);
+    const auto file = f.path / (*passphrase != 0 ? "sealed" : "plain");
     REQUIRE(save_key(file, key, "agency", passphrase, random));
     CHECK(std::filesystem::status(file).permissions() ==
           (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
