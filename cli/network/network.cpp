@@ -1,0 +1,308 @@
+#include "cli/network/network.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "cli/interrupt.h"
+#include "cli/network/node_files.h"
+
+namespace imi::cli {
+namespace {
+
+constexpr int kStopMs = 15'000;
+constexpr std::size_t kMaxTail = 1U << 20;
+
+std::filesystem::path pid_file(const std::filesystem::path& dir, const NodeEntry& node) {
+  return node_folder(dir, node) / "imid.pid";
+}
+std::filesystem::path log_file(const std::filesystem::path& dir, const NodeEntry& node) {
+  return node_folder(dir, node) / "imid.log";
+}
+
+std::string program_of_name(const std::string& given) {
+  if (!given.empty()) {
+    if (::access(given.c_str(), X_OK) == 0) return std::filesystem::absolute(given).string();
+    fail(ExitCode::kLocal, "no-imid", fmt::format("{} is no program that can be run", given));
+  }
+  std::error_code ec;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
+  if (const auto beside = self.parent_path() / "imid"; !ec && ::access(beside.c_str(), X_OK) == 0) {
+    return beside.string();
+  }
+  const char* path = std::getenv("PATH");
+  std::string rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const std::size_t colon = rest.find(':');
+    const std::string one = rest.substr(0, colon) + "/imid";
+    if (::access(one.c_str(), X_OK) == 0) return one;
+    rest.erase(0, colon == std::string::npos ? rest.size() : colon + 1);
+  }
+  fail(ExitCode::kLocal, "no-imid", "the node program `imid` is neither beside `imi` nor on the PATH",
+       "--imid FILE, or build it: scripts/build release imid");
+}
+
+NodeState ask(const NodeEntry& entry) {
+  NodeState s;
+  s.entry = entry;
+  ClientOptions o;
+  o.nodes = {{"127.0.0.1", entry.rpc_port}};
+  o.connect_timeout = std::chrono::milliseconds(1'000);
+  o.call_timeout = std::chrono::milliseconds(2'000);
+  o.interrupted = [] { return interrupted(); };
+  Client client(std::move(o));
+  const auto status = client.call("status", {});
+  if (!status) {
+    s.why = status.error().message;
+    return s;
+  }
+  const json::value& v = *status;
+  s.answers = true;
+  s.role = text_or_empty(v, "role");
+  s.height = number_if(v, "height").value_or(0);
+  s.certified = number_if(v, "certified_height").value_or(number_if(v, "certified").value_or(0));
+  s.view = number_if(v, "view").value_or(0);
+  const json::value* ready = v.is_object() ? v.get_object().if_contains("ready") : nullptr;
+  s.ready = ready != nullptr && ready->is_bool() && ready->get_bool();
+  s.why = text_or_empty(v, "why");
+  return s;
+}
+
+// Why a node that was just started is gone: the end of its log.
+[[noreturn]] void died(const std::filesystem::path& dir, const NodeEntry& node) {
+  const std::string tail = tail_of(log_file(dir, node), 12);
+  fail(ExitCode::kLocal, "node-died",
+       fmt::format("{} ended while starting. The end of its log:\n{}", node.name, tail),
+       fmt::format("imi network logs {}; then imi network up again", node.name));
+}
+
+}  // namespace
+
+std::filesystem::path node_folder(const std::filesystem::path& dir, const NodeEntry& node) {
+  return dir / node.name;
+}
+
+std::optional<Process> node_process(const std::filesystem::path& dir, const NodeEntry& node) {
+  const auto p = load_process(pid_file(dir, node));
+  return p && is_alive(*p) ? p : std::nullopt;
+}
+
+std::vector<NodeState> look_at(const std::filesystem::path& dir, const Manifest& m) {
+  std::vector<NodeState> out(m.nodes.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < m.nodes.size(); ++i) {
+    threads.emplace_back([&, i] {
+      const auto process = node_process(dir, m.nodes[i]);
+      out[i] = process ? ask(m.nodes[i]) : NodeState{};
+      out[i].entry = m.nodes[i];
+      out[i].process = process;
+      if (process) out[i].usage = usage_of(*process);
+      if (!process) out[i].why = "not running";
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  return out;
+}
+
+std::string tail_of(const std::filesystem::path& file, std::size_t lines) {
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  const auto size = static_cast<std::size_t>(in.tellg());
+  const std::size_t from = size > kMaxTail ? size - kMaxTail : 0;
+  in.seekg(static_cast<std::streamoff>(from));
+  std::string text(size - from, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::size_t at = text.size();
+  for (std::size_t n = 0; at > 0 && n <= lines; ++n) {
+    const std::size_t end = text.rfind('\n', at - 1);
+    if (end == std::string::npos) return text;
+    at = end;
+    if (n == 0 && end + 1 == text.size()) continue;
+    if (n == lines) return text.substr(end + 1);
+  }
+  return text;
+}
+
+Network::Network(Session& session, std::filesystem::path dir, bool make)
+    : session_(session), dir_(std::move(dir)) {
+  std::error_code ec;
+  if (make) {
+    std::filesystem::create_directories(dir_, ec);
+    if (ec) fail(ExitCode::kLocal, "cannot-make", fmt::format("cannot make {}: {}", dir_.string(), ec.message()));
+    std::filesystem::permissions(dir_, std::filesystem::perms::owner_all, ec);
+    dir_ = std::filesystem::canonical(dir_);
+  } else if (!std::filesystem::exists(manifest_path(dir_), ec)) {
+    fail(ExitCode::kLocal, "no-network", dir_.string() + " holds no network", "imi network up, or --dir FOLDER");
+  }
+  lock_ = ::open((dir_ / ".network.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    const bool busy = lock_ >= 0 && errno == EWOULDBLOCK;
+    fail(ExitCode::kLocal, busy ? "busy" : "cannot-lock",
+         busy ? fmt::format("another `imi network` is at work in {}", dir_.string())
+              : fmt::format("cannot lock {}: {}", dir_.string(), std::strerror(errno)),
+         busy ? "wait for it to end" : "");
+  }
+  if (std::filesystem::exists(manifest_path(dir_))) {
+    auto m = load_manifest(dir_);
+    if (!m) fail(ExitCode::kLocal, "manifest-damaged", m.error(), "imi network up --fresh makes a new one");
+    manifest_ = std::move(*m);
+  }
+}
+
+Network::~Network() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::size_t Network::down() {
+  std::vector<std::pair<NodeEntry, Process>> running;
+  for (const NodeEntry& node : manifest_.nodes) {
+    if (const auto p = node_process(dir_, node)) running.emplace_back(node, *p);
+  }
+  for (const auto& [node, p] : running) send_signal(p, SIGTERM);
+  for (const auto& [node, p] : running) {
+    if (!wait_gone(p, kStopMs)) {
+      session_.out().warn(fmt::format("{} (pid {}) did not stop in {} s: killed", node.name, p.pid,
+                                      kStopMs / 1000));
+      send_signal(p, SIGKILL);
+      (void)wait_gone(p, kStopMs);
+    }
+    std::error_code ec;
+    std::filesystem::remove(pid_file(dir_, node), ec);
+  }
+  return running.size();
+}
+
+void Network::remove_all() {
+  down();
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(dir_, ec)) {
+    const std::string name = entry.path().filename().string();
+    const bool ours = name.starts_with("validator-") || name == "agencies" || name == "persons" ||
+                      name == "imports" || name == "demo" || name == "network.json" ||
+                      name == "genesis.imi";
+    if (ours) std::filesystem::remove_all(entry.path(), ec);
+  }
+  manifest_ = {};
+}
+
+void Network::prepare(const UpOptions& o) {
+  const auto have = static_cast<std::uint32_t>(manifest_.nodes.size());
+  const std::uint32_t n = o.validators.value_or(have == 0 ? kLeastValidators : have);
+  if (have != 0 && n != have) {
+    fail(ExitCode::kUsage, "validators-differ",
+         fmt::format("{} holds a network of {} validators, not {}", dir_.string(), have, n),
+         "another --dir, or --fresh to make it anew (its data is lost)");
+  }
+  if (have == 0) {
+    for (std::uint32_t i = 0; i < n; ++i) manifest_.nodes.push_back({fmt::format("validator-{}", i), 0, 0});
+  }
+  manifest_.imid = program_of_name(o.imid);
+  choose_ports();
+  make_network_files(session_, dir_, manifest_, o.chain_name);
+  write_configs();
+  if (auto ok = save_manifest(dir_, manifest_); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+}
+
+void Network::choose_ports() {
+  std::set<std::uint16_t> used;
+  for (const NodeEntry& n : manifest_.nodes) {
+    used.insert(n.rpc_port);
+    used.insert(n.peer_port);
+  }
+  const auto choose = [&](std::uint16_t& port, bool running) {
+    if (running || (port != 0 && port_is_free(port))) return;
+    for (int tries = 0; tries < 64; ++tries) {
+      const auto p = free_port();
+      if (!p || !used.insert(*p).second) continue;
+      port = *p;
+      return;
+    }
+    fail(ExitCode::kLocal, "no-port", "no free port was found on 127.0.0.1");
+  };
+  for (NodeEntry& n : manifest_.nodes) {
+    const bool running = node_process(dir_, n).has_value();
+    choose(n.rpc_port, running);
+    choose(n.peer_port, running);
+  }
+}
+
+void Network::write_configs() {
+  for (const NodeEntry& node : manifest_.nodes) {
+    const std::string text = node_config(dir_, manifest_, node);
+    const auto file = node_folder(dir_, node) / "imid.toml";
+    const auto old = read_whole(file, 1U << 20);
+    if (old && *old == text) continue;
+    if (auto ok = write_whole(file, text); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+    // A peer moved to another port while this node ran: it reads its peers at start only.
+    if (const auto p = node_process(dir_, node)) {
+      send_signal(*p, SIGTERM);
+      if (!wait_gone(*p, kStopMs)) send_signal(*p, SIGKILL);
+    }
+  }
+}
+
+void Network::start_missing(const UpOptions& o) {
+  std::vector<Process> started;
+  for (const NodeEntry& node : manifest_.nodes) {
+    if (node_process(dir_, node)) continue;
+    SpawnOptions s;
+    s.argv = {manifest_.imid, "--config", (node_folder(dir_, node) / "imid.toml").string()};
+    s.log = log_file(dir_, node);
+    s.directory = node_folder(dir_, node);
+    auto p = spawn_daemon(s);
+    if (!p) fail(ExitCode::kLocal, "cannot-start", fmt::format("{}: {}", node.name, p.error()));
+    if (!save_process(pid_file(dir_, node), *p)) {
+      send_signal(*p, SIGTERM);
+      fail(ExitCode::kLocal, "cannot-write", "cannot write " + pid_file(dir_, node).string());
+    }
+    started.push_back(*p);
+  }
+  if (o.tie_to != 0 && !started.empty()) {
+    if (auto ok = tie_to(started, o.tie_to); !ok) fail(ExitCode::kLocal, "cannot-tie", ok.error());
+  }
+}
+
+void Network::wait_until_committing(const UpOptions& o) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began)
+        .count();
+  };
+  std::string waiting_for;
+  while (elapsed() < o.wait_ms) {
+    if (interrupted()) {
+      fail(ExitCode::kInterrupted, "interrupted", "interrupted; the nodes go on starting",
+           "imi network status, or imi network down");
+    }
+    waiting_for.clear();
+    for (const NodeState& s : look_at(dir_, manifest_)) {
+      if (!s.process) died(dir_, s.entry);
+      if (s.answers && s.ready && s.height >= 1) continue;
+      const std::string why = !s.answers ? s.why : !s.ready ? "not ready: " + s.why : "no block yet";
+      waiting_for += fmt::format("{}{}: {}", waiting_for.empty() ? "" : "; ", s.entry.name, why);
+    }
+    if (waiting_for.empty()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  fail(ExitCode::kUnreachable, "not-ready",
+       fmt::format("after {} the network does not commit: {}", duration_text(o.wait_ms), waiting_for),
+       "imi network logs");
+}
+
+void Network::up(const UpOptions& o) {
+  if (o.fresh) remove_all();
+  prepare(o);
+  start_missing(o);
+  wait_until_committing(o);
+}
+
+}  // namespace imi::cli

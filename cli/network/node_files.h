@@ -1,0 +1,22 @@
+// The files of a local network: keys, TLS identities, genesis, node configurations. Each is made once;
+// what is there is checked against the rest.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "cli/network/manifest.h"
+#include "cli/session.h"
+
+namespace imi::cli {
+
+// Makes what is missing of keys and genesis. Throws Failure where what is there does not fit together
+// (a genesis that names other keys, a lost key).
+void make_network_files(Session& session, const std::filesystem::path& dir, const Manifest& m,
+                        const std::string& chain_name);
+
+// The text of a node's imid.toml.
+[[nodiscard]] std::string node_config(const std::filesystem::path& dir, const Manifest& m,
+                                      const NodeEntry& node);
+
+}  // namespace imi::cli

@@ -1,0 +1,76 @@
+// From a row of a file to an entry: every field checked as far as it can be without the ledger's
+// state, each problem with its column, all problems of a row at once.
+//
+// Kinds of rows:
+//   enterprises          uscc,name,division,status,sole_trader[,established_id]
+//   events               source_key,uscc,code,class,occurred,decided,basis[,polarity,amount_yuan,doc,
+//                        grid,ended,notified,basis_level,backfill,outcome,note]
+//   event-outcomes       the same file: rows whose outcome is `correct` or `withdraw` become
+//                        corrections and withdrawals of the events that `events` recorded
+//   attestation-status   aid,action[,reason]
+// Where a row's outcome is `correct`, its amount is the final one: `events` records the event
+// without it and `event-outcomes` corrects it. Pure; no state.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/records.h"
+#include "ledger/catalog.h"
+#include "ledger/entries.h"
+
+namespace imi::cli {
+
+struct FieldProblem {
+  std::size_t field = 0;  // index into fields()
+  std::string reason;
+};
+
+struct RowOptions {
+  const ledger::Catalog* catalog = nullptr;  // outlives the mapper
+  ledger::AgencyId agency;                   // who records: names events together with source_key
+  bool backfill = false;                     // default of the column
+};
+
+class RowMapper {
+ public:
+  virtual ~RowMapper() = default;
+  [[nodiscard]] virtual const std::vector<FieldSpec>& fields() const = 0;
+  // No entry: the row is sound and has nothing for this kind (an event without an outcome).
+  [[nodiscard]] virtual std::expected<std::optional<ledger::Entry>, std::vector<FieldProblem>> map(
+      const Record& record) const = 0;
+};
+
+[[nodiscard]] const std::vector<std::string>& row_kinds();
+// Null for a kind that is not in row_kinds().
+[[nodiscard]] std::unique_ptr<RowMapper> make_mapper(std::string_view kind,
+                                                     const RowOptions& options);
+
+// The texts of the enums above, as columns and options take them; the error lists what is allowed.
+[[nodiscard]] std::expected<ledger::EnterpriseStatus, std::string> parse_enterprise_status(
+    std::string_view text);
+[[nodiscard]] std::expected<ledger::Gravity, std::string> parse_gravity(std::string_view text);
+[[nodiscard]] std::expected<ledger::BasisLevel, std::string> parse_basis_level(
+    std::string_view text);
+[[nodiscard]] std::expected<ledger::AttAction, std::string> parse_att_action(std::string_view text);
+[[nodiscard]] std::expected<ledger::AttReason, std::string> parse_att_reason(std::string_view text);
+[[nodiscard]] std::expected<ledger::ChangeReason, std::string> parse_change_reason(
+    std::string_view text);
+[[nodiscard]] std::expected<ledger::Uscc, std::string> parse_uscc_text(std::string_view text);
+
+// Facts of an enterprise's event from texts, as `events` rows and `imi event record` give them.
+struct EventTexts {
+  std::string code, gravity, polarity, occurred, decided, ended, notified, amount_yuan, doc, basis,
+      basis_level, grid, backfill;
+};
+struct NamedProblem {
+  std::string field;  // "code", "class", ...
+  std::string reason;
+};
+[[nodiscard]] std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(
+    const EventTexts& texts, const ledger::Catalog& catalog, bool backfill_default);
+
+}  // namespace imi::cli

@@ -1,0 +1,104 @@
+"""A real network for tests: starts `imi network up` in a temporary folder, runs commands against it.
+
+Nothing outlives the test: `--tie-to-parent` leaves a guard that kills the validators as soon as this
+Python process is gone, however it went; tearDown stops them in order.
+
+Environment: IMI_BINARY_DIR (the build folder; its bin/ holds imi and imid).
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BINARY_DIR = pathlib.Path(os.environ.get("IMI_BINARY_DIR", ROOT / "build"))
+IMI = BINARY_DIR / "bin" / "imi"
+IMID = BINARY_DIR / "bin" / "imid"
+
+# Exit codes, as `imi --help` lists them.
+OK, REFUSED, USAGE, BAD_INPUT, UNREACHABLE, UNVERIFIED, NOT_FOUND, LOCAL = range(8)
+INTERRUPTED = 130
+
+
+class Result:
+    """What a command printed and how it ended."""
+
+    def __init__(self, args, done):
+        self.args = args
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+
+    def __str__(self):
+        return (f"$ imi {' '.join(map(str, self.args))}\nexit {self.code}\n"
+                f"--- stdout\n{self.out}\n--- stderr\n{self.err}")
+
+    def json(self):
+        return json.loads(self.out)
+
+    def error(self):
+        """The error object that --json writes to standard error."""
+        return json.loads(self.err.strip().splitlines()[-1])["error"]
+
+
+def environment(home=None, **more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("IMI_") and k != "COLUMNS"}
+    if home is not None:
+        env["IMI_HOME"] = str(home)
+    env.update(more)
+    return env
+
+
+def run(*args, home=None, timeout=60, stdin=subprocess.DEVNULL, **env):
+    """Runs `imi` with these words and waits for it."""
+    done = subprocess.run([str(IMI), *map(str, args)], env=environment(home, **env), stdin=stdin,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=timeout, check=False)
+    return Result(args, done)
+
+
+class ImiTest(unittest.TestCase):
+    """Checks of exit codes that show the whole output where they fail."""
+
+    def ok(self, result):
+        self.assertEqual(result.code, OK, str(result))
+        return result
+
+    def exits(self, code, result, *words):
+        """The command ended with `code`, and its error says all of `words`."""
+        self.assertEqual(result.code, code, str(result))
+        for word in words:
+            self.assertIn(word, result.err, str(result))
+        self.assertNotIn("Traceback", result.err)
+        self.assertNotIn("terminate called", result.err)
+        return result
+
+
+class NetworkTest(ImiTest):
+    """One four-validator network for all tests of the class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = pathlib.Path(tempfile.mkdtemp(prefix="imi-test-"))
+        cls.home = cls.temporary / "net"
+        up = run("network", "up", "--tie-to-parent", home=cls.home, timeout=120)
+        if up.code != OK:
+            cls.tearDownClass()
+            raise AssertionError(str(up))
+
+    @classmethod
+    def tearDownClass(cls):
+        run("network", "down", home=cls.home, timeout=60)
+        shutil.rmtree(cls.temporary, ignore_errors=True)
+
+    def imi(self, *args, **more):
+        return run(*args, home=self.home, **more)
+
+    def file(self, name, text, encoding="utf-8"):
+        path = self.temporary / name
+        path.write_bytes(text.encode(encoding) if isinstance(text, str) else text)
+        return path
