@@ -1,0 +1,89 @@
+// Everything a Replica learns. There is no other way in: no clock, no socket, no disk.
+#pragma once
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "consensus/verify.h"
+
+namespace imi::consensus {
+
+// What consensus must know of a submission: opaque bytes otherwise.
+struct ItemFacts {
+  ContentHash content;
+  SubmissionId id;
+  TimeMs expiry;
+  bool operator==(const ItemFacts&) const = default;
+};
+
+// `Config::tick_ms` passed. `now` is the wall clock (C1); it may jump, and only proposal times
+// depend on it.
+struct Tick {
+  TimeMs now;
+};
+
+struct Receive {
+  VerifiedMessage message;
+};
+
+// A batch for the next block, offered while proposal_slots() > 0. Items that cannot go into that
+// block (repeated, expired, too far in the future, beyond max_block_items) come back in
+// Effects::returned with their reason; the rest is proposed. `full`: the batch is as large as a
+// block may be by the node's own limits (C6). An offer without a slot comes back whole.
+// The bodies of all items are held and statelessly valid.
+struct Propose {
+  std::vector<ItemFacts> items;
+  bool full = false;
+  TimeMs now;
+};
+
+// Answer to NeedBodies: every body of the block is held and statelessly valid (B4). `items` are in
+// block order. `full` as in Propose.
+struct BodiesReady {
+  Height height;
+  BlockId id;
+  std::vector<ItemFacts> items;
+  bool full = false;
+};
+
+// Answer to NeedBodies: a body is held and not valid, so the block must not be voted for. (A body
+// that is missing is not invalid: keep fetching.)
+struct BodiesInvalid {
+  Height height;
+  BlockId id;
+};
+
+// Valid submissions the node holds and has not seen executed (C2, C6). Bodies of blocks need not be
+// announced.
+struct PendingAdded {
+  std::vector<ItemFacts> items;
+};
+// The present primary is known to hold them: it acknowledged them, or they came from it. Repeat
+// after every view change, for the new primary. Unknown hashes are ignored.
+struct PendingAtPrimary {
+  View view;  // whose primary
+  std::vector<ContentHash> items;
+};
+// Executed, expired or dropped. (Not needed for items of executed blocks: Replica removes those.)
+struct PendingRemoved {
+  std::vector<ContentHash> items;
+};
+
+// The block of Effects::execute at head.height is durable: block, diff, commit certificate and
+// applied height in one synced batch (B5). In height order.
+struct Executed {
+  LedgerHead head;
+};
+
+// An answer to FetchBlocks, or what an observer follows the chain by. The bodies of all its blocks
+// are held. Parts at or below what is decided already are skipped; a gap is refused silently
+// (fetch again).
+struct Synced {
+  VerifiedBlocks blocks;
+};
+
+using Input = std::variant<Tick, Receive, Propose, BodiesReady, BodiesInvalid, PendingAdded,
+                           PendingAtPrimary, PendingRemoved, Executed, Synced>;
+
+}  // namespace imi::consensus
