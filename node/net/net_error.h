@@ -11,17 +11,17 @@ namespace imi::node {
 
 struct NetError {
   enum class Reason : std::uint8_t {
-    kBadAddress,       // not an "address:port" that can be used
-    kPortInUse,        // another process listens there
-    kPermission,       // a privileged port, or a folder that may not be written
-    kListenFailed,     // anything else the operating system says
-    kKeyMissing,       // no such key or certificate file
-    kKeyReadable,      // the key file can be read by group or others
-    kKeyDamaged,       // not a PEM key or certificate, or the two do not belong together
-    kKeyExists,        // would overwrite a key
-    kWriteFailed,      // the file could not be written in full
-    kTlsFailed,        // OpenSSL refused the configuration
-    kBadConfiguration, // the peers as configured cannot work (for example one pin twice)
+    kBadAddress,        // not an "address:port" that can be used
+    kPortInUse,         // another process listens there
+    kPermission,        // a privileged port, or a folder that may not be written
+    kListenFailed,      // anything else the operating system says
+    kKeyMissing,        // no such key or certificate file
+    kKeyReadable,       // the key file can be read by group or others
+    kKeyDamaged,        // not a PEM key or certificate, or the two do not belong together
+    kKeyExists,         // would overwrite a key
+    kWriteFailed,       // the file could not be written in full
+    kTlsFailed,         // OpenSSL refused the configuration
+    kBadConfiguration,  // the peers as configured cannot work (for example one pin twice)
   };
   Reason reason{};
   std::string subject;  // the address or file

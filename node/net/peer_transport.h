@@ -13,11 +13,12 @@
 //
 // Wire format, after TLS: fragments {u32 little-endian length of what follows, u8 channel, bytes}.
 // channel: bits 0..3 the class (0..2) or 14 control, 15 hello; bit 7: more fragments of this
-// message follow. Length 1..kMaxFragmentBytes + 1; a message's fragments sum to <= kMaxMessageBytes.
+// message follow. Length 2..kMaxFragmentBytes + 1; a message's fragments sum to <=
+// kMaxMessageBytes.
 //
-// One connection a pair. Both sides dial, with jittered exponential back-off; when both succeed, the
-// one that the lower PeerId dialled stays. A peer that was restarted (another `run`) replaces its
-// old connection at once.
+// One connection a pair. Both sides dial, with jittered exponential back-off; when both succeed,
+// the one that the node with the lower pin dialled stays. A peer that was restarted (another `run`)
+// replaces its old connection at once.
 //
 // Threads: one I/O thread of its own, on which every callback is called; callbacks must not block.
 // send(), broadcast() and stats() are thread-safe and never block. After stop() returned no
@@ -50,7 +51,7 @@ using PeerId = StrongId<struct PeerIdTag, std::uint32_t>;
 
 // Classes of traffic, most urgent first.
 enum class TrafficClass : std::uint8_t {
-  kVote = 0,     // consensus messages. Never dropped silently: a peer whose queue is full is cut off
+  kVote = 0,  // consensus messages. Never dropped silently: a peer whose queue is full is cut off
   kControl = 1,  // STATUS, FETCH, small requests: dropped when their queue is full
   kBulk = 2,     // bodies, blocks, answers to FETCH: dropped when their queue is full
 };
@@ -61,14 +62,14 @@ inline constexpr std::size_t kMaxFragmentBytes = 64u << 10;
 inline constexpr std::uint16_t kPeerProtocolVersion = 1;
 
 struct PeerInfo {
-  std::string name;     // for logs
+  std::string name;  // for logs
   Hash256 tls_key_pin;
   std::string address;  // "host:port" to dial; empty: it dials us (observers)
   bool validator = true;
 };
 
 struct PeerLimits {
-  std::size_t vote_queue_bytes = 8u << 20;      // per peer
+  std::size_t vote_queue_bytes = 8u << 20;  // per peer
   std::size_t control_queue_bytes = 4u << 20;
   std::size_t bulk_queue_bytes = 32u << 20;
   std::size_t max_unreleased_bytes = 32u << 20;  // received and not released, per peer
@@ -79,8 +80,8 @@ struct PeerLimits {
 
   std::chrono::milliseconds handshake_deadline{5'000};  // TCP, TLS and hello together
   std::chrono::milliseconds ping_interval{2'000};
-  std::chrono::milliseconds silence_deadline{8'000};    // nothing received for so long: gone
-  std::chrono::milliseconds write_deadline{8'000};      // nothing taken for so long: gone
+  std::chrono::milliseconds silence_deadline{8'000};  // nothing received for so long: gone
+  std::chrono::milliseconds write_deadline{8'000};    // nothing taken for so long: gone
   std::chrono::milliseconds backoff_min{50};
   std::chrono::milliseconds backoff_max{2'000};
 };
@@ -114,23 +115,24 @@ struct PeerMessage {
 
 // Why a connection ended or was never made. For logs and status.
 enum class PeerRefusal : std::uint8_t {
-  kUnknownKey,      // a certificate whose pin is nobody's, or not the one dialled
-  kTlsFailed,       // TLS older than 1.3, no certificate, not TLS at all
-  kWrongChain,      // another genesis
-  kWrongVersion,    // another protocol version
-  kNotImi,          // the hello is no hello
-  kHandshakeLate,   // not finished by the deadline
-  kHalfOpenFull,    // too many handshakes under way
+  kUnknownKey,     // a certificate whose pin is nobody's, or not the one dialled
+  kTlsFailed,      // TLS older than 1.3, no certificate, not TLS at all
+  kWrongChain,     // another genesis
+  kWrongVersion,   // another protocol version
+  kNotImi,         // the hello is no hello
+  kHandshakeLate,  // not finished by the deadline
+  kHalfOpenFull,   // too many handshakes under way
   kObserversFull,
-  kSelf,            // our own key
-  kReplaced,        // the pair has a better connection
-  kBadFrame,        // a length or channel that cannot be
-  kTooLarge,        // a message beyond kMaxMessageBytes
-  kSilent,          // nothing heard for silence_deadline
-  kNotReading,      // it took nothing for write_deadline, or its vote queue overflowed
-  kClosed,          // the other side or the network closed
-  kUnreachable,     // could not be dialled
-  kStopping,        // we stop
+  kSelf,         // our own key
+  kReplaced,     // the pair has a better connection
+  kBadFrame,     // a length or channel that cannot be
+  kTooLarge,     // a message beyond kMaxMessageBytes
+  kSilent,       // nothing heard for silence_deadline
+  kNotReading,   // it took nothing for write_deadline, or its vote queue overflowed
+  kClosed,       // the other side or the network closed
+  kUnreachable,  // could not be dialled
+  kCutOff,       // disconnect() was called for it
+  kStopping,     // we stop
 };
 [[nodiscard]] std::string_view name(PeerRefusal r);      // "wrong-chain"
 [[nodiscard]] std::string_view describe(PeerRefusal r);  // a sentence that says what to do
@@ -149,7 +151,7 @@ struct PeerTransportOptions {
   bool listen = true;             // false: dials only
   TlsIdentity identity;
   Hash256 genesis_id;
-  std::vector<PeerInfo> peers;    // this node itself included: recognised by its pin
+  std::vector<PeerInfo> peers;  // this node itself included: recognised by its pin
   PeerLimits limits;
   NetLog log;
 };
@@ -157,7 +159,7 @@ struct PeerTransportOptions {
 struct PeerStats {
   PeerId id;
   std::string name;
-  std::string address;       // of the other end, while connected
+  std::string address;  // of the other end, while connected
   bool validator = false;
   bool connected = false;
   bool we_dialled = false;
@@ -165,16 +167,16 @@ struct PeerStats {
   std::uint64_t connections = 0;        // made so far
   std::uint64_t messages_in = 0;
   std::uint64_t messages_out = 0;
-  std::uint64_t bytes_in = 0;           // of messages
+  std::uint64_t bytes_in = 0;  // of messages
   std::uint64_t bytes_out = 0;
-  std::uint64_t dropped = 0;            // messages dropped because a queue was full
+  std::uint64_t dropped = 0;  // messages dropped because a queue was full
   std::uint64_t queued_bytes = 0;
-  std::uint64_t round_trip_us = 0;      // of the last ping; 0: none yet
+  std::uint64_t round_trip_us = 0;  // of the last ping; 0: none yet
 };
 struct PeerTransportStats {
   std::vector<PeerStats> peers;  // without this node itself
   std::uint64_t half_open = 0;
-  std::uint64_t refused = 0;     // connections that never became a peer's
+  std::uint64_t refused = 0;  // connections that never became a peer's
 };
 
 // A message shared by all its receivers.
@@ -211,8 +213,9 @@ class PeerTransport {
 
   void stop();  // idempotent; not from a callback
 
+  class Impl;  // internal
+
  private:
-  class Impl;
   explicit PeerTransport(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };

@@ -20,8 +20,8 @@
 // Threads: one I/O thread of its own. Handlers run on that thread, or, if handler_threads > 0, on
 // that many threads of a pool; health and metrics callbacks always on the I/O thread. A handler on
 // the I/O thread must not block. A Responder may be called from any thread, at once or later,
-// exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that no
-// client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
+// exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
+// no client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
 //
 // Bounds: everything in RpcLimits. A client that is beyond one is answered with the named error
 // where the protocol still allows an answer, and disconnected otherwise.
@@ -42,26 +42,28 @@
 namespace imi::node {
 
 struct RpcLimits {
-  std::size_t max_body_bytes = 6u << 20;     // of one request: 4 MiB of submission in base64url
+  std::size_t max_body_bytes = 6u << 20;  // of one request: 4 MiB of submission in base64url
   std::size_t max_header_bytes = 16u << 10;
-  std::size_t max_target_bytes = 2048;       // of a GET's path and query
-  rpc::JsonLimits json;                      // max_bytes is taken from max_body_bytes
+  std::size_t max_target_bytes = 2048;  // of a GET's path and query
+  rpc::JsonLimits json;                 // max_bytes is taken from max_body_bytes
   std::size_t max_connections = 1024;
   std::size_t max_connections_per_address = 512;  // IPv6: a /64
   std::size_t max_buffered_bytes = 96u << 20;  // of all requests being read and answers not taken
-  std::size_t max_pipelined = 64;            // calls of one connection in work at a time
-  std::size_t max_answer_bytes = 32u << 20;  // answers of one connection not yet taken; then no more is read from it
+  std::size_t max_pipelined = 64;              // calls of one connection in work at a time
+  std::size_t max_answer_bytes =
+      32u << 20;  // answers of one connection not yet taken; then no more is read from it
   std::size_t max_subscriptions = 16;        // of one WebSocket
   std::size_t max_subscription_keys = 4096;  // of one subscription
-  std::size_t max_push_queue = 256;          // notifications that wait for one WebSocket; then it is closed
+  std::size_t max_push_queue = 256;  // notifications that wait for one WebSocket; then it is closed
 
   std::chrono::milliseconds header_deadline{10'000};   // first byte of a request to end of headers
   std::chrono::milliseconds body_deadline{30'000};     // end of headers to end of body
   std::chrono::milliseconds handler_deadline{75'000};  // a handler's answer; then `timeout`
   std::chrono::milliseconds write_deadline{30'000};    // a client that takes no byte for so long
-  std::chrono::milliseconds idle_timeout{120'000};     // keep-alive without a request; WebSocket: no pong
+  std::chrono::milliseconds idle_timeout{
+      120'000};  // keep-alive without a request; WebSocket: no pong
 
-  double calls_per_second = 20'000;   // per client address; each call of a batch counts. 0: no limit
+  double calls_per_second = 20'000;  // per client address; each call of a batch counts. 0: no limit
   double calls_burst = 40'000;
   std::size_t max_rate_entries = 65'536;  // addresses remembered
 };
@@ -85,7 +87,7 @@ struct RpcRequest {
   const rpc::MethodSpec* method = nullptr;  // never null
   boost::json::object params;               // bound: declared names, types and ranges
   RpcTransport transport{};
-  std::string client;                       // address, for logs
+  std::string client;  // address, for logs
 };
 
 // Answers one call. Copyable; all copies answer the same call. Thread-safe.
@@ -114,9 +116,9 @@ struct Readiness {
 };
 
 struct RpcCallbacks {
-  RpcHandler handler;                       // every method of rpc/methods.h but those answered here
-  std::function<Readiness()> readiness;     // for /readyz; absent: ready
-  std::function<std::string()> metrics;     // Prometheus text; the server appends its own counters
+  RpcHandler handler;                    // every method of rpc/methods.h but those answered here
+  std::function<Readiness()> readiness;  // for /readyz; absent: ready
+  std::function<std::string()> metrics;  // Prometheus text; the server appends its own counters
 };
 
 // What a WebSocket client can subscribe to: subscribe {"topic": "heads"} or
@@ -130,9 +132,9 @@ struct RpcStats {
   std::uint64_t connections_refused = 0;  // over a limit
   std::uint64_t websockets_open = 0;
   std::uint64_t calls_total = 0;
-  std::uint64_t errors_total = 0;         // calls and requests answered with an error
-  std::uint64_t timed_out = 0;            // connections closed by a deadline
-  std::uint64_t slow_clients = 0;         // closed because they did not read
+  std::uint64_t errors_total = 0;  // calls and requests answered with an error
+  std::uint64_t timed_out = 0;     // connections closed by a deadline
+  std::uint64_t slow_clients = 0;  // closed because they did not read
   std::uint64_t pushes_total = 0;
   std::uint64_t buffered_bytes = 0;
   std::uint64_t bytes_in = 0;

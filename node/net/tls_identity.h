@@ -15,9 +15,9 @@
 namespace imi::node {
 
 struct TlsIdentity {
-  std::string key_pem;          // PKCS#8, unencrypted
+  std::string key_pem;  // PKCS#8, unencrypted
   std::string certificate_pem;
-  Hash256 pin;                  // of the certificate's key
+  Hash256 pin;  // of the certificate's key
 
   TlsIdentity() = default;
   TlsIdentity(TlsIdentity&&) = default;

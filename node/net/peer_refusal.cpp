@@ -1,0 +1,66 @@
+#include "base/check.h"
+#include "node/net/peer_transport.h"
+
+namespace imi::node {
+
+std::string_view name(PeerRefusal r) {
+  switch (r) {
+    case PeerRefusal::kUnknownKey: return "unknown-key";
+    case PeerRefusal::kTlsFailed: return "tls-failed";
+    case PeerRefusal::kWrongChain: return "wrong-chain";
+    case PeerRefusal::kWrongVersion: return "wrong-version";
+    case PeerRefusal::kNotImi: return "not-imi";
+    case PeerRefusal::kHandshakeLate: return "handshake-late";
+    case PeerRefusal::kHalfOpenFull: return "half-open-full";
+    case PeerRefusal::kObserversFull: return "observers-full";
+    case PeerRefusal::kSelf: return "self";
+    case PeerRefusal::kReplaced: return "replaced";
+    case PeerRefusal::kBadFrame: return "bad-frame";
+    case PeerRefusal::kTooLarge: return "too-large";
+    case PeerRefusal::kSilent: return "silent";
+    case PeerRefusal::kNotReading: return "not-reading";
+    case PeerRefusal::kClosed: return "closed";
+    case PeerRefusal::kUnreachable: return "unreachable";
+    case PeerRefusal::kCutOff: return "cut-off";
+    case PeerRefusal::kStopping: return "stopping";
+  }
+  IMI_CHECK(false, "a refusal out of range");
+}
+
+std::string_view describe(PeerRefusal r) {
+  switch (r) {
+    case PeerRefusal::kUnknownKey:
+      return "its TLS key is not the one configured for any peer here; compare the pins in both "
+             "configurations";
+    case PeerRefusal::kTlsFailed:
+      return "no mutual TLS 1.3 with it; check that it is an IMI node, that it has our key's pin, "
+             "and both clocks and versions";
+    case PeerRefusal::kWrongChain: return "it is of another chain; compare the two genesis files";
+    case PeerRefusal::kWrongVersion:
+      return "it speaks another version of the peer protocol; upgrade the older of the two";
+    case PeerRefusal::kNotImi:
+      return "it does not speak the IMI peer protocol; check the address and port";
+    case PeerRefusal::kHandshakeLate: return "it did not finish its handshake in time";
+    case PeerRefusal::kHalfOpenFull:
+      return "too many handshakes are under way; if this goes on, limit who can reach the peer "
+             "port";
+    case PeerRefusal::kObserversFull:
+      return "as many observers are connected as allowed; raise the limit or use another node";
+    case PeerRefusal::kSelf:
+      return "it is this node itself; remove this node's address from its peers, or look for a "
+             "second copy of its key";
+    case PeerRefusal::kReplaced: return "a better connection to it took its place";
+    case PeerRefusal::kBadFrame: return "it sent a frame that cannot be";
+    case PeerRefusal::kTooLarge: return "it sent a message larger than allowed";
+    case PeerRefusal::kSilent: return "nothing was heard from it; look at it and at the network";
+    case PeerRefusal::kNotReading: return "it does not take what is sent to it";
+    case PeerRefusal::kClosed: return "it or the network closed the connection";
+    case PeerRefusal::kUnreachable:
+      return "it cannot be reached; is it running, is its address right";
+    case PeerRefusal::kCutOff: return "it misbehaved and was cut off for a while";
+    case PeerRefusal::kStopping: return "this node is stopping";
+  }
+  IMI_CHECK(false, "a refusal out of range");
+}
+
+}  // namespace imi::node
