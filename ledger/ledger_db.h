@@ -64,7 +64,7 @@ struct LedgerError {
 inline constexpr std::uint32_t kLedgerFormat = 1;
 // Heights below the certified one that an existing reader may still read before it is refused with
 // StoreError::kExpired. A reader is meant for one request.
-inline constexpr std::uint64_t kReaderSpan = 64;
+inline constexpr std::uint64_t kReaderSpan = 16;
 
 struct LedgerDbOptions {
   unsigned scan_threads = 2;        // for the rebuild at open
@@ -105,8 +105,8 @@ class LedgerDb {
       const chain::Block& block, const std::vector<std::shared_ptr<const Submission>>& bodies,
       ByteView commit_certificate);
 
-  // Stores a certificate whose signatures the caller has verified, moves certified() to it if it is
-  // newer, and lets go of what only older readers needed. A certificate at or below certified() is
+  // Stores a certificate that the caller has verified (chain::verify), moves certified() to it if it
+  // is newer, and lets go of what only older readers needed. A certificate at or below certified() is
   // accepted and changes nothing. Written buffered: it is durable with the next block; a certificate
   // lost in a power cut is formed or fetched again.
   [[nodiscard]] std::expected<void, LedgerError> set_certified(

@@ -101,14 +101,16 @@ struct AskSubmission {
   }
 };
 
-// One accepted entry of a submission, and its place in the event log.
+// One accepted entry of a submission, and its place in the event log. `height` is that of the block
+// that has it (SubmissionState::height).
 struct AskEntry {
   chain::SubmissionId id;
   std::uint32_t index = 0;
+  chain::Height height;
   bool operator==(const AskEntry&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(id, index);
+    ar(id, index, height);
   }
 };
 

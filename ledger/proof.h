@@ -1,0 +1,90 @@
+// The proof bundle: one answer that anyone checks with nothing but the genesis document.
+//
+// It holds the question, the certified head with the lineage of its signers, and the evidence in the
+// order in which the rules of evidence.h ask for it, nothing more: a bundle with a spare piece is
+// refused, so there is one bundle for one answer under one certificate.
+//
+// File form: the 8 bytes "IMIPRF01", then the canonical encoding (docs/DATA_FORMAT.md). Sizes at
+// 1 M records: about 1.1 kB for one record (4 validators), 900 B for each further one.
+// Pure values.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "chain/certificate.h"
+#include "crypto/merkle_shape.h"
+#include "crypto/sparse_map.h"
+#include "ledger/outcome.h"
+#include "ledger/question.h"
+#include "ledger/records.h"
+#include "ledger/submission.h"
+
+namespace imi::ledger {
+
+inline constexpr std::string_view kProofMagic = "IMIPRF01";
+inline constexpr std::size_t kMaxProofBytes = std::size_t{8} << 20;
+
+// What stands at a path that the verifier computes itself: a record, or nothing.
+struct ProvedRecord {
+  std::optional<Bytes> value;
+  crypto::MapProof proof;
+  template <class A>
+  void serialize(A& ar) {
+    ar(value, proof);
+  }
+};
+
+// Consecutive leaves of a dossier's range, or of a cell's.
+struct ProvedPage {
+  std::vector<DossierLeaf> leaves;
+  crypto::MerklePath path;
+  template <class A>
+  void serialize(A& ar) {
+    ar(leaves, path);
+    require(ar, leaves.size() <= kMaxPageEvents && path.size() <= crypto::kMaxMerklePath);
+  }
+};
+
+// An entry's leaf in the event log.
+struct ProvedEntry {
+  LogLeafHeader header;
+  Entry entry;
+  std::uint64_t log_index = 0;
+  crypto::MerklePath path;
+  template <class A>
+  void serialize(A& ar) {
+    ar(header, entry, log_index, path);
+    require(ar, path.size() <= crypto::kMaxMerklePath);
+  }
+};
+
+struct ProofBundle {
+  SchemaVersion<1> version;
+  Question question;
+  chain::CheckpointCertificate certificate;
+  chain::Lineage lineage;
+  std::vector<ProvedRecord> records;  // in the order of the rules
+  std::optional<ProvedPage> page;
+  std::optional<SubmissionOutcomes> outcomes;
+  std::optional<ProvedEntry> entry;
+  std::optional<crypto::MerklePath> consistency;
+  template <class A>
+  void serialize(A& ar) {
+    ar(version, question, certificate, lineage, records, page, outcomes, entry, consistency);
+    require(ar, !consistency || consistency->size() <= crypto::kMaxMerklePath);
+  }
+};
+
+enum class ProofFileError : std::uint8_t {
+  kNotAProof,  // another kind of file
+  kTooLarge,
+  kMalformed,  // damaged or cut short
+};
+
+[[nodiscard]] Bytes encode_proof(const ProofBundle& bundle);
+[[nodiscard]] std::expected<ProofBundle, ProofFileError> decode_proof(ByteView bytes);
+
+}  // namespace imi::ledger

@@ -1,0 +1,118 @@
+// Answering questions from a reader, with or without proof. What the RPC's read methods call.
+//
+// A proof costs about the answer again: one map proof a record (about 650 B, 20 us), one range proof
+// a page. Bounded by the page limits of question.h.
+// Pure but for the reader's reads. Thread-safe as the reader is.
+#pragma once
+
+#include <expected>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "crypto/suite.h"
+#include "ledger/answer.h"
+#include "ledger/proof.h"
+#include "ledger/reader.h"
+
+namespace imi::ledger {
+
+struct QueryError {
+  enum class Reason : std::uint8_t {
+    kStore,            // see `store`
+    kNotCertified,     // nothing is certified yet, so nothing can be proved: ask again shortly
+    kPurposeRequired,  // about a person: answered to the person alone, by a signed query
+    kTooLarge,         // more leaves than one answer may read
+    kNoSuchEntry,      // not in that block, or refused there: see the submission's outcomes
+    kBadRange,         // a page or log size beyond what there is
+    kBadSignature,     // of a signed query
+    kWrongKey,         // not the person's current key
+    kWrongChain,       // a query signed for another chain
+    kWrongAudience,    // a query signed for another node or service
+    kStaleQuery,       // signed too long ago, or ahead of this node's clock
+    kReplayed,         // this very query was answered before
+    kBusy,             // too many signed queries at once to tell repeats apart: ask again shortly
+    kDamaged,          // the store contradicts the certified head
+  };
+  Reason reason{};
+  std::optional<StoreError> store;
+  std::string detail;
+};
+[[nodiscard]] std::string_view name(QueryError::Reason r);
+[[nodiscard]] std::string describe(const QueryError& e);
+
+struct Reply {
+  chain::LedgerHead head;
+  Answer answer;
+  std::optional<ProofBundle> proof;
+};
+
+// Answers any question that is public. AskPerson, and AskEvent and AskEntry that turn out to be
+// about a person, are refused with kPurposeRequired whether or not there is such a record.
+[[nodiscard]] std::expected<Reply, QueryError> answer(const LedgerReader& reader,
+                                                      const Question& question, bool prove);
+
+// ---- a person asks for their own record --------------------------------------------------------
+
+inline constexpr std::size_t kMaxAudienceBytes = 100;
+
+// What the person's key signs: chain::statement_digest(genesis, kQuery, SignedQueryBody).
+struct SignedQueryBody {
+  SchemaVersion<1> version;
+  AskPerson question;
+  Nonce nonce;             // random
+  chain::TimeMs time;      // of the asker's clock
+  std::string audience;    // the node's name, or the name of the service: "*" is any
+  bool operator==(const SignedQueryBody&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(version, question, nonce, time, audience);
+    require(ar, audience.size() <= kMaxAudienceBytes);
+  }
+};
+struct SignedQuery {
+  chain::GenesisId genesis;
+  SignedQueryBody body;
+  crypto::PublicKey key;
+  crypto::Signature signature;
+  bool operator==(const SignedQuery&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(genesis, body, key, signature);
+  }
+};
+[[nodiscard]] SignedQuery sign_query(const chain::GenesisId& genesis, SignedQueryBody body,
+                                     const crypto::SecretKey& key);
+
+// Remembers the signed queries of the freshness window, so that none is answered twice. Bounded: when
+// full it refuses (kBusy) rather than forget. Thread-safe.
+class ReplayGuard {
+ public:
+  // True the first time; false for a repeat. Forgets what is older than the window.
+  enum class Seen : std::uint8_t { kFirst, kRepeat, kFull };
+  [[nodiscard]] Seen note(const Hash256& digest, chain::TimeMs signed_at, chain::TimeMs now);
+
+ private:
+  std::mutex mutex_;
+  std::set<Hash256> seen_;                        // guarded by mutex_
+  std::set<std::pair<chain::TimeMs, Hash256>> by_time_;  // guarded by mutex_
+};
+
+inline constexpr std::int64_t kQueryWindowMs = 60'000;
+inline constexpr std::size_t kMaxRememberedQueries = 65'536;
+
+struct QueryTerms {
+  std::string_view audience;  // this node's name
+  chain::TimeMs now;
+  ReplayGuard& guard;
+};
+
+// Answers a person about themself. The key's hash must be the subject's keys_root; whether the
+// person does not exist or the key is wrong, the refusal is the same (kWrongKey).
+[[nodiscard]] std::expected<Reply, QueryError> answer_person(const LedgerReader& reader,
+                                                             const SignedQuery& query, bool prove,
+                                                             const QueryTerms& terms);
+
+}  // namespace imi::ledger
