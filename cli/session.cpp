@@ -157,7 +157,7 @@ const ledger::Genesis& Session::genesis() {
       fail(ExitCode::kLocal, "no-genesis", bytes.error(),
            "--genesis FILE: the genesis file of the network, as its operator gave it to you");
     }
-    auto g = ledger::decode_genesis(as_bytes(*bytes));
+    auto g = ledger::decode_genesis_file(as_bytes(*bytes));
     if (!g) {
       fail(ExitCode::kBadInput, "bad-genesis",
            fmt::format("{} is no genesis file: {}", genesis_path().string(), describe(g.error())));

@@ -1,0 +1,510 @@
+#include "cli/read/render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hex.h"
+#include "cli/values.h"
+#include "ledger/calendar.h"
+#include "ledger/status.h"
+
+namespace imi::cli {
+namespace {
+
+using ledger::EventState;
+using ledger::Genesis;
+using ledger::VerifiedAnswer;
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+struct View {
+  const Genesis& genesis;
+  ledger::Day today;
+};
+
+std::string day(ledger::Day d) { return day_text(d.value); }
+
+std::string code_text(const View& v, const EventState& e) {
+  if (const auto* facts = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    const ledger::EventCode* code = v.genesis.catalog.find(facts->code);
+    return code != nullptr ? code->text : fmt::format("code {}", facts->code.value);
+  }
+  return fmt::format("bucket {}", std::get<ledger::CommittedFacts>(e.facts.what).bucket.value);
+}
+
+ledger::Polarity polarity_of(const View& v, const EventState& e) {
+  if (const auto* facts = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    const ledger::EventCode* code = v.genesis.catalog.find(facts->code);
+    return code != nullptr ? code->polarity : ledger::Polarity::kNeutral;
+  }
+  const auto* bucket = v.genesis.catalog.find(std::get<ledger::CommittedFacts>(e.facts.what).bucket);
+  return bucket != nullptr ? bucket->polarity : ledger::Polarity::kNeutral;
+}
+
+std::string amount_text(const EventState& e) {
+  const auto* facts = std::get_if<ledger::PublicFacts>(&e.facts.what);
+  return facts != nullptr && facts->amount_fen ? yuan_text(*facts->amount_fen) : std::string();
+}
+
+// The words of a status, most telling first.
+std::string status_text(const View& v, const EventState& e) {
+  std::string out(ledger::name(e.life));
+  const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule);
+  if (rule == nullptr) return out;
+  const ledger::EventStatus st = ledger::status(e, *rule, v.today);
+  if (st.disputed) out += st.overdue ? ", dispute overdue" : ", disputed";
+  if (st.sealed) return out + ", sealed";
+  if (st.life == ledger::Life::kLive) {
+    out += st.published ? ", published" : st.expired ? ", publication over" : ", not published";
+  }
+  return out;
+}
+
+std::string gravity_text(const View& v, const EventState& e) {
+  const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule);
+  return rule == nullptr ? std::string() : std::string(ledger::name(rule->gravity));
+}
+
+json::object event_json(const View& v, const std::string& id, const EventState& e) {
+  json::object o{{"eid", id},
+                 {"subject", to_hex(e.subject)},
+                 {"recorder", agency_name(v.genesis, e.recorder)},
+                 {"version", e.record_version.value},
+                 {"life", std::string(ledger::name(e.life))},
+                 {"occurred", day(e.facts.occurred)},
+                 {"decided", day(e.facts.decided)},
+                 {"recorded", day(e.recorded)},
+                 {"height", e.height.value},
+                 {"class", gravity_text(v, e)},
+                 {"polarity", std::string(ledger::name(polarity_of(v, e)))},
+                 {"backfill", e.facts.backfill}};
+  if (const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule)) {
+    const ledger::EventStatus st = ledger::status(e, *rule, v.today);
+    o["rule"] = rule->text;
+    o["published"] = st.published;
+    o["shared"] = st.shared;
+    o["disputed"] = st.disputed;
+    o["sealed"] = st.sealed;
+    if (st.publish_until) o["publish_until"] = day(*st.publish_until);
+    if (st.repair_from) o["repair_from"] = day(*st.repair_from);
+  }
+  if (e.facts.ended) o["ended"] = day(*e.facts.ended);
+  if (e.supersedes) o["supersedes"] = to_hex(*e.supersedes);
+  if (e.superseded_by) o["superseded_by"] = to_hex(*e.superseded_by);
+  if (const auto* f = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    o["code"] = code_text(v, e);
+    if (f->amount_fen) o["amount_fen"] = *f->amount_fen;
+    if (!f->doc.empty()) o["doc"] = f->doc;
+    o["basis"] = f->basis.text;
+    o["basis_level"] = std::string(ledger::name(f->basis.level));
+    if (f->grid) o["grid"] = ledger::text(*f->grid);
+  } else {
+    o["bucket"] = std::get<ledger::CommittedFacts>(e.facts.what).bucket.value;
+    o["commitment"] = to_hex(std::get<ledger::CommittedFacts>(e.facts.what).commitment);
+  }
+  return o;
+}
+
+void show_event(Output& out, const View& v, const std::string& id, const EventState& e) {
+  Fields f;
+  f.add("event", id);
+  f.add("code", code_text(v, e));
+  if (const auto* facts = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    const ledger::EventCode* code = v.genesis.catalog.find(facts->code);
+    if (code != nullptr) f.add("name", code->names.zh + " / " + code->names.en);
+  }
+  f.add("class", gravity_text(v, e) + " " + std::string(ledger::name(polarity_of(v, e))));
+  f.add("status", Cell(status_text(v, e), e.life == ledger::Life::kLive ? Style::kPlain : Style::kWarn));
+  f.add("occurred", day(e.facts.occurred));
+  f.add("decided", day(e.facts.decided));
+  if (const std::string amount = amount_text(e); !amount.empty()) f.add("amount", amount + " yuan");
+  if (const auto* facts = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    if (!facts->doc.empty()) f.add("document", facts->doc);
+    f.add("basis", fmt::format("{} ({})", facts->basis.text, ledger::name(facts->basis.level)));
+    if (facts->grid) f.add("grid", ledger::text(*facts->grid));
+  }
+  if (const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule)) {
+    const ledger::EventStatus st = ledger::status(e, *rule, v.today);
+    f.add("rule", rule->text);
+    if (st.publish_until) f.add("published until", day(*st.publish_until));
+    if (st.repair_from) f.add("repair from", day(*st.repair_from));
+  }
+  f.add("recorded by", agency_name(v.genesis, e.recorder));
+  f.add("recorded", fmt::format("{} in block {}{}", day(e.recorded), grouped(e.height.value),
+                                e.facts.backfill ? " (from older stock)" : ""));
+  f.add("version", std::to_string(e.record_version.value));
+  f.add("subject", to_hex(e.subject));
+  if (e.supersedes) f.add("corrects", to_hex(*e.supersedes));
+  if (e.superseded_by) f.add("corrected by", to_hex(*e.superseded_by));
+  out.show(f);
+}
+
+// Events of a page in the order of their latest transition.
+std::vector<std::pair<ledger::EventId, const EventState*>> in_order(const ledger::DossierAnswer& d) {
+  std::vector<std::pair<ledger::EventId, const EventState*>> out;
+  for (const auto& [id, e] : d.events) out.emplace_back(id, &e);
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.second->facts.decided, a.second->last_seq) <
+           std::pair(b.second->facts.decided, b.second->last_seq);
+  });
+  return out;
+}
+
+void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
+  if (!d.subject) return;
+  Fields f;
+  if (const auto* e = std::get_if<ledger::EnterpriseState>(&d.subject->who)) {
+    f.add("enterprise", Cell(e->name, Style::kBold));
+    f.add("uscc", ledger::text(e->uscc));
+    f.add("status", std::string(ledger::name(e->status)) + (e->sole_trader ? ", sole trader" : ""));
+    f.add("division", ledger::text(e->division));
+  } else {
+    f.add("person", to_hex(d.sid));
+    f.add("status", d.subject->life == ledger::SubjectLife::kOpen ? "open" : "closed");
+  }
+  f.add("registered", fmt::format("block {}, by {}", grouped(d.subject->registered.value),
+                                  agency_name(v.genesis, d.subject->registrar)));
+  f.add("transitions", fmt::format("{} ever{}", grouped(d.total),
+                                   d.leaves.size() == d.total ? "; the list below is complete" : ""));
+  out.show(f);
+  if (d.events.empty()) return;
+  out.line();
+  Table t({{"decided"}, {"code", Align::kLeft, 10}, {"class", Align::kLeft, 5},
+           {"polarity", Align::kLeft, 8}, {"amount", Align::kRight}, {"status", Align::kLeft, 8},
+           {"document", Align::kLeft, 8}, {"event", Align::kLeft, 9}});
+  for (const auto& [id, e] : in_order(d)) {
+    const auto* facts = std::get_if<ledger::PublicFacts>(&e->facts.what);
+    const bool bad = polarity_of(v, *e) == ledger::Polarity::kNegative;
+    t.add({day(e->facts.decided), code_text(v, *e), gravity_text(v, *e),
+           Cell(std::string(ledger::name(polarity_of(v, *e))), bad ? Style::kWarn : Style::kGood),
+           amount_text(*e), status_text(v, *e), facts != nullptr ? facts->doc : "", to_hex(id)});
+  }
+  out.show(t);
+  if (d.leaves.size() < d.total) {
+    out.line(fmt::format("{} of {} transitions shown", grouped(d.leaves.size()), grouped(d.total)));
+  }
+}
+
+json::object dossier_json(const View& v, const ledger::DossierAnswer& d) {
+  json::object o{{"sid", to_hex(d.sid)}, {"found", d.subject.has_value()}};
+  if (!d.subject) return o;
+  if (const auto* e = std::get_if<ledger::EnterpriseState>(&d.subject->who)) {
+    o["uscc"] = ledger::text(e->uscc);
+    o["name"] = e->name;
+    o["division"] = ledger::text(e->division);
+    o["status"] = std::string(ledger::name(e->status));
+    o["sole_trader"] = e->sole_trader;
+  } else {
+    const auto& p = std::get<ledger::PersonState>(d.subject->who);
+    o["index_epoch"] = p.index_epoch;
+    o["commitment"] = to_hex(p.commitment);
+  }
+  o["registrar"] = agency_name(v.genesis, d.subject->registrar);
+  o["registered"] = d.subject->registered.value;
+  o["transitions"] = d.total;
+  o["complete"] = d.leaves.size() == d.total;
+  json::array events;
+  for (const auto& [id, e] : in_order(d)) events.push_back(event_json(v, to_hex(id), *e));
+  o["events"] = std::move(events);
+  return o;
+}
+
+std::string att_validity(const View& v, const ledger::AttState& a, chain::TimeMs now) {
+  (void)v;
+  if (a.life != ledger::AttLife::kActive) return std::string(ledger::name(a.life));
+  if (now < a.from) return "not valid yet";
+  if (now >= a.until) return "no longer valid";
+  return "valid";
+}
+
+void show_attestation(Output& out, const View& v, const std::string& id, const ledger::AttState& a,
+                      chain::TimeMs now) {
+  const ledger::Schema* schema = v.genesis.catalog.find(a.attests);
+  const std::string validity = att_validity(v, a, now);
+  Fields f;
+  f.add("attestation", id);
+  f.add("state", Cell(validity, validity == "valid" ? Style::kGood : Style::kBad));
+  f.add("schema", schema != nullptr ? schema->text : std::to_string(a.attests.value));
+  f.add("assurance level", std::to_string(a.level));
+  f.add("issuer", agency_name(v.genesis, a.issuer));
+  f.add("valid", time_text(a.from.value) + " to " + time_text(a.until.value) + " (UTC+8)");
+  f.add("claims", fmt::format("{} salted claims under {}", a.claims, to_hex(a.claims_root)));
+  f.add("holder key", to_hex(a.holder_key_hash));
+  if (a.life != ledger::AttLife::kActive) f.add("reason", std::string(ledger::name(a.reason)));
+  f.add("issued", fmt::format("block {}; last change in block {}", grouped(a.issued.value),
+                              grouped(a.changed.value)));
+  out.show(f);
+}
+
+json::object attestation_json(const View& v, const std::string& id, const ledger::AttState& a,
+                              chain::TimeMs now) {
+  const ledger::Schema* schema = v.genesis.catalog.find(a.attests);
+  return {{"aid", id},
+          {"found", true},
+          {"state", att_validity(v, a, now)},
+          {"life", std::string(ledger::name(a.life))},
+          {"reason", std::string(ledger::name(a.reason))},
+          {"schema", schema != nullptr ? schema->text : std::to_string(a.attests.value)},
+          {"level", a.level},
+          {"issuer", agency_name(v.genesis, a.issuer)},
+          {"issuer_id", to_hex(a.issuer)},
+          {"from_ms", a.from.value},
+          {"until_ms", a.until.value},
+          {"claims", a.claims},
+          {"claims_root", to_hex(a.claims_root)},
+          {"holder_key_hash", to_hex(a.holder_key_hash)},
+          {"issued", a.issued.value},
+          {"changed", a.changed.value}};
+}
+
+std::string roles_text(const ledger::Roles& roles) {
+  std::vector<std::string> out;
+  for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+                               ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+    if (roles.has(r)) out.emplace_back(ledger::name(r));
+  }
+  return joined(out);
+}
+
+json::object agency_json(const View& v, const std::string& id, const ledger::AgencyState& a) {
+  json::array divisions;
+  for (const auto& d : a.profile.divisions) divisions.emplace_back(ledger::text(d));
+  json::array keys;
+  for (const auto& k : a.profile.keys) keys.emplace_back(to_hex(k));
+  json::array fields;
+  for (const auto& f : a.profile.fields) {
+    const ledger::WorkField* field = v.genesis.catalog.find(f);
+    fields.emplace_back(field != nullptr ? field->text : std::to_string(f.value));
+  }
+  json::array roles;
+  for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+                               ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+    if (a.profile.roles.has(r)) roles.emplace_back(std::string(ledger::name(r)));
+  }
+  return {{"id", id},
+          {"found", true},
+          {"short_name", a.profile.short_name},
+          {"title", a.profile.title},
+          {"status", std::string(ledger::name(a.status))},
+          {"version", a.record_version.value},
+          {"roles", roles},
+          {"fields", fields},
+          {"divisions", divisions},
+          {"keys", keys}};
+}
+
+void show_agency(Output& out, const View& v, const std::string& id, const ledger::AgencyState& a) {
+  Fields f;
+  f.add("agency", Cell(a.profile.title, Style::kBold));
+  f.add("short name", a.profile.short_name);
+  f.add("id", id);
+  f.add("status", std::string(ledger::name(a.status)));
+  f.add("roles", roles_text(a.profile.roles));
+  std::vector<std::string> fields;
+  for (const auto& x : a.profile.fields) {
+    const ledger::WorkField* field = v.genesis.catalog.find(x);
+    fields.push_back(field != nullptr ? field->text : std::to_string(x.value));
+  }
+  if (!fields.empty()) f.add("fields", joined(fields));
+  std::vector<std::string> divisions;
+  for (const auto& d : a.profile.divisions) divisions.push_back(ledger::text(d));
+  f.add("divisions", joined(divisions));
+  for (const auto& k : a.profile.keys) f.add("key", to_hex(k));
+  f.add("version", std::to_string(a.record_version.value));
+  out.show(f);
+}
+
+json::object submission_json(const ledger::SubmissionAnswer& a) {
+  json::object o{{"fate", std::string(ledger::name(a.fate))}};
+  if (a.state) {
+    o["height"] = a.state->height.value;
+    o["index"] = a.state->index;
+    o["entries"] = a.state->count;
+    o["refused"] = a.state->refused;
+  }
+  json::array refusals;
+  if (a.outcomes) {
+    for (const auto& r : a.outcomes->refused) {
+      refusals.push_back(json::object{{"index", r.index},
+                                      {"refusal", std::string(ledger::name(r.refusal.code))},
+                                      {"message", ledger::describe(r.refusal)}});
+    }
+  }
+  o["refusals"] = std::move(refusals);
+  return o;
+}
+
+void show_submission(Output& out, const ledger::SubmissionAnswer& a) {
+  Fields f;
+  const bool done = a.fate == ledger::Fate::kCommitted;
+  f.add("fate", Cell(std::string(ledger::name(a.fate)), done ? Style::kGood : Style::kWarn));
+  if (a.state) {
+    f.add("block", fmt::format("{}, place {}", grouped(a.state->height.value), a.state->index));
+    f.add("entries", fmt::format("{}, {} accepted, {} refused", grouped(a.state->count),
+                                 grouped(a.state->count - a.state->refused), grouped(a.state->refused)));
+  }
+  out.show(f);
+  if (!a.outcomes) return;
+  for (std::size_t i = 0; i < a.outcomes->refused.size() && i < 50; ++i) {
+    const auto& r = a.outcomes->refused[i];
+    out.line(fmt::format("  entry {} refused: {}: {}", r.index, ledger::name(r.refusal.code),
+                         ledger::describe(r.refusal)));
+  }
+}
+
+std::string asked_id(const ledger::Question& q) {
+  return std::visit(Overloaded{[](const ledger::AskEnterprise& a) { return ledger::text(a.uscc); },
+                               [](const ledger::AskPerson& a) { return to_hex(a.sid); },
+                               [](const ledger::AskEvent& a) { return to_hex(a.eid); },
+                               [](const ledger::AskAttestation& a) { return to_hex(a.aid); },
+                               [](const ledger::AskAgency& a) { return to_hex(a.id); },
+                               [](const ledger::AskSubmission& a) { return to_hex(a.id); },
+                               [](const ledger::AskEntry& a) { return to_hex(a.id); },
+                               [](const ledger::AskHead&) { return std::string(); },
+                               [](const ledger::AskConsistency&) { return std::string(); }},
+                    q);
+}
+
+std::string_view asked_what(const ledger::Question& q) {
+  return std::visit(
+      Overloaded{[](const ledger::AskEnterprise&) { return std::string_view("enterprise"); },
+                 [](const ledger::AskPerson&) { return std::string_view("person"); },
+                 [](const ledger::AskEvent&) { return std::string_view("event"); },
+                 [](const ledger::AskAttestation&) { return std::string_view("attestation"); },
+                 [](const ledger::AskAgency&) { return std::string_view("agency"); },
+                 [](const ledger::AskSubmission&) { return std::string_view("submission"); },
+                 [](const ledger::AskEntry&) { return std::string_view("entry"); },
+                 [](const ledger::AskHead&) { return std::string_view("head"); },
+                 [](const ledger::AskConsistency&) { return std::string_view("consistency"); }},
+      q);
+}
+
+}  // namespace
+
+std::string agency_name(const Genesis& genesis, const ledger::AgencyId& id) {
+  for (const ledger::AgencyRegister& a : genesis.agencies) {
+    if (a.id == id) return a.profile.short_name;
+  }
+  return to_hex(id).substr(0, 16);
+}
+
+bool is_present(const VerifiedAnswer& a) {
+  return std::visit(
+      Overloaded{[](const ledger::DossierAnswer& d) { return d.subject.has_value(); },
+                 [](const ledger::EventAnswer& e) { return e.event.has_value(); },
+                 [](const ledger::AttestationAnswer& x) { return x.attestation.has_value(); },
+                 [](const ledger::AgencyAnswer& x) { return x.agency.has_value(); },
+                 [](const auto&) { return true; }},
+      a.answer);
+}
+
+std::string absence_text(const VerifiedAnswer& a) {
+  return fmt::format("there is no {} {}", asked_what(a.question), asked_id(a.question));
+}
+
+void show_answer(Output& out, const VerifiedAnswer& a, const Genesis& g) {
+  const View v{g, ledger::day_of(a.head.time)};
+  const std::string id = asked_id(a.question);
+  std::visit(Overloaded{[&](const ledger::DossierAnswer& d) { show_dossier(out, v, d); },
+                        [&](const ledger::EventAnswer& e) {
+                          if (e.event) show_event(out, v, id, *e.event);
+                        },
+                        [&](const ledger::AttestationAnswer& x) {
+                          if (x.attestation) show_attestation(out, v, id, *x.attestation, a.head.time);
+                        },
+                        [&](const ledger::AgencyAnswer& x) {
+                          if (x.agency) show_agency(out, v, id, *x.agency);
+                        },
+                        [&](const ledger::SubmissionAnswer& x) { show_submission(out, x); },
+                        [&](const ledger::EntryAnswer& x) {
+                          out.line(fmt::format("entry {} of submission {}: {}, place {} of the log, block {}",
+                                               x.header.index, id, ledger::name(x.header.kind),
+                                               grouped(x.log_index), grouped(x.header.height.value)));
+                        },
+                        [&](const ledger::HeadAnswer&) {}, [&](const ledger::ConsistencyAnswer&) {}},
+             a.answer);
+}
+
+json::object answer_json(const VerifiedAnswer& a, const Genesis& g) {
+  const View v{g, ledger::day_of(a.head.time)};
+  const std::string id = asked_id(a.question);
+  return std::visit(
+      Overloaded{[&](const ledger::DossierAnswer& d) { return dossier_json(v, d); },
+                 [&](const ledger::EventAnswer& e) {
+                   return e.event ? event_json(v, id, *e.event)
+                                  : json::object{{"eid", id}, {"found", false}};
+                 },
+                 [&](const ledger::AttestationAnswer& x) {
+                   return x.attestation ? attestation_json(v, id, *x.attestation, a.head.time)
+                                        : json::object{{"aid", id}, {"found", false}};
+                 },
+                 [&](const ledger::AgencyAnswer& x) {
+                   return x.agency ? agency_json(v, id, *x.agency)
+                                   : json::object{{"id", id}, {"found", false}};
+                 },
+                 [&](const ledger::SubmissionAnswer& x) {
+                   json::object o = submission_json(x);
+                   o["id"] = id;
+                   return o;
+                 },
+                 [&](const ledger::EntryAnswer& x) {
+                   return json::object{{"submission", id},
+                                       {"index", x.header.index},
+                                       {"kind", std::string(ledger::name(x.header.kind))},
+                                       {"log_index", x.log_index},
+                                       {"height", x.header.height.value}};
+                 },
+                 [&](const ledger::HeadAnswer&) { return json::object(); },
+                 [&](const ledger::ConsistencyAnswer&) { return json::object(); }},
+      a.answer);
+}
+
+std::string meaning(const VerifiedAnswer& a) {
+  const std::string at = fmt::format("as of block {} ({} UTC+8)", grouped(a.head.height.value),
+                                     time_text(a.head.time.value));
+  const std::string what = std::string(asked_what(a.question)) + " " + asked_id(a.question);
+  return std::visit(
+      Overloaded{
+          [&](const ledger::DossierAnswer& d) {
+            if (!d.subject) return fmt::format("There is no {} {}.", what, at);
+            const bool whole = d.leaves.size() == d.total;
+            return fmt::format("The record of {} {}, with {}.", what, at,
+                               whole ? fmt::format("all {} transitions it ever had: nothing is left out",
+                                                   grouped(d.total))
+                                     : fmt::format("{} of its {} transitions", grouped(d.leaves.size()),
+                                                   grouped(d.total)));
+          },
+          [&](const ledger::EventAnswer& e) {
+            return e.event ? fmt::format("The {} {}.", what, at)
+                           : fmt::format("There is no {} {}.", what, at);
+          },
+          [&](const ledger::AttestationAnswer& x) {
+            return x.attestation ? fmt::format("The state of {} {}.", what, at)
+                                 : fmt::format("There is no {} {}.", what, at);
+          },
+          [&](const ledger::AgencyAnswer& x) {
+            return x.agency ? fmt::format("The {} {}.", what, at)
+                            : fmt::format("There is no {} {}.", what, at);
+          },
+          [&](const ledger::SubmissionAnswer& x) {
+            return fmt::format("The fate of {} {}: {}.", what, at, ledger::name(x.fate));
+          },
+          [&](const ledger::EntryAnswer&) {
+            return fmt::format("That an entry of submission {} stands in the log {}.",
+                               asked_id(a.question), at);
+          },
+          [&](const ledger::HeadAnswer&) {
+            return fmt::format("The state of the whole ledger {}: {} entries in its log.", at,
+                               grouped(a.head.log_size));
+          },
+          [&](const ledger::ConsistencyAnswer&) {
+            return fmt::format("That the log {} begins with all of the older log.", at);
+          }},
+      a.answer);
+}
+
+}  // namespace imi::cli

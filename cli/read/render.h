@@ -1,0 +1,28 @@
+// Answers, for people and for programs. Everything shown is computed from the verified answer and the
+// catalog of the genesis; days count in UTC+8 at the head's time.
+#pragma once
+
+#include <string>
+
+#include "cli/output.h"
+#include "ledger/answer.h"
+#include "ledger/genesis_doc.h"
+#include "ledger/verify_proof.h"
+
+namespace imi::cli {
+
+// The whole answer. `genesis` gives the catalog and the names of agencies.
+void show_answer(Output& out, const ledger::VerifiedAnswer& answer, const ledger::Genesis& genesis);
+[[nodiscard]] json::object answer_json(const ledger::VerifiedAnswer& answer,
+                                       const ledger::Genesis& genesis);
+// False: the answer is that there is none.
+[[nodiscard]] bool is_present(const ledger::VerifiedAnswer& answer);
+// "there is no enterprise 9144...": of an answer that is not present.
+[[nodiscard]] std::string absence_text(const ledger::VerifiedAnswer& answer);
+// What a proof establishes, in plain words.
+[[nodiscard]] std::string meaning(const ledger::VerifiedAnswer& answer);
+
+// An agency's short name from genesis, else the start of its id.
+[[nodiscard]] std::string agency_name(const ledger::Genesis& genesis, const ledger::AgencyId& id);
+
+}  // namespace imi::cli

@@ -1,0 +1,182 @@
+#include "cli/read/verified.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "base/hex.h"
+#include "cli/interrupt.h"
+#include "cli/network/manifest.h"
+#include "cli/values.h"
+
+namespace imi::cli {
+namespace {
+
+constexpr std::string_view kHeadMagic = "IMIHEAD1";
+constexpr std::size_t kMaxHeadFile = 4096;
+constexpr int kBehindTries = 40;  // 50 ms each: a node that lags catches up within this
+
+std::filesystem::path trusted_path(Session& s) { return s.dir() / "trusted-head"; }
+
+std::optional<chain::LedgerHead> trusted_head(Session& s) {
+  auto head = load_head(trusted_path(s));
+  // The folder may have been made anew with another genesis.
+  if (head && head->genesis != s.genesis_id()) return std::nullopt;
+  return head;
+}
+
+// The proof in an answer, or in the data of a `not-found`.
+std::optional<std::string> proof_in(const json::value& v) {
+  const json::object* o = v.if_object();
+  const json::value* p = o != nullptr ? o->if_contains("proof") : nullptr;
+  if (p == nullptr || !p->is_string()) return std::nullopt;
+  return std::string(p->get_string());
+}
+
+[[noreturn]] void not_verified(Session& s, std::string name, const std::string& why) {
+  throw Failure{ExitCode::kVerificationFailed,
+                fmt::format("the answer of {} does not verify: {}", s.client().current().text(), why),
+                "another node with --node; is " + s.genesis_path().string() +
+                    " the genesis of the network asked?",
+                std::move(name),
+                {}};
+}
+
+Bytes ask(Session& s, std::string_view method, const json::object& params) {
+  auto result = s.try_call(method, params);
+  std::optional<std::string> text;
+  if (result) {
+    text = proof_in(*result);
+  } else if (result.error().error == rpc::Error::kNotFound) {
+    text = proof_in(result.error().data);
+  } else {
+    fail(result.error());
+  }
+  if (!text) not_verified(s, "no-proof", "it came without a proof");
+  auto bytes = from_base64url(*text);
+  if (!bytes) not_verified(s, "bad-proof", "its proof is not base64url text");
+  return std::move(*bytes);
+}
+
+}  // namespace
+
+std::optional<chain::LedgerHead> load_head(const std::filesystem::path& file, std::string* problem) {
+  const auto text = read_whole(file, kMaxHeadFile);
+  if (!text) {
+    if (problem != nullptr) *problem = text.error();
+    return std::nullopt;
+  }
+  if (!text->starts_with(kHeadMagic)) {
+    if (problem != nullptr) *problem = file.string() + " is no file of a head";
+    return std::nullopt;
+  }
+  const auto head = decode<chain::LedgerHead>(as_bytes(*text).subspan(kHeadMagic.size()));
+  if (head) return *head;
+  if (problem != nullptr) *problem = fmt::format("{}: {}", file.string(), describe(head.error()));
+  return std::nullopt;
+}
+
+std::expected<void, std::string> save_head(const std::filesystem::path& file,
+                                           const chain::LedgerHead& head) {
+  return write_whole(file, std::string(kHeadMagic) + std::string(as_text(encode(head))));
+}
+
+bool must_verify(Session& s) {
+  if (s.options.no_verify) return false;
+  if (s.has_genesis()) return true;
+  fail(ExitCode::kLocal, "no-genesis",
+       "answers cannot be verified without the network's genesis file",
+       "--genesis FILE, or --no-verify to take the node's word");
+}
+
+Verified read_verified(Session& s, std::string_view method, json::object params,
+                       const ledger::Question& question) {
+  params["prove"] = true;
+  ledger::VerifyOptions o;
+  o.asked = question;
+  o.max_age_ms = s.max_age_ms();
+  o.trusted = trusted_head(s);
+  for (int tries = 0;; ++tries) {
+    Bytes bundle = ask(s, method, params);
+    o.now = chain::TimeMs(s.now_ms());
+    auto answer = ledger::verify_bytes(bundle, s.genesis(), o);
+    if (!answer) {
+      // A node some blocks behind the one asked before: wait for it.
+      const bool behind = answer.error().reason == ledger::ProofError::Reason::kBehindTrusted;
+      if (behind && tries < kBehindTries && !interrupted()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        continue;
+      }
+      not_verified(s, std::string(ledger::name(answer.error().reason)), describe(answer.error()));
+    }
+    if (!o.trusted || answer->head.height > o.trusted->height) {
+      (void)save_head(trusted_path(s), answer->head);  // a folder that cannot be written: no harm
+    }
+    return {std::move(*answer), std::move(bundle), s.client().current().text()};
+  }
+}
+
+void show_unverified(Session& s, std::string_view method, json::object params) {
+  const json::value v = s.call(method, std::move(params));
+  if (s.out().json()) return s.out().emit(v);
+  s.out().raw(rpc::pretty(v) + "\n");
+  s.out().warn("not verified: this is the word of the node at " + s.client().current().text());
+}
+
+std::string verified_text(Session& s, const ledger::VerifiedAnswer& a) {
+  const std::size_t n = s.genesis().validators.members.size();
+  return fmt::format("verified: signed by {} of {} validators, block {}, {} old", a.signers.size(), n,
+                     grouped(a.head.height.value),
+                     duration_text(std::max<std::int64_t>(0, s.now_ms() - a.head.time.value)));
+}
+
+json::object verified_json(Session& s, const ledger::VerifiedAnswer& a) {
+  json::array signers;
+  const auto& members = s.genesis().validators.members;
+  for (const chain::MemberId m : a.signers) {
+    if (a.head.epoch == chain::Epoch(0) && m.value < members.size()) {
+      signers.emplace_back(members[m.value].name);
+    } else {
+      signers.emplace_back(m.value);
+    }
+  }
+  return {{"height", a.head.height.value},
+          {"time_ms", a.head.time.value},
+          {"age_ms", s.now_ms() - a.head.time.value},
+          {"signers", signers},
+          {"validators", members.size()},
+          {"genesis", to_hex(a.head.genesis)},
+          {"block", to_hex(a.head.block)},
+          {"state_root", to_hex(a.head.state_root)},
+          {"log_root", to_hex(a.head.log_root)},
+          {"log_size", a.head.log_size}};
+}
+
+void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
+  s.out().line();
+  s.out().styled_line(verified_text(s, v.answer), Style::kGood);
+  if (o.prove) {
+    Fields f;
+    const auto& members = s.genesis().validators.members;
+    std::string signers;
+    for (const chain::MemberId m : v.answer.signers) {
+      const bool known = v.answer.head.epoch == chain::Epoch(0) && m.value < members.size();
+      signers += (signers.empty() ? "" : ", ") + (known ? members[m.value].name : std::to_string(m.value));
+    }
+    f.add("signed by", signers);
+    f.add("state root", to_hex(v.answer.head.state_root));
+    f.add("log", fmt::format("{} entries, root {}", grouped(v.answer.head.log_size),
+                             to_hex(v.answer.head.log_root)));
+    f.add("genesis", to_hex(v.answer.head.genesis));
+    f.add("proof", size_text(v.bundle.size()));
+    s.out().show(f);
+  }
+  if (o.out.empty()) return;
+  if (auto ok = write_whole(o.out, as_text(v.bundle)); !ok) {
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
+  }
+  s.out().line(fmt::format("saved {}; anyone can check it: imi proof verify {} --genesis {}", o.out,
+                           o.out, s.genesis_path().string()));
+}
+
+}  // namespace imi::cli

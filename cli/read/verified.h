@@ -1,0 +1,54 @@
+// Reads that this program checks itself: the node's answer is taken for its proof alone, and what is
+// shown is what the proof establishes, not what the node says beside it.
+//
+// The newest head that was verified is kept in <dir>/trusted-head: a node that answers from an older
+// state than one seen before is asked again (or another is), and a fork is refused by name.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/session.h"
+#include "ledger/verify_proof.h"
+
+namespace imi::cli {
+
+struct Verified {
+  ledger::VerifiedAnswer answer;
+  Bytes bundle;                    // as received: what --out saves
+  std::string node;                // who gave it
+};
+
+// Options of every proved read.
+struct ReadOptions {
+  bool prove = false;  // show what the proof rests on
+  std::string out;     // save the bundle here
+};
+
+// True when answers are to be verified: a genesis is known and --no-verify was not given. Throws
+// Failure when there is no genesis and --no-verify was not given either.
+[[nodiscard]] bool must_verify(Session& session);
+
+// Calls `method` with prove = true and verifies that its proof answers `question`. An absence that is
+// proved is an answer. Throws Failure: kVerificationFailed with the reason, or the node's refusal.
+[[nodiscard]] Verified read_verified(Session& session, std::string_view method, json::object params,
+                                     const ledger::Question& question);
+
+// Without verification: the node's own JSON, shown as it is, with a warning.
+void show_unverified(Session& session, std::string_view method, json::object params);
+
+// "verified: signed by 3 of 4 validators, block 12, 1.2 s old"
+[[nodiscard]] std::string verified_text(Session& session, const ledger::VerifiedAnswer& answer);
+// The same for programs: {height, time_ms, age_ms, signers, validators, state_root, ...}.
+[[nodiscard]] json::object verified_json(Session& session, const ledger::VerifiedAnswer& answer);
+
+// Prints the line, saves the bundle if asked for, and with --prove tells how to check it again.
+void finish_read(Session& session, const Verified& verified, const ReadOptions& options);
+
+// The file of a trusted head: "IMIHEAD1", then the head's canonical bytes.
+[[nodiscard]] std::optional<chain::LedgerHead> load_head(const std::filesystem::path& file,
+                                                         std::string* problem = nullptr);
+[[nodiscard]] std::expected<void, std::string> save_head(const std::filesystem::path& file,
+                                                         const chain::LedgerHead& head);
+
+}  // namespace imi::cli

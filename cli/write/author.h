@@ -1,0 +1,44 @@
+// Who signs: an agency by its short name (its key in the network's folder) or by a key file; and one
+// submission made, sent and reported.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/session.h"
+#include "cli/write/fate.h"
+#include "crypto/suite.h"
+#include "ledger/submission.h"
+
+namespace imi::cli {
+
+struct Author {
+  std::string name;  // for people
+  ledger::AuthorId id;
+  crypto::SecretKey key;
+};
+
+// `as` is a short name ("food-440604": <dir>/agencies/NAME.key) or the path of a key file. The agency
+// is looked up in the genesis document; for one registered later, `author` gives its id (64 hex), or
+// it is the id that `imi agency` derives from the name. Throws Failure.
+[[nodiscard]] Author resolve_author(Session& session, const std::string& as,
+                                    const std::string& author = {});
+
+// Signed now, valid for half of what the chain allows.
+[[nodiscard]] ledger::Submission sign_now(Session& session, const Author& author,
+                                          std::vector<ledger::Entry> entries);
+
+// "--wait": accepted, committed or certified; throws Failure on anything else.
+[[nodiscard]] std::string wait_level(const std::string& text);
+
+// Sends one submission and waits as far as `wait` says. The id is told (standard error) before it is
+// sent, so that its fate can be asked for whatever happens.
+[[nodiscard]] Fate submit_and_wait(Session& session, const ledger::Submission& submission,
+                                   const std::string& wait);
+
+// Prints a fate; throws Failure (kRefused) if an entry was refused or the submission expired.
+void report_fate(Session& session, const Fate& fate);
+
+[[nodiscard]] json::object to_json(const Fate& fate);
+
+}  // namespace imi::cli
