@@ -41,6 +41,8 @@ constexpr std::array<DomainName, kDomainCount> kNames{{
     {Domain::kDivision, "imi.division\0\0\0\0"},
     {Domain::kDerive, "imi.derive\0\0\0\0\0\0"},
     {Domain::kQuery, "imi.query\0\0\0\0\0\0\0"},
+    {Domain::kLogHeader, "imi.log.header\0\0"},
+    {Domain::kSafetyLog, "imi.safety.log\0\0"},
     {Domain::kTest, "imi.test\0\0\0\0\0\0\0\0"},
 }};
 

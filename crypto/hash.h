@@ -44,6 +44,8 @@ enum class Domain : std::uint8_t {
   kDivision,           // small indexes
   kDerive,             // key and identifier derivation
   kQuery,              // a signed query
+  kLogHeader,          // the public half of a log leaf
+  kSafetyLog,          // frames of a node's safety log (node/wal.h)
   kTest,
 };
 inline constexpr std::size_t kDomainCount = static_cast<std::size_t>(Domain::kTest) + 1;

@@ -1,0 +1,170 @@
+// Admitted submissions that wait for a block: bounded, fair between authors, first in first out for
+// each author, each id once.
+//
+// What is in the pool is statelessly valid and its signature holds; whether its author may do what it
+// asks is decided at execution (B4). An item is kQueued (may be proposed) or kTaken (in a block under
+// way). Items leave when they are committed, when the chain's time passes their expiry, or never
+// otherwise: an admitted item is not evicted for another.
+//
+// Bodies of blocks under way are kept apart (node/bodies.h), so nothing here bounds or endangers what
+// a vote promised.
+//
+// Threading: none; belongs to the loop. Deterministic: no iteration over an unordered container.
+// Source: consensus.md B3, F1-F2; faults.md 46.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "chain/ids.h"
+#include "consensus/input.h"
+#include "ledger/submission.h"
+#include "node/ports.h"
+
+namespace imi::node {
+
+struct PoolLimits {
+  std::size_t max_items = 60'000;
+  std::size_t max_bytes = std::size_t{48} << 20;  // encoded
+  // Of one author; the rest of the pool is always open to others.
+  std::size_t max_author_items = 30'000;
+  std::size_t max_author_bytes = std::size_t{32} << 20;
+};
+
+// What one block may take.
+struct BatchLimits {
+  std::uint32_t max_items = 0;
+  std::uint32_t max_entries = 0;
+  std::size_t max_bytes = 0;
+};
+
+enum class PoolRefusal : std::uint8_t {
+  kFull,         // the pool has no room
+  kAuthorFull,   // this author's share is used up
+  kConflict,     // another content with the same id is pending
+};
+[[nodiscard]] std::string_view describe(PoolRefusal r);
+
+// The members known to hold an item, one bit each.
+struct MemberMask {
+  std::uint64_t bits[2] = {0, 0};
+  void set(std::uint32_t m) { bits[(m >> 6) & 1] |= std::uint64_t{1} << (m & 63); }
+  [[nodiscard]] bool test(std::uint32_t m) const {
+    return ((bits[(m >> 6) & 1] >> (m & 63)) & 1) != 0;
+  }
+};
+
+// A submission as the node passes it about: parsed, hashed and verified once.
+struct Body {
+  std::shared_ptr<const ledger::Submission> submission;  // digests are filled
+  SharedBytes bytes;                                     // its encoding
+  [[nodiscard]] const chain::ContentHash& content() const { return submission->digests->content; }
+  [[nodiscard]] const chain::SubmissionId& id() const { return submission->digests->id; }
+  [[nodiscard]] chain::TimeMs expiry() const { return submission->header.expiry; }
+  [[nodiscard]] std::uint32_t entries() const { return submission->header.count; }
+  [[nodiscard]] consensus::ItemFacts facts() const { return {content(), id(), expiry()}; }
+};
+
+class Pool {
+ public:
+  explicit Pool(const PoolLimits& limits) : limits_(limits) {}
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  enum class Added : std::uint8_t { kNew, kKnown };
+  // `local`: a client of this node sent it, so this node spreads it.
+  [[nodiscard]] std::expected<Added, PoolRefusal> add(const Body& body, std::uint64_t now_us,
+                                                      bool local);
+
+  [[nodiscard]] const Body* find(const chain::ContentHash& content) const;
+  [[nodiscard]] const Body* find_by_id(const chain::SubmissionId& id) const;
+  [[nodiscard]] std::size_t items() const { return items_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t queued() const { return queued_; }
+  [[nodiscard]] std::size_t queued_entries() const { return queued_entries_; }
+  [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_; }
+  [[nodiscard]] std::size_t author_items(const ledger::AuthorId& author) const;
+  // Of the longest-waiting queued item; nothing if none is queued.
+  [[nodiscard]] std::optional<std::uint64_t> oldest_queued_us() const;
+
+  struct Batch {
+    std::vector<consensus::ItemFacts> items;
+    std::uint32_t entries = 0;
+    std::size_t bytes = 0;
+    bool full = false;  // something queued was left out for want of room
+  };
+  // Takes queued items, authors in turn, that satisfy F1 at `block_time`.
+  [[nodiscard]] Batch take(const BatchLimits& limits, chain::TimeMs block_time,
+                           std::int64_t max_expiry_ms);
+  // An item appears in a block under way (another member's): not to be proposed again.
+  void mark_taken(const chain::ContentHash& content, std::uint64_t now_us);
+  // Back to the front of its author's queue.
+  void requeue(const chain::ContentHash& content);
+  // All that were taken before `before_us` (a block that never came to anything).
+  void requeue_taken_before(std::uint64_t before_us);
+
+  // Removes whatever has this id. Returns true if there was one.
+  bool remove(const chain::SubmissionId& id);
+  // Removes everything whose expiry <= block_time (F1: it can never commit); returns the ids and
+  // contents in order of expiry.
+  struct Expired {
+    chain::SubmissionId id;
+    chain::ContentHash content;
+  };
+  [[nodiscard]] std::vector<Expired> expire(chain::TimeMs block_time);
+
+  // Which members are known to hold an item (C6).
+  void mark_held(const chain::ContentHash& content, std::uint32_t member);
+  // Items that `member` is known to hold, at most `max`, oldest first.
+  [[nodiscard]] std::vector<chain::ContentHash> held_by(std::uint32_t member, std::size_t max) const;
+  // Items older than `before_us` that `member` is not known to hold, at most `max` and `max_bytes`,
+  // oldest first: to be pushed to it again.
+  [[nodiscard]] std::vector<Body> not_held_by(std::uint32_t member, std::uint64_t before_us,
+                                              std::size_t max, std::size_t max_bytes) const;
+
+ private:
+  struct Item;
+  using Order = std::map<std::uint64_t, Item*>;  // by arrival
+  struct Author {
+    std::list<Item*> queue;
+    std::size_t items = 0;
+    std::size_t bytes = 0;
+  };
+  struct Item {
+    Body body;
+    std::uint64_t arrival = 0;
+    std::uint64_t added_us = 0;
+    std::uint64_t taken_us = 0;
+    bool queued = true;
+    bool local = false;
+    MemberMask holders;
+    std::map<ledger::AuthorId, Author>::iterator author;
+    std::list<Item*>::iterator place;  // in the author's queue, if queued
+  };
+  void enqueue(Item& item, bool front);
+  void dequeue(Item& item);
+  void erase(Item& item);
+
+  PoolLimits limits_;
+  std::unordered_map<chain::ContentHash, std::unique_ptr<Item>, FixedBytesHash> items_;
+  std::unordered_map<chain::SubmissionId, Item*, FixedBytesHash> by_id_;
+  std::map<ledger::AuthorId, Author> authors_;
+  Order order_;  // all items
+  std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*> by_expiry_;
+  std::optional<ledger::AuthorId> last_served_;
+  std::uint64_t next_arrival_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t queued_ = 0;
+  std::size_t queued_entries_ = 0;
+  std::size_t queued_bytes_ = 0;
+};
+
+}  // namespace imi::node
