@@ -160,6 +160,10 @@ class SparseMapTree {
   [[nodiscard]] std::expected<ProvedValue, MapError> prove(
       const Hash256& path, const BucketSource& source,
       std::span<const MapUndo* const> undos = {}) const;
+  // What stands at a path now, where that is known without reading (its bucket is cached, or empty):
+  // the value hash, or that there is none. nullopt: not known here. A search of one bucket; it saves
+  // execution from asking the disk for records that do not exist.
+  [[nodiscard]] std::optional<std::optional<Hash256>> find_cached(const Hash256& path) const;
 
   // ---- rebuilding at start ----------------------------------------------------------------------
   //
