@@ -23,13 +23,15 @@ struct SafetyStart {
 // that the safety state was never begun or was lost, and the key must not sign (B6).
 [[nodiscard]] std::expected<SafetyStart, WalError> open_safety(FileSystem& files,
                                                                const std::string& directory,
-                                                               const WalHeader& header);
+                                                               const WalHeader& header,
+                                                               crypto::RandomSource& random);
 
 // `imid init`, the marked first boot: begins the safety log. Refused (kExists) if there is one, and
 // (kMissing) if the ledger already holds blocks: its log was lost, and this key must not sign again.
 [[nodiscard]] std::expected<void, WalError> init_safety(FileSystem& files,
                                                         const std::string& directory,
                                                         const WalHeader& header,
+                                                        crypto::RandomSource& random,
                                                         bool ledger_has_blocks);
 
 }  // namespace imi::node

@@ -11,9 +11,11 @@
 //
 // Frame, integers little-endian (docs/DATA_FORMAT.md repeats it):
 //   u32 magic "IMIW" | u32 payload length | u64 file number | u64 sequence in the file, from 0 |
-//   16 bytes checksum | payload | zeros up to a multiple of 8
-//   checksum = first 16 bytes of H(kSafetyLog, the 24 bytes before it || payload)
+//   u64 salt | 16 bytes checksum | payload | zeros up to a multiple of 8
+//   salt     = random, one a file, not 0: a body made by a stranger cannot look like a frame
+//   checksum = first 16 bytes of H(kSafetyLog, the 32 bytes before it || payload)
 //   payload  = records: u8 kind | varint length | bytes
+//   kinds    = 1 WalHeader, 2 SafetyState, 3 SafetyRecord, 4 body (32-byte content hash, submission)
 //
 // Recovery. A bad frame that nothing valid follows is the torn end of the last write and is cut:
 // nothing that needed it was ever sent. A bad frame before a valid one is damage: refused by name,
@@ -36,6 +38,7 @@
 
 #include "chain/ids.h"
 #include "consensus/safety_state.h"
+#include "crypto/random.h"
 #include "crypto/suite.h"
 #include "node/file_system.h"
 
@@ -106,15 +109,17 @@ class Wal {
   // The marked first boot (B6): an empty SafetyState. kExists if the directory has a log.
   [[nodiscard]] static std::expected<void, WalError> create(FileSystem& files,
                                                             const std::string& directory,
-                                                            const WalHeader& header);
+                                                            const WalHeader& header,
+                                                            crypto::RandomSource& random);
   struct Opened {
     std::unique_ptr<Wal> wal;
     WalContent content;
   };
-  // Reads the log. start() must follow before append(). `files` outlives the Wal.
+  // Reads the log. start() must follow before append(). `files` and `random` outlive the Wal.
   [[nodiscard]] static std::expected<Opened, WalError> open(FileSystem& files,
                                                             const std::string& directory,
-                                                            const WalHeader& header);
+                                                            const WalHeader& header,
+                                                            crypto::RandomSource& random);
 
   // Begins a new file with this state and these bodies, durable on return, and removes older files.
   // Also the rotation: everything appended before it must be in `state`.
@@ -128,21 +133,24 @@ class Wal {
   [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
 
  private:
-  Wal(FileSystem& files, std::string directory, const WalHeader& header);
-  [[nodiscard]] std::expected<void, WalError> write_frame(AppendFile& file, std::uint64_t number,
-                                                          std::uint64_t sequence);
-  [[nodiscard]] std::expected<void, WalError> write_file(std::uint64_t number,
+  Wal(FileSystem& files, std::string directory, const WalHeader& header,
+      crypto::RandomSource& random);
+  // Builds the frame of what build_* put into payload_, appends and syncs it.
+  [[nodiscard]] std::expected<void, WalError> write_frame();
+  [[nodiscard]] std::expected<void, WalError> begin_file(std::uint64_t number,
                                                          const consensus::SafetyState& state,
                                                          const std::vector<WalBody>& bodies);
-  [[nodiscard]] std::expected<void, WalError> remove_others(std::uint64_t keep);
+  [[nodiscard]] std::expected<void, WalError> remove_files_below(std::uint64_t number);
   std::unexpected<WalError> stop(WalError e);
 
   FileSystem& files_;
   std::string directory_;
   WalHeader header_;
+  crypto::RandomSource& random_;
   std::unique_ptr<AppendFile> file_;
-  std::uint64_t number_ = 0;    // of the file in use
+  std::uint64_t number_ = 0;    // of the file in use, or of the newest found
   std::uint64_t sequence_ = 0;  // of the next frame
+  std::uint64_t salt_ = 0;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t syncs_ = 0;
