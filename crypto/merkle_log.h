@@ -32,6 +32,11 @@ class LogFrontier {
   [[nodiscard]] const MerklePeaks& peaks() const { return tree_; }
   [[nodiscard]] Hash256 root() const { return tree_.root(Domain::kLogNode); }
   void append(const Hash256& leaf_hash) { tree_.append(Domain::kLogNode, leaf_hash); }
+  // The same, telling `completed(height, hash)` of each inner node that the leaf completes.
+  template <class F>
+  void append_with(const Hash256& leaf_hash, F completed) {
+    tree_.append_with(Domain::kLogNode, leaf_hash, completed);
+  }
   bool operator==(const LogFrontier&) const = default;
   template <class A>
   void serialize(A& ar) {

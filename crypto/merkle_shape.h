@@ -69,6 +69,19 @@ struct MerklePeaks {
   bool operator==(const MerklePeaks&) const = default;
 
   void append(Domain node_domain, const Hash256& leaf);
+  // The same, telling `completed(height, hash)` of each inner node that the leaf completes.
+  template <class F>
+  void append_with(Domain node_domain, const Hash256& leaf, F completed) {
+    peaks.push_back(leaf);
+    unsigned height = 0;
+    for (std::uint64_t s = size; (s & 1) != 0; s >>= 1) {
+      const Hash256 right = peaks.back();
+      peaks.pop_back();
+      peaks.back() = hash_pair(node_domain, peaks.back(), right);
+      completed(++height, peaks.back());
+    }
+    ++size;
+  }
   [[nodiscard]] Hash256 root(Domain node_domain) const;
   // peaks.size() == popcount(size): always, unless someone filled the fields by hand.
   [[nodiscard]] bool is_well_formed() const;
