@@ -1,0 +1,318 @@
+// enterprise show|register, event show|record|correct|withdraw, agency show|list.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+
+#include "base/hex.h"
+#include "cli/commands/commands.h"
+#include "cli/help.h"
+#include "cli/read/render.h"
+#include "cli/read/verified.h"
+#include "cli/values.h"
+#include "cli/write/author.h"
+#include "cli/write/rows.h"
+#include "rpc/methods.h"
+
+namespace imi::cli {
+namespace {
+
+struct WriteOptions {
+  std::string as;
+  std::string author;
+  std::string wait = std::string(rpc::kWaitCommitted);
+};
+
+void add_write_options(CLI::App* c, const std::shared_ptr<WriteOptions>& w) {
+  c->add_option("--as", w->as, "agency that signs: its short name, or a key file")
+      ->type_name("AGENCY")->required();
+  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
+  c->add_option("--wait", w->wait, "accepted, committed or certified")->type_name("LEVEL")->capture_default_str();
+}
+
+void add_read_options(CLI::App* c, const std::shared_ptr<ReadOptions>& r) {
+  c->add_flag("--prove", r->prove, "show what the proof rests on");
+  c->add_option("--out", r->out, "save the proof, to be checked offline")->type_name("FILE");
+}
+
+void submit_one(Session& s, const WriteOptions& w, ledger::Entry entry) {
+  const std::string wait = wait_level(w.wait);
+  const Author author = resolve_author(s, w.as, w.author);
+  std::vector<ledger::Entry> entries;
+  entries.push_back(std::move(entry));
+  report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
+}
+
+[[noreturn]] void bad_input(const std::string& what) {
+  fail(ExitCode::kBadInput, "bad-input", what);
+}
+
+template <class T>
+T must(std::expected<T, std::string> v, const char* option) {
+  if (!v) bad_input(fmt::format("{}: {}", option, v.error()));
+  return std::move(*v);
+}
+
+template <class Id>
+Id id_of(const std::string& text, const char* what) {
+  const auto id = fixed_from_hex<Id>(text);
+  if (!id) bad_input(fmt::format("{}: '{}' is not 64 hexadecimal characters", what, cut(printable(text), 70)));
+  return *id;
+}
+
+// A verified read, shown; exits with kNotFound where the proof says that there is none.
+void show_read(Session& s, std::string_view method, const json::object& params,
+               const ledger::Question& question, const ReadOptions& o) {
+  if (!must_verify(s)) return show_unverified(s, method, params);
+  const Verified v = read_verified(s, method, params, question);
+  json::object j = answer_json(v.answer, s.genesis());
+  j["verified"] = verified_json(s, v.answer);
+  s.out().emit(j);
+  show_answer(s.out(), v.answer, s.genesis());
+  finish_read(s, v, o);
+  if (!is_present(v.answer)) {
+    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  }
+}
+
+// ---- enterprise -------------------------------------------------------------------------------
+
+void show_enterprise(Session& s, const std::string& text, const std::string& kind,
+                     std::uint64_t from, const ReadOptions& o) {
+  const ledger::Uscc uscc = must(parse_uscc_text(text), "USCC");
+  ledger::AskEnterprise ask{uscc, std::nullopt, ledger::Page{from, ledger::kMaxPageEvents}};
+  json::object params{{"uscc", text}, {"events", true}};
+  if (from > 0) params["from"] = from;
+  if (!kind.empty()) {
+    params["kind"] = kind;
+    if (s.has_genesis()) {
+      const ledger::EventCode* code = s.genesis().catalog.code(kind);
+      if (code == nullptr) {
+        std::vector<std::string> all;
+        for (const auto& c : s.genesis().catalog.codes) all.push_back(c.text);
+        const auto near = nearest(kind, all);
+        fail(ExitCode::kBadInput, "no-such-code", fmt::format("'{}' is not in the catalog", printable(kind)),
+             near ? "--kind " + *near : "imi catalog");
+      }
+      ask.code = code->id;
+    }
+  }
+  show_read(s, "enterprise", params, ask, o);
+}
+
+void add_enterprise(CLI::App& root, Session& s) {
+  auto* enterprise = root.add_subcommand("enterprise", "An enterprise's record; register one");
+  enterprise->group(kChapterRead);
+  enterprise->require_subcommand(1);
+  enterprise->footer("imi enterprise show 91990604104777308N --prove --out answer.imi");
+
+  auto uscc = std::make_shared<std::string>();
+  auto kind = std::make_shared<std::string>();
+  auto from = std::make_shared<std::uint64_t>(0);
+  auto read = std::make_shared<ReadOptions>();
+  auto* show = enterprise->add_subcommand(
+      "show", "Its record and credit events, verified and complete\n"
+              "The proof shows that no event was left out. Saved with --out, it can be checked by "
+              "anyone, offline, with nothing but the genesis file.");
+  show->add_option("USCC", *uscc, "unified social credit code, 18 characters")->required();
+  show->add_option("--kind", *kind, "only events of one catalog code, e.g. food.pests")->type_name("CODE");
+  show->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
+  add_read_options(show, read);
+  show->footer("imi enterprise show 91990604104777308N\n"
+               "imi enterprise show 91990604104777308N --kind food.pests --out pests.imi");
+  show->callback([&s, uscc, kind, from, read] {
+    s.action = [&s, uscc, kind, from, read] { show_enterprise(s, *uscc, *kind, *from, *read); };
+  });
+
+  auto write = std::make_shared<WriteOptions>();
+  auto row = std::make_shared<std::array<std::string, 4>>();
+  auto trader = std::make_shared<bool>(false);
+  auto* fresh = enterprise->add_subcommand("register", "Register an enterprise (market regulators)");
+  fresh->add_option("USCC", (*row)[0], "unified social credit code, 18 characters")->required();
+  fresh->add_option("--name", (*row)[1], "at most 200 bytes")->required();
+  fresh->add_option("--division", (*row)[2], "12-digit division code")->required();
+  fresh->add_option("--status", (*row)[3], "active, suspended, revoked or deregistered")->default_str("active");
+  fresh->add_flag("--sole-trader", *trader, "an individual who trades (个体工商户)");
+  add_write_options(fresh, write);
+  fresh->footer("imi enterprise register 91350100M000100Y43 --name 海港厨房 --division 440604010001 "
+                "--as market-440604");
+  fresh->callback([&s, write, row, trader] {
+    s.action = [&s, write, row, trader] {
+      const auto mapper = make_mapper("enterprises", {});
+      Record r;
+      r.values = {(*row)[0], (*row)[1], (*row)[2], (*row)[3], *trader ? "true" : "false", ""};
+      auto entry = mapper->map(r);
+      if (!entry) bad_input(mapper->fields()[entry.error()[0].field].name + ": " + entry.error()[0].reason);
+      submit_one(s, *write, std::move(**entry));
+    };
+  });
+}
+
+// ---- event ------------------------------------------------------------------------------------
+
+void add_facts_options(CLI::App* c, const std::shared_ptr<EventTexts>& t) {
+  c->add_option("--code", t->code, "catalog code: imi catalog")->required();
+  c->add_option("--class", t->gravity, "minor, general or serious (轻微, 一般, 严重); none by default");
+  c->add_option("--occurred", t->occurred, "day of the act, YYYY-MM-DD")->type_name("DAY")->required();
+  c->add_option("--decided", t->decided, "day of the decision")->type_name("DAY")->required();
+  c->add_option("--ended", t->ended, "day the act ended")->type_name("DAY");
+  c->add_option("--notified", t->notified, "day of the prior notice")->type_name("DAY");
+  c->add_option("--amount-yuan", t->amount_yuan, "exact, e.g. 3000.00")->type_name("YUAN");
+  c->add_option("--doc", t->doc, "number of the decision document");
+  c->add_option("--basis", t->basis, "law and clause")->required();
+  c->add_option("--basis-level", t->basis_level, "law, regulation, rule, normative or pact")->default_str("rule");
+  c->add_option("--grid", t->grid, "grid cell, e.g. 440604G0460");
+}
+
+ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
+  auto facts = event_facts(t, s.genesis().catalog, false);
+  if (!facts) {
+    std::string all;
+    for (const NamedProblem& p : facts.error()) {
+      all += fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ", p.field == "gravity" ? "class" : p.field, p.reason);
+    }
+    bad_input(all);
+  }
+  return std::move(*facts);
+}
+
+void add_event_writes(CLI::App* event, Session& s) {
+  auto write = std::make_shared<WriteOptions>();
+  auto texts = std::make_shared<EventTexts>();
+  auto uscc = std::make_shared<std::string>();
+  auto source = std::make_shared<std::string>();
+  auto* record = event->add_subcommand("record", "Record a credit event of an enterprise");
+  record->add_option("USCC", *uscc, "whom it is about")->required();
+  record->add_option("--source-key", *source, "the agency's own number of the case: recorded once only");
+  add_facts_options(record, texts);
+  add_write_options(record, write);
+  record->footer("imi event record 91350100M000100Y43 --code food.pests --class minor --occurred 2026-03-01 \\\n"
+                 "    --decided 2026-03-05 --basis '食品安全法 s.126' --source-key case-17 --as food-440604");
+  record->callback([&s, write, texts, uscc, source] {
+    s.action = [&s, write, texts, uscc, source] {
+      ledger::EventRecord e;
+      e.subject = ledger::enterprise_id(must(parse_uscc_text(*uscc), "USCC"));
+      e.facts = must_facts(s, *texts);
+      if (!source->empty()) e.source = ledger::source_key(*source);
+      submit_one(s, *write, std::move(e));
+    };
+  });
+
+  auto write2 = std::make_shared<WriteOptions>();
+  auto texts2 = std::make_shared<EventTexts>();
+  auto eid = std::make_shared<std::string>();
+  auto version = std::make_shared<std::uint32_t>(1);
+  auto reason = std::make_shared<std::string>();
+  auto* correct = event->add_subcommand("correct", "Replace an event by a corrected one; both stay on record");
+  correct->add_option("EID", *eid, "event id, 64 hexadecimal characters")->required();
+  correct->add_option("--version", *version, "the event's version that was seen")->capture_default_str();
+  correct->add_option("--reason", *reason, "typo, wrong-subject, final-decision, duplicate or other")->required();
+  add_facts_options(correct, texts2);
+  add_write_options(correct, write2);
+  correct->footer("imi event correct EID --amount-yuan 3000.00 --reason typo ... --as food-440604 --wait committed");
+  correct->callback([&s, write2, texts2, eid, version, reason] {
+    s.action = [&s, write2, texts2, eid, version, reason] {
+      submit_one(s, *write2,
+                 ledger::EventCorrect{id_of<ledger::EventId>(*eid, "EID"), ledger::Version(*version),
+                                      must_facts(s, *texts2), must(parse_change_reason(*reason), "--reason")});
+    };
+  });
+
+  auto write3 = std::make_shared<WriteOptions>();
+  auto eid3 = std::make_shared<std::string>();
+  auto version3 = std::make_shared<std::uint32_t>(1);
+  auto reason3 = std::make_shared<std::string>("revoked");
+  auto* withdraw = event->add_subcommand("withdraw", "Withdraw an event; that it was recorded stays on record");
+  withdraw->add_option("EID", *eid3, "event id, 64 hexadecimal characters")->required();
+  withdraw->add_option("--version", *version3, "the event's version that was seen")->capture_default_str();
+  withdraw->add_option("--reason", *reason3, "revoked, typo, wrong-subject, duplicate or other")->capture_default_str();
+  add_write_options(withdraw, write3);
+  withdraw->footer("imi event withdraw EID --reason revoked --as food-440604");
+  withdraw->callback([&s, write3, eid3, version3, reason3] {
+    s.action = [&s, write3, eid3, version3, reason3] {
+      submit_one(s, *write3,
+                 ledger::EventWithdraw{id_of<ledger::EventId>(*eid3, "EID"), ledger::Version(*version3),
+                                       must(parse_change_reason(*reason3), "--reason")});
+    };
+  });
+}
+
+void add_event(CLI::App& root, Session& s) {
+  auto* event = root.add_subcommand("event", "Credit events: show, record, correct, withdraw");
+  event->group(kChapterWrite);
+  event->require_subcommand(1);
+  event->footer("imi event show EID --prove");
+  auto eid = std::make_shared<std::string>();
+  auto read = std::make_shared<ReadOptions>();
+  auto* show = event->add_subcommand("show", "An event's current version and status, verified");
+  show->add_option("EID", *eid, "event id, 64 hexadecimal characters")->required();
+  add_read_options(show, read);
+  show->footer("imi event show EID --prove --out event.imi");
+  show->callback([&s, eid, read] {
+    s.action = [&s, eid, read] {
+      const auto id = id_of<ledger::EventId>(*eid, "EID");
+      show_read(s, "event", {{"eid", to_hex(id)}}, ledger::AskEvent{id}, *read);
+    };
+  });
+  add_event_writes(event, s);
+}
+
+// ---- agency -----------------------------------------------------------------------------------
+
+void list_agencies(Session& s) {
+  Table t({{"short name"}, {"title", Align::kLeft, 10}, {"roles", Align::kLeft, 10}, {"id", Align::kLeft, 9},
+           {"key here", Align::kLeft, 0}});
+  json::array list;
+  for (const ledger::AgencyRegister& a : s.genesis().agencies) {
+    std::vector<std::string> roles;
+    json::array role_list;
+    for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+                                 ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+      if (!a.profile.roles.has(r)) continue;
+      roles.emplace_back(ledger::name(r));
+      role_list.emplace_back(std::string(ledger::name(r)));
+    }
+    const bool here = std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"));
+    t.add({a.profile.short_name, a.profile.title, joined(roles), to_hex(a.id), here ? "yes" : "no"});
+    list.push_back(json::object{{"short_name", a.profile.short_name}, {"title", a.profile.title},
+                                {"id", to_hex(a.id)}, {"roles", role_list}, {"key_here", here}});
+  }
+  s.out().emit(json::object{{"agencies", list}});
+  s.out().show(t);
+  s.out().line();
+  s.out().line("These are the agencies of the genesis document. Later changes: imi agency show NAME");
+}
+
+void show_agency(Session& s, const std::string& text, const ReadOptions& o) {
+  ledger::AgencyId id = ledger::agency_id(text);
+  if (const auto given = fixed_from_hex<ledger::AgencyId>(text)) id = *given;
+  show_read(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id}, o);
+}
+
+void add_agency(CLI::App& root, Session& s) {
+  auto* agency = root.add_subcommand("agency", "Agencies: who may record what, where, with which keys");
+  agency->group(kChapterRead);
+  agency->require_subcommand(1);
+  auto* list = agency->add_subcommand("list", "The agencies of the genesis document");
+  list->footer("imi agency list");
+  list->callback([&s] { s.action = [&s] { list_agencies(s); }; });
+  auto name = std::make_shared<std::string>();
+  auto read = std::make_shared<ReadOptions>();
+  auto* show = agency->add_subcommand("show", "One agency as the ledger has it now, verified");
+  show->add_option("NAME", *name, "short name, or id (64 hexadecimal characters)")->required();
+  add_read_options(show, read);
+  show->footer("imi agency show food-440604 --prove");
+  show->callback([&s, name, read] { s.action = [&s, name, read] { show_agency(s, *name, *read); }; });
+}
+
+}  // namespace
+
+void add_record_commands(CLI::App& root, Session& s) {
+  add_event(root, s);
+  add_enterprise(root, s);
+  add_agency(root, s);
+}
+
+}  // namespace imi::cli

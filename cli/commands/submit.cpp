@@ -1,0 +1,118 @@
+// submit FILE, submission ID.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+
+#include "base/hex.h"
+#include "cli/commands/commands.h"
+#include "cli/help.h"
+#include "cli/network/manifest.h"
+#include "cli/read/render.h"
+#include "cli/read/verified.h"
+#include "cli/write/author.h"
+#include "cli/write/entry_json.h"
+#include "rpc/methods.h"
+
+namespace imi::cli {
+namespace {
+
+constexpr std::size_t kMaxEntriesFile = 16U << 20;
+
+struct Options {
+  std::string file;
+  std::string as;
+  std::string author;
+  std::string wait = std::string(rpc::kWaitCommitted);
+  bool check = false;
+};
+
+std::vector<ledger::Entry> read_entries(Session& s, const std::string& file) {
+  auto text = read_whole(file, kMaxEntriesFile);
+  if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
+  rpc::JsonLimits limits;
+  limits.max_bytes = kMaxEntriesFile;
+  limits.max_values = 1U << 20;
+  auto value = rpc::parse_json(*text, limits);
+  if (!value) fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", file, value.error().message));
+  auto entries = entries_from_json(*value, s.genesis().catalog);
+  if (!entries) {
+    throw Failure{ExitCode::kBadInput, fmt::format("{}: {}", file, entries.error()),
+                  "imi submit --help shows the fields", "bad-entries", {}};
+  }
+  return std::move(*entries);
+}
+
+void submit(Session& s, const Options& o) {
+  const std::string wait = wait_level(o.wait);
+  std::vector<ledger::Entry> entries = read_entries(s, o.file);
+  if (o.check) {
+    s.out().emit(json::object{{"entries", entries.size()}});
+    return s.out().line(fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
+  }
+  const Author author = resolve_author(s, o.as, o.author);
+  report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
+}
+
+void fate(Session& s, const std::string& text, const ReadOptions& o) {
+  const auto id = fixed_from_hex<chain::SubmissionId>(text);
+  if (!id) fail(ExitCode::kBadInput, "bad-input", fmt::format("'{}' is not 64 hexadecimal characters", printable(text)));
+  const json::object params{{"id", to_hex(*id)}};
+  if (s.options.no_verify || !s.has_genesis()) {
+    auto f = parse_fate(s.call("submission", params));
+    if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
+    f->id = to_hex(*id);
+    return report_fate(s, *f);
+  }
+  // What is pending is known to a node alone and cannot be proved; ask for that first.
+  auto f = parse_fate(s.call("submission", params));
+  if (f && f->kind != Fate::Kind::kCommitted && f->kind != Fate::Kind::kExpired) {
+    f->id = to_hex(*id);
+    report_fate(s, *f);
+    if (f->kind == Fate::Kind::kUnknown) {
+      fail(ExitCode::kNotFound, "unknown", "no submission with this id is known to the node");
+    }
+    return;
+  }
+  const Verified v = read_verified(s, "submission", params, ledger::AskSubmission{*id, std::nullopt});
+  json::object j = answer_json(v.answer, s.genesis());
+  j["verified"] = verified_json(s, v.answer);
+  s.out().emit(j);
+  show_answer(s.out(), v.answer, s.genesis());
+  finish_read(s, v, o);
+}
+
+}  // namespace
+
+void add_submit_commands(CLI::App& root, Session& s) {
+  auto o = std::make_shared<Options>();
+  auto* c = root.add_subcommand(
+      "submit", "Sign entries from a JSON file as one submission and send it\n"
+                "The file holds an array of entries, e.g. [{\"kind\": \"event.withdraw\", \"eid\": \"...\", "
+                "\"version\": 1, \"reason\": \"revoked\"}]. Kinds: agency.register, agency.update, "
+                "subject.enterprise, subject.person, att.issue, att.status, event.record, "
+                "event.correct, event.withdraw; fields as in docs/CLI.md. It is applied once, whatever "
+                "happens on the way.");
+  c->group(kChapterWrite);
+  c->add_option("FILE", o->file, "JSON array of 1 to 4,096 entries")->required();
+  c->add_option("--as", o->as, "agency that signs: its short name, or a key file")->type_name("AGENCY");
+  c->add_option("--author", o->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
+  c->add_option("--wait", o->wait, "accepted, committed or certified")->type_name("LEVEL")->capture_default_str();
+  c->add_flag("--check", o->check, "read and check the entries, send nothing");
+  c->footer("imi submit entries.json --as food-440604 --wait certified");
+  c->callback([&s, o] { s.action = [&s, o] { submit(s, *o); }; });
+
+  auto id = std::make_shared<std::string>();
+  auto read = std::make_shared<ReadOptions>();
+  auto* f = root.add_subcommand("submission", "What became of a submission");
+  f->group(kChapterWrite);
+  f->add_option("ID", *id, "submission id, 64 hexadecimal characters")->required();
+  f->add_flag("--prove", read->prove, "show what the proof rests on");
+  f->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
+  f->footer("imi submission ID --prove");
+  f->callback([&s, id, read] { s.action = [&s, id, read] { fate(s, *id, *read); }; });
+}
+
+}  // namespace imi::cli

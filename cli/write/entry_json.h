@@ -1,0 +1,19 @@
+// Entries as people write them in JSON: what `imi submit` reads.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "ledger/catalog.h"
+#include "ledger/entries.h"
+
+namespace imi::cli {
+
+// An array of 1..4,096 objects with `kind` and the kind's fields, or one such object. The error is
+// "entry 3, field 'code': ...". Unknown and repeated fields are refused.
+[[nodiscard]] std::expected<std::vector<ledger::Entry>, std::string> entries_from_json(
+    const boost::json::value& value, const ledger::Catalog& catalog);
+
+}  // namespace imi::cli
