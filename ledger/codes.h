@@ -18,7 +18,6 @@ enum class CodeError : std::uint8_t {
   kAlphabet,        // a character outside the code's alphabet (lower case is not normalised)
   kCheckCharacter,  // the last character does not fit the rest
   kDate,            // a resident number whose date of birth is no date
-  kDivision,        // a division whose zero levels are not at its end
 };
 [[nodiscard]] std::string_view describe(CodeError e);
 
@@ -36,11 +35,10 @@ using Uscc = FixedBytes<struct UsccTag, 18>;
 // Checks alphabet, date of birth and check character.
 [[nodiscard]] std::expected<void, CodeError> check_resident_number(std::string_view text);
 
-// 12 digits. Levels after a zero level must be zero.
+// 12 digits. A zero level may have levels below it: 441900003000 is a street directly under a city.
 [[nodiscard]] std::expected<Division, CodeError> parse_division(std::string_view text);
 [[nodiscard]] std::string text(const Division& division);
-[[nodiscard]] bool is_well_formed(const Division& division);
-// True if `place` lies in `area`: the levels that `area` names are equal (prefix match by level).
+// True if `place` lies in `area`: equal up to the last level that `area` names (prefix by level).
 // 000000000000 covers everything.
 [[nodiscard]] bool covers(const Division& area, const Division& place);
 

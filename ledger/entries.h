@@ -6,6 +6,7 @@
 // Source: model.md "Entry model".
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <variant>
@@ -336,8 +337,20 @@ using Entry = std::variant<AgencyRegister, AgencyUpdate, SubjectEnterprise, Subj
                            AttStatus, EventRecord, EventCorrect, EventWithdraw>;
 
 [[nodiscard]] EntryKind kind_of(const Entry& entry);
-void save(EncodeArchive& ar, const Entry& entry);
-void load(DecodeArchive& ar, Entry& entry);
+void save_entry(EncodeArchive& ar, const Entry& entry);
+void load_entry(DecodeArchive& ar, Entry& entry);
+// Constrained, so that they are preferred to the codec's general variant, and so that one kind of
+// entry alone does not become an Entry by conversion.
+template <class... Ts>
+  requires std::same_as<std::variant<Ts...>, Entry>
+void save(EncodeArchive& ar, const std::variant<Ts...>& entry) {
+  save_entry(ar, entry);
+}
+template <class... Ts>
+  requires std::same_as<std::variant<Ts...>, Entry>
+void load(DecodeArchive& ar, std::variant<Ts...>& entry) {
+  load_entry(ar, entry);
+}
 
 // H(kEntry, encoded entry): the leaf of the submission's entries tree and the body of its log leaf.
 [[nodiscard]] Hash256 entry_hash(const Entry& entry);

@@ -129,17 +129,16 @@ inline constexpr std::size_t kMaxRolls = 16;
 inline constexpr std::size_t kMaxCellRolls = kMaxRulesOfCode;
 
 // The transitions and the roll of one event code (enterprises). Its range has the dossier's leaves
-// of that code, in order: `n` of them.
+// of that code, in order: n_ever = peaks.size() of them.
 struct Cell {
   CodeId code;
-  std::uint64_t n = 0;
   crypto::RangePeaks peaks;
   std::vector<Roll> rolls;  // ascending by rule, <= 8
   bool operator==(const Cell&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(code, n, peaks, rolls);
-    require(ar, rolls.size() <= kMaxCellRolls && peaks.size() == n);
+    ar(code, peaks, rolls);
+    require(ar, rolls.size() <= kMaxCellRolls);
   }
 };
 
@@ -148,8 +147,7 @@ struct DossierState {
   SubjectClass subject_class = SubjectClass::kEnterprise;
   SubjectLife life = SubjectLife::kOpen;  // as the subject's, so that an event reads one record
   Division division;                      // as the subject's; zero for persons
-  std::uint64_t n = 0;                    // transitions: leaves of the range
-  crypto::RangePeaks peaks;
+  crypto::RangePeaks peaks;               // of all transitions: n = peaks.size()
   std::vector<Roll> rolls;  // ascending by rule, <= 16
   ReservedRange access;
   ReservedRange grants;
@@ -158,9 +156,9 @@ struct DossierState {
   bool operator==(const DossierState&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(schema, enum_field(subject_class), enum_field(life), division, n, peaks, rolls, access,
-       grants, links, cells);
-    require(ar, rolls.size() <= kMaxRolls && cells.size() <= kMaxCodes && peaks.size() == n);
+    ar(schema, enum_field(subject_class), enum_field(life), division, peaks, rolls, access, grants,
+       links, cells);
+    require(ar, rolls.size() <= kMaxRolls && cells.size() <= kMaxCodes);
   }
   [[nodiscard]] const Cell* cell(CodeId code) const;
 };

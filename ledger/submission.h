@@ -1,16 +1,14 @@
 // A submission: 1..4,096 entries under one signature.
 //
-// The signed header commits to the entries by the root of a Merkle tree (RFC 6962 shape, domains
-// kEntry and kEntryNode), so one entry's authority can be shown without its neighbours.
+// The signed header commits to the entries by the root of a Merkle tree (crypto/entries_tree.h), so
+// one entry's authority can be shown without its neighbours.
 // Identity: submission_id() covers the header without the signature (what repeats are recognised
 // by); content_hash() covers both (what blocks list, B3).
 // Threading: values; the digests are computed once, where the submission is made or decoded, and
 // are read-only afterwards.
 #pragma once
 
-#include <expected>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "chain/statement.h"
@@ -50,7 +48,7 @@ struct Submission {
   crypto::Signature signature;
   std::vector<Entry> entries;
   // Filled by decode_submission(), sign_submission() and compute_digests(); null after a plain
-  // decode<Submission>().
+  // decode<Submission>(). Whoever changes another field afterwards computes them again.
   std::shared_ptr<const SubmissionDigests> digests;
 
   bool operator==(const Submission& o) const {
@@ -69,18 +67,9 @@ struct Submission {
 // What the author's key signs.
 [[nodiscard]] Hash256 signing_digest(const SubmissionHeader& header);
 
-// Root of the entries tree (RFC 6962 shape) over entry hashes; zero for none.
-[[nodiscard]] Hash256 entries_root(std::span<const Hash256> entry_hashes);
-// Siblings from the leaf up, for showing one entry under the signed root.
-[[nodiscard]] std::vector<Hash256> entry_path(std::span<const Hash256> entry_hashes,
-                                              std::uint32_t index);
-[[nodiscard]] bool verify_entry_path(const Hash256& root, std::uint32_t count, std::uint32_t index,
-                                     const Hash256& entry_hash, std::span<const Hash256> path);
-
 // Encodes and hashes everything; for submissions that did not come through decode_submission().
-[[nodiscard]] SubmissionDigests digests_of(const Submission& submission);
 void compute_digests(Submission& submission);
-// The stored digests, computed first if absent.
+// The stored digests; computed anew if absent.
 [[nodiscard]] std::shared_ptr<const SubmissionDigests> digests(const Submission& submission);
 
 struct SubmissionTerms {
@@ -94,7 +83,8 @@ struct SubmissionTerms {
                                          const crypto::SecretKey& key);
 
 // The leaf of the event log for an accepted entry: H(kLogLeaf, H(header) || H(body)), where the
-// body is the entry. Whoever may not see a person's entry is given the two hashes.
+// body is the entry: header hash under kLogHeader, body hash = entry_hash. Whoever may not see a
+// person's entry is given the two hashes.
 struct LogLeafHeader {
   chain::Height height;
   chain::SubmissionId submission;

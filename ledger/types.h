@@ -40,7 +40,7 @@ using BucketId = StrongId<struct BucketIdTag, std::uint8_t>;
 using Version = StrongId<struct VersionTag, std::uint32_t>;
 
 // A 12-digit administrative division code as a number: 440604010001. Province 2 digits, city 2,
-// district 2, town 3, community 3; a level that is all zeros means "all of the level above".
+// district 2, town 3, community 3; zero levels at the end mean "all of the level above".
 struct Division {
   std::uint64_t code = 0;
   constexpr auto operator<=>(const Division&) const = default;

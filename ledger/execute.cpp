@@ -1,0 +1,234 @@
+#include "ledger/execute.h"
+
+#include "base/check.h"
+#include "ledger/calendar.h"
+#include "ledger/execution/context.h"
+
+namespace imi::ledger {
+namespace {
+
+using execution::Context;
+using execution::Overlay;
+
+// Fate records removed in one block, at least one height's worth: a burst after a long pause does
+// not make one block slow.
+constexpr std::size_t kMaxPrunedRecords = 16'384;
+
+struct PruneRow {
+  chain::TimeMs keep_until;
+  std::vector<chain::SubmissionId> ids;
+  template <class A>
+  void serialize(A& ar) {
+    ar(keep_until, ids);
+  }
+};
+
+StoreError damaged(std::string_view what, const CodecError& e) {
+  return {StoreError::Reason::kCorruption, std::string(what) + ": " + describe(e)};
+}
+
+// One block's execution. `result` is complete when run() returned without an error.
+class Execution {
+ public:
+  Execution(const StateView& view, const BlockInput& block)
+      : view_(view), block_(block), overlay_(view), today_(day_of(block.time)) {}
+
+  std::expected<ExecutionResult, StoreError> run() {
+    result_.submissions.reserve(block_.submissions.size());
+    const std::uint64_t keep =
+        std::uint64_t{block_.policy.parameters.max_expiry_ms} + block_.policy.parameters.grace_ms;
+    added_.keep_until = block_.time.plus(static_cast<std::int64_t>(keep));
+    for (const auto& submission : block_.submissions) {
+      run_submission(*submission);
+      if (overlay_.failure.error) return std::unexpected(*overlay_.failure.error);
+    }
+    if (!added_.ids.empty()) {
+      result_.diff.aux.insert_or_assign(prune_row_key(block_.height), encode(added_));
+    }
+    overlay_.flush(result_.diff);
+    if (auto ok = prune(); !ok) return std::unexpected(ok.error());
+    return std::move(result_);
+  }
+
+ private:
+  void run_submission(const Submission& submission);
+  // The outcome of one entry; its log leaf and its effects if accepted.
+  execution::Verdict run_entry(const Entry& entry, Context& context);
+  std::expected<void, StoreError> prune();
+  std::expected<chain::Height, StoreError> prune_cursor() const;
+
+  const StateView& view_;
+  const BlockInput& block_;
+  Overlay overlay_;
+  Day today_;
+  PruneRow added_;
+  ExecutionResult result_;
+};
+
+void Execution::run_submission(const Submission& submission) {
+  const SubmissionHeader& header = submission.header;
+  const Parameters& parameters = block_.policy.parameters;
+  IMI_CHECK(header.genesis == block_.policy.genesis);
+  IMI_CHECK(header.expiry > block_.time &&
+                header.expiry <= block_.time.plus(parameters.max_expiry_ms),
+            "a block holds a submission outside its window (F1)");
+  const auto d = digests(submission);
+  IMI_CHECK(d->entries.size() == submission.entries.size());
+
+  SubmissionResult& out = result_.submissions.emplace_back();
+  out.id = d->id;
+  out.outcomes.count = static_cast<std::uint32_t>(submission.entries.size());
+  auto& fate = overlay_.submissions.at(d->id);
+  if (fate.value) {
+    out.outcomes.duplicate = true;
+    return;
+  }
+
+  Context context{.state = overlay_,
+                  .policy = block_.policy,
+                  .diff = result_.diff,
+                  .height = block_.height,
+                  .time = block_.time,
+                  .today = today_,
+                  .header = header,
+                  .submission = d->id,
+                  .author = overlay_.agencies.at(chain::retag<AgencyId>(header.author)),
+                  .index = 0,
+                  .entry_hash = {}};
+  for (std::uint32_t i = 0; i < out.outcomes.count; ++i) {
+    context.index = i;
+    context.entry_hash = d->entries[i];
+    if (auto ok = run_entry(submission.entries[i], context); !ok) {
+      out.outcomes.refused.push_back({i, ok.error()});
+    }
+    if (overlay_.failure.error) return;
+  }
+
+  SubmissionState state;
+  state.height = block_.height;
+  state.index = static_cast<std::uint32_t>(result_.submissions.size() - 1);
+  state.count = out.outcomes.count;
+  state.refused = static_cast<std::uint32_t>(out.outcomes.refused.size());
+  state.outcomes = out.outcomes.digest();
+  state.keep_until = added_.keep_until;
+  fate.put(std::move(state));
+  added_.ids.push_back(d->id);
+  result_.accepted += out.outcomes.count - state.refused;
+  result_.refused += state.refused;
+}
+
+execution::Verdict Execution::run_entry(const Entry& entry, Context& context) {
+  auto verdict = std::visit([&](const auto& e) { return execution::apply(e, context); }, entry);
+  if (!verdict) return verdict;
+  const LogLeafHeader header{block_.height, context.submission, context.index, kind_of(entry)};
+  result_.diff.log_leaves.push_back(log_leaf(log_header_hash(header), context.entry_hash));
+  result_.diff.log_places.push_back(
+      {static_cast<std::uint32_t>(result_.submissions.size() - 1), context.index});
+  return verdict;
+}
+
+std::expected<chain::Height, StoreError> Execution::prune_cursor() const {
+  const auto row = view_.aux(prune_cursor_key());
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return chain::Height(1);
+  const auto height = decode<chain::Height>(**row);
+  if (!height) return std::unexpected(damaged("prune cursor", height.error()));
+  return *height;
+}
+
+// Removes the fate records whose time has come, oldest height first, whole heights at a time. What
+// is removed follows from the records alone (height, keep_until): the rows are only an index.
+std::expected<void, StoreError> Execution::prune() {
+  const auto start = prune_cursor();
+  if (!start) return std::unexpected(start.error());
+  chain::Height at = *start;
+  for (std::size_t removed = 0; at < block_.height; at = at.next()) {
+    const Bytes key = prune_row_key(at);
+    const auto row = view_.aux(key);
+    if (!row) return std::unexpected(row.error());
+    if (!*row) continue;  // no submissions at that height
+    const auto due = decode<PruneRow>(**row);
+    if (!due) return std::unexpected(damaged("prune row", due.error()));
+    if (due->keep_until > block_.time) break;
+    if (removed != 0 && removed + due->ids.size() > kMaxPrunedRecords) break;
+    for (const auto& id : due->ids) {
+      result_.diff.records.insert_or_assign(state_path(Space::kSubmission, id), std::nullopt);
+    }
+    result_.diff.aux.insert_or_assign(key, std::nullopt);
+    removed += due->ids.size();
+  }
+  if (at != *start) result_.diff.aux.insert_or_assign(prune_cursor_key(), encode(at));
+  return {};
+}
+
+}  // namespace
+
+Policy make_policy(const Genesis& genesis) {
+  return {genesis_id(genesis), genesis.catalog, genesis.parameters, day_of(genesis.time)};
+}
+
+std::expected<ExecutionResult, StoreError> execute(const StateView& view, const BlockInput& block) {
+  return Execution(view, block).run();
+}
+
+std::expected<StateDiff, GenesisError> execute_genesis(const Genesis& genesis) {
+  if (auto ok = validate(genesis); !ok) return std::unexpected(ok.error());
+  StateDiff diff;
+  diff.records.emplace(catalog_path(), encode(genesis.catalog));
+  diff.records.emplace(parameters_path(), encode(genesis.parameters));
+  for (const Rule& rule : genesis.catalog.rules) {
+    RuleState state;
+    state.rule = rule;
+    diff.records.emplace(rule_path(rule.id), encode(state));
+  }
+  for (const AgencyRegister& a : genesis.agencies) {
+    AgencyState state;
+    state.profile = a.profile;
+    diff.records.emplace(state_path(Space::kAgency, a.id), encode(state));
+    for (const auto& key : a.profile.keys) {
+      KeyState owner;
+      owner.owner = chain::retag<AuthorId>(a.id);
+      diff.records.emplace(state_path(Space::kKey, key_hash(key)), encode(owner));
+    }
+  }
+  return diff;
+}
+
+std::vector<Outcome> expand(const Submission& submission, const SubmissionOutcomes& outcomes) {
+  const auto d = digests(submission);
+  std::vector<Outcome> out(submission.entries.size());
+  for (std::uint32_t i = 0; i < out.size(); ++i) {
+    if (outcomes.duplicate) {
+      out[i].kind = Outcome::Kind::kDuplicate;
+    } else if (const Refusal* r = outcomes.refusal(i)) {
+      out[i].kind = Outcome::Kind::kRefused;
+      out[i].refusal = *r;
+    } else {
+      out[i].id = result_id(submission.entries[i], submission.header.author, d->id, i);
+    }
+  }
+  return out;
+}
+
+std::expected<std::optional<Refusal>, StoreError> check_author(const StateView& view,
+                                                               const SubmissionHeader& header) {
+  // An anonymous holder: what it may do depends on its entries.
+  if (chain::retag<Hash256>(header.author) == key_hash(header.key)) return std::nullopt;
+  auto bytes = view.record(state_path(Space::kAgency, header.author));
+  if (!bytes) return std::unexpected(bytes.error());
+  if (!*bytes) return Refusal{RefusalCode::kNoSuchAuthor};
+  const auto agency = decode<AgencyState>(**bytes);
+  if (!agency) return std::unexpected(damaged("agency record", agency.error()));
+  const auto& keys = agency->profile.keys;
+  if (std::find(keys.begin(), keys.end(), header.key) == keys.end()) {
+    return Refusal{RefusalCode::kKeyNotAuthorised};
+  }
+  if (agency->status != AgencyStatus::kActive) return Refusal{RefusalCode::kAuthorSuspended};
+  return std::nullopt;
+}
+
+std::expected<void, Refusal> check_fields(const Entry& entry, const Policy& policy, Day today) {
+  return std::visit([&](const auto& e) { return execution::check(e, policy, today); }, entry);
+}
+
+}  // namespace imi::ledger

@@ -1,0 +1,109 @@
+// Issuing attestations and changing their status. Nothing here names a subject.
+#include <algorithm>
+
+#include "ledger/execution/context.h"
+
+namespace imi::ledger::execution {
+namespace {
+
+// The highest level that this issuer may state under the schema.
+std::uint8_t highest_level(const AgencyState& issuer, const Schema& schema) {
+  std::uint8_t level = 0;
+  if (issuer.profile.roles.has(Role::kRegistrar)) level = schema.registrar_level;
+  const auto& fields = issuer.profile.fields;
+  if (std::binary_search(fields.begin(), fields.end(), schema.field)) {
+    level = std::max(level, schema.issuer_level);
+  }
+  return level;
+}
+
+bool is_final(AttLife life) { return life == AttLife::kRevoked || life == AttLife::kSurrendered; }
+
+std::expected<AttLife, Refusal> next_life(AttLife now, AttAction action) {
+  switch (action) {
+    case AttAction::kRevoke: return AttLife::kRevoked;
+    case AttAction::kSuspend:
+      if (now == AttLife::kActive) return AttLife::kSuspended;
+      break;
+    case AttAction::kReinstate:
+      if (now == AttLife::kSuspended) return AttLife::kActive;
+      break;
+  }
+  return refuse(RefusalCode::kIllegalTransition, RefusalField::kNone,
+                static_cast<std::int64_t>(now), static_cast<std::int64_t>(action));
+}
+
+// Who is asking: the holder (with the holder key) or the issuer. Returns the state to go to.
+std::expected<AttLife, Refusal> decide(const AttStatus& e, const AttState& now, Context& c) {
+  const Hash256 author = chain::retag<Hash256>(c.header.author);
+  if (author == now.holder_key_hash && author == key_hash(c.header.key)) {
+    if (is_final(now.life)) return refuse(RefusalCode::kAlreadyRevoked);
+    if (e.action != AttAction::kRevoke) return refuse(RefusalCode::kNotIssuer);
+    return AttLife::kSurrendered;
+  }
+  if (c.agency_id() != now.issuer) return refuse(RefusalCode::kNotIssuer);
+  if (is_final(now.life)) return refuse(RefusalCode::kAlreadyRevoked);
+  return next_life(now.life, e.action);
+}
+
+}  // namespace
+
+Verdict apply(const AttIssue& e, Context& c) {
+  const auto author = agency_with(c, Role::kIssuer);
+  if (!author) return std::unexpected(author.error());
+  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
+  if (e.until <= c.time) {
+    return refuse(RefusalCode::kFieldOutOfRange, RefusalField::kUntil, e.until.value, c.time.value);
+  }
+  const Schema& schema = *c.policy.catalog.find(e.schema);
+  const std::uint8_t highest = highest_level(**author, schema);
+  if (e.level > highest) {
+    return refuse(RefusalCode::kLevelNotAllowed, RefusalField::kLevel, e.level, highest);
+  }
+  auto& slot = c.state.attestations.at(e.id);
+  if (slot.value) return refuse(RefusalCode::kAlreadyRegistered);
+  // The holder's key is used for nothing else: a key on the index is an agency's or names a person.
+  const auto& key = c.state.keys.at(e.holder_key_hash);
+  if (key.value) {
+    const bool own = key.value->owner == c.header.author;
+    return refuse(own ? RefusalCode::kSelfAttestation : RefusalCode::kKeyReused,
+                  RefusalField::kKeys);
+  }
+
+  AttState state;
+  state.issuer = c.agency_id();
+  state.attests = e.schema;
+  state.level = e.level;
+  state.claims_root = e.claims_root;
+  state.claims = e.claims;
+  state.holder_key_hash = e.holder_key_hash;
+  state.from = e.from;
+  state.until = e.until;
+  state.issued = c.height;
+  state.changed = c.height;
+  slot.put(std::move(state));
+  return {};
+}
+
+Verdict apply(const AttStatus& e, Context& c) {
+  // A holder is no agency; any other author must be one, with a current key.
+  const bool anonymous = chain::retag<Hash256>(c.header.author) == key_hash(c.header.key);
+  if (!anonymous) {
+    const auto author = agency(c);
+    if (!author) return std::unexpected(author.error());
+  }
+  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
+  auto& slot = c.state.attestations.at(e.id);
+  if (!slot.value) return refuse(RefusalCode::kNoSuchAttestation);
+  const auto life = decide(e, *slot.value, c);
+  if (!life) return std::unexpected(life.error());
+
+  AttState& state = slot.edit();
+  state.life = *life;
+  state.reason = e.reason;
+  state.record_version = state.record_version.next();
+  state.changed = c.height;
+  return {};
+}
+
+}  // namespace imi::ledger::execution

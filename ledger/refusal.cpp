@@ -1,0 +1,223 @@
+#include "ledger/refusal.h"
+
+#include "ledger/calendar.h"
+#include "ledger/codes.h"
+#include "ledger/entries.h"
+
+namespace imi::ledger {
+namespace {
+
+std::string day_text(std::int64_t day) {
+  const CivilDate d = civil(Day(static_cast<std::int32_t>(day)));
+  std::string out = std::to_string(d.year) + "-";
+  if (d.month < 10) out += '0';
+  out += std::to_string(d.month) + "-";
+  if (d.day < 10) out += '0';
+  return out + std::to_string(d.day);
+}
+
+bool is_day(RefusalField f) {
+  return f == RefusalField::kOccurred || f == RefusalField::kDecided ||
+         f == RefusalField::kEnded || f == RefusalField::kNotified;
+}
+
+std::string division_text(std::int64_t code) {
+  return text(Division{static_cast<std::uint64_t>(code)});
+}
+
+std::string field_sentence(const Refusal& r) {
+  const std::string field(name(r.field));
+  if (is_day(r.field)) {
+    return "the day in '" + field + "', " + day_text(r.a) + ", is out of range (limit " +
+           day_text(r.b) + ")";
+  }
+  return "the field '" + field + "' is out of range: " + std::to_string(r.a) + ", limit " +
+         std::to_string(r.b);
+}
+
+std::string author_sentence(const Refusal& r) {
+  switch (static_cast<Role>(r.a)) {
+    case Role::kCouncil:
+    case Role::kRegistrar:
+    case Role::kMarket:
+    case Role::kRecorder:
+    case Role::kIssuer:
+      return "the author does not have the role '" + std::string(name(static_cast<Role>(r.a))) +
+             "' that this entry needs; the council gives roles";
+  }
+  return "this author may not make this kind of entry";
+}
+
+}  // namespace
+
+bool is_known(RefusalCode c) { return !name(c).empty(); }
+
+std::string_view name(RefusalCode c) {
+  switch (c) {
+    case RefusalCode::kNoSuchAuthor: return "no-such-author";
+    case RefusalCode::kKeyNotAuthorised: return "key-not-authorised";
+    case RefusalCode::kAuthorSuspended: return "author-suspended";
+    case RefusalCode::kRoleMissing: return "role-missing";
+    case RefusalCode::kOutOfJurisdiction: return "out-of-jurisdiction";
+    case RefusalCode::kNoSuchAgency: return "no-such-agency";
+    case RefusalCode::kNoSuchSubject: return "no-such-subject";
+    case RefusalCode::kNoSuchAttestation: return "no-such-attestation";
+    case RefusalCode::kNoSuchEvent: return "no-such-event";
+    case RefusalCode::kNoSuchCode: return "no-such-code";
+    case RefusalCode::kNoSuchRule: return "no-such-rule";
+    case RefusalCode::kNoSuchSchema: return "no-such-schema";
+    case RefusalCode::kNoSuchBucket: return "no-such-bucket";
+    case RefusalCode::kAlreadyRegistered: return "already-registered";
+    case RefusalCode::kKeyReused: return "key-reused";
+    case RefusalCode::kDuplicateSource: return "duplicate-source";
+    case RefusalCode::kSubjectClosed: return "subject-closed";
+    case RefusalCode::kFieldOutOfRange: return "field-out-of-range";
+    case RefusalCode::kDayInFuture: return "day-in-future";
+    case RefusalCode::kDaysOutOfOrder: return "days-out-of-order";
+    case RefusalCode::kUsccInvalid: return "uscc-invalid";
+    case RefusalCode::kFieldMissing: return "field-missing";
+    case RefusalCode::kParentLoop: return "parent-loop";
+    case RefusalCode::kSelfLockout: return "self-lockout";
+    case RefusalCode::kStaleVersion: return "stale-version";
+    case RefusalCode::kLevelNotAllowed: return "level-not-allowed";
+    case RefusalCode::kSelfAttestation: return "self-attestation";
+    case RefusalCode::kAlreadyRevoked: return "already-revoked";
+    case RefusalCode::kNotIssuer: return "not-issuer";
+    case RefusalCode::kIllegalTransition: return "illegal-transition";
+    case RefusalCode::kTypeScope: return "type-scope";
+    case RefusalCode::kBasisInsufficient: return "basis-insufficient";
+    case RefusalCode::kNoticeMissing: return "notice-missing";
+    case RefusalCode::kPlaintextForPerson: return "plaintext-for-person";
+    case RefusalCode::kRuleNotAllowed: return "rule-not-allowed";
+    case RefusalCode::kSuperseded: return "superseded";
+    case RefusalCode::kWithdrawn: return "withdrawn";
+    case RefusalCode::kNotRecorder: return "not-recorder";
+    case RefusalCode::kRollFull: return "roll-full";
+  }
+  return {};
+}
+
+std::string_view name(RefusalField f) {
+  switch (f) {
+    case RefusalField::kNone: return "";
+    case RefusalField::kName: return "name";
+    case RefusalField::kDivision: return "division";
+    case RefusalField::kDivisions: return "divisions";
+    case RefusalField::kKeys: return "keys";
+    case RefusalField::kRoles: return "roles";
+    case RefusalField::kFields: return "fields";
+    case RefusalField::kTier: return "tier";
+    case RefusalField::kStatus: return "status";
+    case RefusalField::kShortName: return "short_name";
+    case RefusalField::kLevel: return "level";
+    case RefusalField::kClaims: return "claims";
+    case RefusalField::kFrom: return "from";
+    case RefusalField::kUntil: return "until";
+    case RefusalField::kReason: return "reason";
+    case RefusalField::kCode: return "code";
+    case RefusalField::kBucket: return "bucket";
+    case RefusalField::kRule: return "rule";
+    case RefusalField::kOccurred: return "occurred";
+    case RefusalField::kDecided: return "decided";
+    case RefusalField::kEnded: return "ended";
+    case RefusalField::kNotified: return "notified";
+    case RefusalField::kAmount: return "amount";
+    case RefusalField::kDoc: return "doc";
+    case RefusalField::kBasis: return "basis";
+    case RefusalField::kGrid: return "grid";
+    case RefusalField::kBody: return "body";
+    case RefusalField::kBackfill: return "backfill";
+    case RefusalField::kCommitment: return "commitment";
+    case RefusalField::kIndexEpoch: return "index_epoch";
+    case RefusalField::kParent: return "parent";
+    case RefusalField::kFacts: return "facts";
+    case RefusalField::kChanges: return "changes";
+    case RefusalField::kSubject: return "subject";
+  }
+  return "?";
+}
+
+std::string describe(const Refusal& r) {
+  const std::string a = std::to_string(r.a);
+  const std::string b = std::to_string(r.b);
+  const std::string field(name(r.field));
+  switch (r.code) {
+    case RefusalCode::kNoSuchAuthor:
+      return "the author is not registered on this chain";
+    case RefusalCode::kKeyNotAuthorised:
+      return "the signing key is not one of the author's current keys; use the key that the latest "
+             "agency.update names";
+    case RefusalCode::kAuthorSuspended:
+      return "the author is suspended or closed; only the council can change that";
+    case RefusalCode::kRoleMissing: return author_sentence(r);
+    case RefusalCode::kOutOfJurisdiction:
+      return "division " + division_text(r.a) + " is outside the agency's jurisdiction";
+    case RefusalCode::kNoSuchAgency: return "there is no agency with that id";
+    case RefusalCode::kNoSuchSubject:
+      return "there is no subject with that id; register the enterprise or person first";
+    case RefusalCode::kNoSuchAttestation: return "there is no attestation with that id";
+    case RefusalCode::kNoSuchEvent: return "there is no event with that id";
+    case RefusalCode::kNoSuchCode: return "the catalog has no event code number " + a;
+    case RefusalCode::kNoSuchRule: return "the catalog has no rule number " + a;
+    case RefusalCode::kNoSuchSchema: return "the catalog has no schema number " + a;
+    case RefusalCode::kNoSuchBucket: return "the catalog has no bucket number " + a;
+    case RefusalCode::kAlreadyRegistered: return "it is registered already";
+    case RefusalCode::kKeyReused:
+      return "the key belongs or belonged to another record; make a fresh one";
+    case RefusalCode::kDuplicateSource:
+      return "this agency has recorded an event with this source key already; nothing to do, or use "
+             "event.correct";
+    case RefusalCode::kSubjectClosed: return "the subject's record is closed";
+    case RefusalCode::kFieldOutOfRange: return field_sentence(r);
+    case RefusalCode::kDayInFuture:
+      return "the day in '" + field + "', " + day_text(r.a) + ", is after the block's day, " +
+             day_text(r.b);
+    case RefusalCode::kDaysOutOfOrder:
+      return "the day in '" + field + "', " + day_text(r.a) + ", precedes " + day_text(r.b);
+    case RefusalCode::kUsccInvalid:
+      return "the unified social credit code is wrong: " +
+             std::string(describe(static_cast<CodeError>(r.a)));
+    case RefusalCode::kFieldMissing:
+      return "this event code requires the field '" + field + "'";
+    case RefusalCode::kParentLoop: return "the agency would be its own ancestor";
+    case RefusalCode::kSelfLockout:
+      return "an agency cannot suspend itself or give up its own council role; another council "
+             "agency can do it";
+    case RefusalCode::kStaleVersion:
+      return "the record has changed since: version " + a + " was named, version " + b +
+             " is in force; read it again";
+    case RefusalCode::kLevelNotAllowed:
+      return "assurance level " + a + " is not allowed to this issuer under the schema; the highest "
+             "is " + b;
+    case RefusalCode::kSelfAttestation:
+      return "the holder's key is the issuer's own; nobody attests himself";
+    case RefusalCode::kAlreadyRevoked: return "the attestation is revoked; that is final";
+    case RefusalCode::kNotIssuer:
+      return "only the issuer may do this; the holder may surrender it with the holder key";
+    case RefusalCode::kIllegalTransition:
+      return "the attestation's state " + a + " does not allow action " + b;
+    case RefusalCode::kTypeScope:
+      return "this event code is not for this class of subject, or not in this agency's field";
+    case RefusalCode::kBasisInsufficient:
+      return "a legal basis of level " + a + " is too weak for this code; the weakest allowed is " +
+             b + " (1 law ... 5 pact)";
+    case RefusalCode::kNoticeMissing:
+      return "this event code requires a prior notice to the subject, on or before the decision";
+    case RefusalCode::kPlaintextForPerson:
+      return "the field '" + field + "' would describe a person in plain; put it into the "
+             "commitment (days: only the first of a month)";
+    case RefusalCode::kRuleNotAllowed:
+      return "rule " + a + " is not one that code or bucket " + b + " allows";
+    case RefusalCode::kSuperseded:
+      return "the event has been corrected; name the event that replaced it";
+    case RefusalCode::kWithdrawn: return "the event has been withdrawn; that is final";
+    case RefusalCode::kNotRecorder:
+      return "only the agency that recorded the event may correct or withdraw it";
+    case RefusalCode::kRollFull:
+      return "the subject has events under as many other rules as a dossier holds; rule " + a +
+             " does not fit";
+  }
+  return "refused";
+}
+
+}  // namespace imi::ledger
