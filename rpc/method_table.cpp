@@ -161,7 +161,9 @@ void add_records(std::vector<MethodSpec>& out) {
        {{"uscc", ParamType::kString, true, 18, 18, {}, "unified social credit code, GB 32100"},
         prove_param(),
         {"events", ParamType::kBoolean, false, 0, 0, {}, "include the events"},
-        {"kind", ParamType::kString, false, 1, 64, {}, "only events of this catalog code"}},
+        {"kind", ParamType::kString, false, 1, 64, {}, "only events of this catalog code"},
+        {"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first transition, default 0"},
+        {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions a page, default 200"}},
        IMI_READ_SCHEMA("enterprise", R"({"type": "object", "required": ["uscc"]})"),
        read_errors(),
        "/v1/enterprises/{uscc}",
@@ -254,16 +256,19 @@ void add_chain(std::vector<MethodSpec>& out) {
   out.push_back(
       {"log_proof",
        "A proof over the event log",
-       "With `index`: that the leaf is in the log. With `from` and `to`: that the log of size "
-       "`to` (default: of the certified head) extends the log of size `from`. RFC 6962 shapes.",
-       {height_param("index", false, "leaf number, from 0"),
-        height_param("from", false, "older log size"), height_param("to", false, "newer log size")},
+       "With `id` and `index`: that an accepted entry of a submission stands in the log. With `from` "
+       "and `root`: that today's log begins with all of the older log of that size and root. RFC "
+       "6962 shapes.",
+       {{"id", ParamType::kHex32, false, 0, 0, {}, "submission id"},
+        {"index", ParamType::kInteger, false, 0, 4095, {}, "entry in its submission, from 0"},
+        height_param("from", false, "size of the older log"),
+        {"root", ParamType::kHex32, false, 0, 0, {}, "root of the older log"}},
        R"({"type": "object", "required": ["head", "proof"], "properties": {
            "head": {"$ref": "#/components/schemas/Head"},
            "proof": {"$ref": "#/components/schemas/Proof"}}})",
-       {Error::kHeightNotAvailable, Error::kNoCertifiedHead},
+       {Error::kNotFound, Error::kNoCertifiedHead},
        "/v1/log/proof",
-       R"({"index": 3})",
+       R"({"id": )" IMI_EXAMPLE_HASH R"(, "index": 0})",
        R"({)" IMI_EXAMPLE_HEAD R"(, "proof": "AQID"})"});
 }
 

@@ -1,0 +1,193 @@
+// Blocks, and the node's own word about itself (which no proof backs, and which says so).
+#include <fmt/format.h>
+
+#include "base/hex.h"
+#include "node/handlers/errors.h"
+#include "node/handlers/impl.h"
+#include "rpc/ledger_json.h"
+
+namespace imi::node {
+
+using rpc::Error;
+namespace json = boost::json;
+
+namespace {
+
+json::object block_json(const ledger::LedgerDb& db, const ledger::StoredBlock& stored,
+                        const OutcomesCache::Outcomes& outcomes, bool certified) {
+  const chain::BlockHeader& h = stored.block.header;
+  json::array submissions;
+  for (std::size_t i = 0; i < stored.bodies.size(); ++i) {
+    const auto s = decode<ledger::Submission>(stored.bodies[i]);
+    if (!s) continue;
+    json::object o{{"id", to_hex(ledger::submission_id(s->header))},
+                   {"author", rpc::agency_name(db.genesis(),
+                                               chain::retag<ledger::AgencyId>(s->header.author))},
+                   {"entries", s->header.count}};
+    if (outcomes != nullptr && i < outcomes->size()) {
+      o["refused"] = (*outcomes)[i].refused.size();
+      o["duplicate"] = (*outcomes)[i].duplicate;
+    }
+    submissions.push_back(std::move(o));
+  }
+  return {{"height", h.height.value},
+          {"id", to_hex(chain::block_id(db.genesis_id(), h))},
+          {"parent", to_hex(h.parent)},
+          {"epoch", h.epoch.value},
+          {"time_ms", h.time.value},
+          {"certified", certified},
+          {"submissions", std::move(submissions)}};
+}
+
+std::string role_text(const NodeStatus& s) { return std::string(name(s.role)); }
+
+}  // namespace
+
+void Handlers::Impl::block(RpcRequest& q, RpcResponder& r) {
+  const chain::Height height(number_param(q, "height").value_or(0));
+  const auto stored = db.block(height);
+  if (!stored) return r.error(to_rpc(stored.error()));
+  const auto reader = db.reader();
+  const bool certified = reader && height <= reader->head().height;
+  r.result(block_json(db, *stored, certified ? outcomes.get(*reader, height) : nullptr, certified));
+}
+
+void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
+  const std::uint64_t from = number_param(q, "from").value_or(1);
+  const std::uint64_t limit = number_param(q, "limit").value_or(20);
+  const auto reader = db.reader();
+  json::array out;
+  for (std::uint64_t h = from; h < from + limit && h <= db.applied().height.value; ++h) {
+    const auto stored = db.block(chain::Height(h));
+    if (!stored) return r.error(to_rpc(stored.error()));
+    const bool certified = reader && chain::Height(h) <= reader->head().height;
+    out.push_back(block_json(
+        db, *stored, certified ? outcomes.get(*reader, chain::Height(h)) : nullptr, certified));
+  }
+  r.result(std::move(out));
+}
+
+void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
+  const NodeStatus s = node.status();
+  const DriverCounters c = node.counters();
+  const auto& members = db.genesis().validators.members;
+  json::object out{
+      {"name", options.node_name},
+      {"version", options.version},
+      {"chain", db.genesis().chain_name},
+      {"genesis", to_hex(db.genesis_id())},
+      {"role", role_text(s)},
+      {"ready", s.ready},
+      {"height", s.certified.value},
+      {"certified", s.certified.value},
+      {"executed", s.executed.height.value},
+      {"decided", s.decided.value},
+      {"block_time_ms", s.executed.time.value},
+      {"epoch", s.epoch.value},
+      {"view", s.view.value},
+      {"view_changing", s.changing},
+      {"primary", s.primary.value < members.size() ? members[s.primary.value].name : std::string()},
+      {"backoff", s.backoff},
+      {"lagging", s.lagging},
+      {"peers_connected", s.peers_connected},
+      {"peers_needed", s.peers_needed},
+      {"log_size", s.executed.log_size},
+      {"entries_committed", c.entries_committed},
+      {"blocks_committed", c.blocks_committed},
+      {"view_changes", c.view_changes},
+      {"pool", json::object{{"items", s.pool_items},
+                            {"bytes", s.pool_bytes},
+                            {"queued", s.pool_queued},
+                            {"verifying", s.verifying},
+                            {"waiting_clients", s.waiting_clients},
+                            {"missing_bodies", s.missing_bodies}}},
+      {"executing", s.executing},
+      {"log_groups_queued", s.log_groups_queued}};
+  if (!s.ready) out["why_not"] = s.why_not;
+  if (!s.silent_because.empty()) out["silent_because"] = s.silent_because;
+  if (s.halted) {
+    out["halted"] =
+        json::object{{"code", std::string(name(s.halted->code))}, {"sentence", s.halted->sentence}};
+  }
+  r.result(std::move(out));
+}
+
+void Handlers::Impl::validators(RpcRequest&, RpcResponder& r) {
+  const chain::ValidatorSet& set = db.genesis().validators;
+  json::array list;
+  for (std::size_t i = 0; i < set.members.size(); ++i) {
+    const chain::Validator& v = set.members[i];
+    list.push_back(json::object{{"index", i},
+                                {"name", v.name},
+                                {"key", to_hex(v.key)},
+                                {"tls_key_pin", to_hex(v.tls_key_pin)}});
+  }
+  const chain::Quorum q = set.quorum();
+  r.result(json::object{{"epoch", set.epoch.value},
+                        {"quorum", q.q},
+                        {"faults_tolerated", q.f},
+                        {"digest", to_hex(set.digest())},
+                        {"validators", std::move(list)}});
+}
+
+void Handlers::Impl::genesis(RpcRequest&, RpcResponder& r) {
+  r.result(json::object{{"id", to_hex(db.genesis_id())},
+                        {"genesis", to_base64url(encode(db.genesis()))}});
+}
+
+void Handlers::Impl::catalog(RpcRequest&, RpcResponder& r) {
+  r.result(rpc::catalog_json(db.genesis().catalog));
+}
+
+void Handlers::Impl::peers(RpcRequest&, RpcResponder& r) {
+  json::array out;
+  for (const PeerRow& p : node.peers()) {
+    json::object o{
+        {"name", p.name},          {"validator", p.validator},         {"connected", p.connected},
+        {"address", p.address},    {"round_trip_us", p.round_trip_us}, {"bytes_in", p.bytes_in},
+        {"bytes_out", p.bytes_out}};
+    if (!p.last_end.empty()) o["last_end"] = p.last_end;
+    out.push_back(std::move(o));
+  }
+  r.result(std::move(out));
+}
+
+std::string Handlers::metrics() const {
+  const NodeStatus s = impl_->node.status();
+  const DriverCounters c = impl_->node.counters();
+  std::string out;
+  const auto metric = [&out](std::string_view name, std::string_view type, std::uint64_t value) {
+    out += fmt::format("# TYPE imi_{} {}\nimi_{} {}\n", name, type, name, value);
+  };
+  metric("height_certified", "gauge", s.certified.value);
+  metric("height_executed", "gauge", s.executed.height.value);
+  metric("height_decided", "gauge", s.decided.value);
+  metric("view", "gauge", s.view.value);
+  metric("view_changing", "gauge", s.changing ? 1 : 0);
+  metric("ready", "gauge", s.ready ? 1 : 0);
+  metric("halted", "gauge", s.halted ? 1 : 0);
+  metric("peers_connected", "gauge", s.peers_connected);
+  metric("pool_items", "gauge", s.pool_items);
+  metric("pool_bytes", "gauge", s.pool_bytes);
+  metric("waiting_clients", "gauge", s.waiting_clients);
+  metric("log_entries", "gauge", s.executed.log_size);
+  metric("steps_total", "counter", c.steps);
+  metric("messages_in_total", "counter", c.messages_in);
+  metric("messages_refused_total", "counter", c.messages_refused);
+  metric("frames_malformed_total", "counter", c.frames_malformed);
+  metric("blocks_committed_total", "counter", c.blocks_committed);
+  metric("blocks_proposed_total", "counter", c.blocks_proposed);
+  metric("submissions_committed_total", "counter", c.submissions_committed);
+  metric("entries_committed_total", "counter", c.entries_committed);
+  metric("view_changes_total", "counter", c.view_changes);
+  metric("safety_log_syncs_total", "counter", c.log_syncs);
+  metric("safety_log_bytes_total", "counter", c.log_bytes);
+  metric("submissions_verified_total", "counter", c.submissions_verified);
+  metric("submissions_refused_total", "counter", c.submissions_refused);
+  metric("blocks_synced_total", "counter", c.blocks_synced);
+  metric("evidence_total", "counter", c.evidence);
+  metric("alarms_total", "counter", c.alarms);
+  return out;
+}
+
+}  // namespace imi::node

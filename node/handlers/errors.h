@@ -1,0 +1,20 @@
+// The refusals of the rooms as RPC errors: the one place where they meet the error table.
+#pragma once
+
+#include "ledger/admission.h"
+#include "ledger/ledger_db.h"
+#include "ledger/queries.h"
+#include "node/driver.h"
+#include "rpc/errors.h"
+
+namespace imi::node {
+
+[[nodiscard]] rpc::RpcError to_rpc(const ledger::AdmissionError& e);
+[[nodiscard]] rpc::RpcError to_rpc(PoolRefusal e);
+[[nodiscard]] rpc::RpcError to_rpc(const NodeRefusal& e);
+[[nodiscard]] rpc::RpcError to_rpc(const SubmitError& e);
+[[nodiscard]] rpc::RpcError to_rpc(const ledger::QueryError& e);
+[[nodiscard]] rpc::RpcError to_rpc(const ledger::LedgerError& e);
+[[nodiscard]] rpc::RpcError to_rpc(const ledger::StoreError& e);
+
+}  // namespace imi::node

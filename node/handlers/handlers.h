@@ -1,0 +1,47 @@
+// The node's RPC methods (rpc/methods.h declares them) over the running node and its ledger.
+//
+// Reads are answered from LedgerDb::reader(), at the last certified head, on the thread that calls
+// handle(). Answers of submit that need the ledger are built on a thread of this object, so that
+// the driver's loop never reads the disk. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ledger/ledger_db.h"
+#include "node/handlers/node_access.h"
+#include "node/net/rpc_server.h"
+
+namespace imi::node {
+
+struct HandlerOptions {
+  std::string node_name;  // the audience of signed queries, and the name in `status`
+  std::string version;
+};
+
+class Handlers {
+ public:
+  // All references outlive the object.
+  Handlers(HandlerOptions options, NodeAccess& node, ledger::LedgerDb& db, const Clock& clock);
+  ~Handlers();
+  Handlers(const Handlers&) = delete;
+  Handlers& operator=(const Handlers&) = delete;
+
+  // Answers one call, now or later.
+  void handle(RpcRequest request, RpcResponder respond);
+  // Whether the node can answer and commit, and if not, why: /readyz.
+  [[nodiscard]] Readiness readiness() const;
+  // Prometheus text.
+  [[nodiscard]] std::string metrics() const;
+  // For RpcServer: all of the above.
+  [[nodiscard]] RpcCallbacks callbacks();
+
+  // The methods answered here, to be held against rpc::methods().
+  [[nodiscard]] static std::vector<std::string_view> methods();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace imi::node

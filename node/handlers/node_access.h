@@ -1,0 +1,77 @@
+// What the RPC's handlers need of the running node. Thread-safe: handlers run on the RPC's threads,
+// the driver on its loop; everything crosses by posting.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "node/driver.h"
+
+namespace imi::node {
+
+struct PeerRow {
+  std::string name;
+  bool validator = false;
+  bool connected = false;
+  std::string address;
+  std::uint64_t round_trip_us = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::string last_end;  // why the last connection ended; empty: none did
+};
+
+class NodeAccess {
+ public:
+  virtual ~NodeAccess() = default;
+  // `done` is called once, on the loop: it must not block.
+  virtual void submit(SharedBytes submission, WaitFor wait, std::uint32_t timeout_ms,
+                      std::function<void(SubmitResult)> done) = 0;
+  virtual void submit_batch(std::vector<SharedBytes> submissions,
+                            std::function<void(std::vector<SubmitResult>)> done) = 0;
+  virtual void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) = 0;
+  // As of the last refresh, at most a few ticks ago.
+  [[nodiscard]] virtual NodeStatus status() const = 0;
+  [[nodiscard]] virtual DriverCounters counters() const = 0;
+  [[nodiscard]] virtual std::vector<PeerRow> peers() const = 0;
+};
+
+// The one over a driver and its loop. Construct it before the RPC server and attach() the driver on
+// the loop; detach() on the loop before the driver goes. Calls while none is attached are answered
+// kStopping.
+class LoopNodeAccess final : public NodeAccess {
+ public:
+  using PeerSource = std::function<std::vector<PeerRow>()>;
+  LoopNodeAccess(Loop& loop, PeerSource peers) : loop_(loop), peers_(std::move(peers)) {}
+
+  // On the loop.
+  void attach(Driver& driver);
+  void detach();
+  void refresh();  // takes the snapshot that status() and counters() give; call it with the tick
+
+  void submit(SharedBytes submission, WaitFor wait, std::uint32_t timeout_ms,
+              std::function<void(SubmitResult)> done) override;
+  void submit_batch(std::vector<SharedBytes> submissions,
+                    std::function<void(std::vector<SubmitResult>)> done) override;
+  void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) override;
+  [[nodiscard]] NodeStatus status() const override;
+  [[nodiscard]] DriverCounters counters() const override;
+  [[nodiscard]] std::vector<PeerRow> peers() const override { return peers_(); }
+
+ private:
+  // Shared with posted tasks, which may run after this object has gone.
+  struct Attached {
+    Driver* driver = nullptr;  // touched on the loop alone
+  };
+  Loop& loop_;
+  PeerSource peers_;
+  std::shared_ptr<Attached> attached_ = std::make_shared<Attached>();
+  mutable std::mutex mutex_;
+  NodeStatus status_;        // guarded by mutex_
+  DriverCounters counters_;  // guarded by mutex_
+};
+
+}  // namespace imi::node

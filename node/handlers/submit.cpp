@@ -1,0 +1,206 @@
+// submit, submit_batch, submission: writing, and asking what became of it.
+#include <fmt/format.h>
+#include <boost/json/serialize.hpp>
+
+#include "base/hex.h"
+#include "node/handlers/errors.h"
+#include "node/handlers/impl.h"
+#include "rpc/ledger_json.h"
+
+namespace imi::node {
+namespace {
+
+constexpr std::uint32_t kDefaultWaitMs = 10'000;
+
+WaitFor wait_of(std::string_view text) {
+  if (text == rpc::kWaitCommitted) return WaitFor::kCommitted;
+  if (text == rpc::kWaitCertified) return WaitFor::kCertified;
+  return WaitFor::kAccepted;
+}
+
+std::uint32_t timeout_of(const RpcRequest& q) {
+  return static_cast<std::uint32_t>(number_param(q, "timeout_ms").value_or(kDefaultWaitMs));
+}
+
+std::expected<SharedBytes, rpc::RpcError> bytes_of(std::string_view text) {
+  auto bytes = from_base64url(text);
+  if (!bytes) {
+    return std::unexpected(rpc::make_error_text(
+        rpc::Error::kSubmissionMalformed,
+        "the submission is not base64url text: " + std::string(describe(bytes.error()))));
+  }
+  return std::make_shared<const Bytes>(std::move(*bytes));
+}
+
+std::string_view kind_text(Fate::Kind k) {
+  switch (k) {
+    case Fate::Kind::kUnknown: return "unknown";
+    case Fate::Kind::kPending: return "pending";
+    case Fate::Kind::kCommitted: return "committed";
+    case Fate::Kind::kExpired: return "expired";
+  }
+  return "unknown";
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += boost::json::serialize(boost::json::value(text));
+}
+
+void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcomes,
+                     const ledger::Submission* submission) {
+  out += ",\"outcomes\":[";
+  const auto digests = submission != nullptr ? ledger::digests(*submission) : nullptr;
+  for (std::uint32_t i = 0; i < outcomes.count; ++i) {
+    if (i > 0) out += ',';
+    if (const ledger::Refusal* refusal = outcomes.refusal(i)) {
+      out += "{\"ok\":false,\"refusal\":\"";
+      out += ledger::name(refusal->code);
+      out += "\",\"message\":";
+      append_json_string(out, ledger::describe(*refusal));
+      out += '}';
+      continue;
+    }
+    out += "{\"ok\":true";
+    if (submission != nullptr && i < submission->entries.size()) {
+      out += ",\"id\":\"";
+      out += to_hex(
+          ledger::result_id(submission->entries[i], submission->header.author, digests->id, i));
+      out += '"';
+    }
+    out += '}';
+  }
+  out += ']';
+}
+
+// Collects the answers of a batch; whoever brings the last one answers the call.
+struct Batch {
+  explicit Batch(std::size_t n) : texts(n), left(n) {}
+  std::mutex mutex;
+  std::vector<std::string> texts;  // guarded by mutex
+  std::size_t left;                // guarded by mutex
+
+  // Returns the whole text when it is complete.
+  std::optional<std::string> put(std::size_t i, std::string text) {
+    const std::lock_guard lock(mutex);
+    texts[i] = std::move(text);
+    if (--left > 0) return std::nullopt;
+    std::string all = "[";
+    for (std::size_t k = 0; k < texts.size(); ++k) {
+      if (k > 0) all += ',';
+      all += texts[k];
+    }
+    return all + ']';
+  }
+};
+
+std::string error_text(const rpc::RpcError& e) {
+  return rpc::rest_text(rpc::Outcome(std::unexpected(e)));
+}
+
+}  // namespace
+
+std::string Handlers::Impl::fate_text(const Fate& fate, const SharedBytes& bytes) {
+  std::string out = "{\"id\":\"" + to_hex(fate.id) + "\",\"fate\":\"";
+  out += kind_text(fate.kind);
+  out += '"';
+  if (fate.kind == Fate::Kind::kPending) out += fmt::format(",\"expiry_ms\":{}", fate.expiry.value);
+  if (fate.kind != Fate::Kind::kCommitted) return out + '}';
+  out += fmt::format(",\"height\":{},\"index\":{},\"certified\":{}", fate.height.value, fate.index,
+                     fate.certified);
+  const auto reader = db.reader();
+  const auto block = reader ? outcomes.get(*reader, fate.height) : nullptr;
+  if (block != nullptr && fate.index < block->size()) {
+    std::optional<ledger::Submission> submission;
+    if (bytes != nullptr) {
+      if (auto s = decode<ledger::Submission>(*bytes)) submission = std::move(*s);
+    } else if (auto s = reader->submission(fate.height, fate.index); s && *s) {
+      submission = std::move(**s);
+    }
+    append_outcomes(out, (*block)[fate.index], submission ? &*submission : nullptr);
+  }
+  return out + '}';
+}
+
+void Handlers::Impl::submit(RpcRequest& q, RpcResponder& r) {
+  auto bytes = bytes_of(text_param(q, "submission"));
+  if (!bytes) return r.error(std::move(bytes.error()));
+  node.submit(*bytes, wait_of(text_param(q, "wait")), timeout_of(q),
+              [this, r, bytes = *bytes](const SubmitResult& result) {
+                if (!result) return r.error(to_rpc(result.error()));
+                const Fate fate = *result;
+                if (fate.kind != Fate::Kind::kCommitted) return r.raw(fate_text(fate, nullptr));
+                answers.run([this, r, bytes, fate] { r.raw(fate_text(fate, bytes)); });
+              });
+}
+
+void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
+  const auto& list = q.params.at("submissions").get_array();
+  std::vector<SharedBytes> all;
+  all.reserve(list.size());
+  for (const auto& text : list) {
+    auto bytes = bytes_of({text.get_string().data(), text.get_string().size()});
+    if (!bytes) return r.error(std::move(bytes.error()));
+    all.push_back(std::move(*bytes));
+  }
+  auto batch = std::make_shared<Batch>(all.size());
+  const WaitFor wait = wait_of(text_param(q, "wait"));
+  if (wait == WaitFor::kAccepted) {
+    return node.submit_batch(std::move(all), [this, r, batch](std::vector<SubmitResult> results) {
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        auto whole = batch->put(i, results[i] ? fate_text(*results[i], nullptr)
+                                              : error_text(to_rpc(results[i].error())));
+        if (whole) r.raw(std::move(*whole));
+      }
+    });
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    node.submit(all[i], wait, timeout_of(q), [this, r, batch, i, bytes = all[i]](SubmitResult one) {
+      answers.run([this, r, batch, i, bytes, one = std::move(one)] {
+        auto whole = batch->put(i, one ? fate_text(*one, bytes) : error_text(to_rpc(one.error())));
+        if (whole) r.raw(std::move(*whole));
+      });
+    });
+  }
+}
+
+rpc::Outcome Handlers::Impl::ledger_fate(const chain::SubmissionId& id, bool prove) {
+  const auto reader = db.reader();
+  if (!reader) return std::unexpected(rpc::make_error(rpc::Error::kNoCertifiedHead));
+  auto reply = ledger::answer(*reader, ledger::AskSubmission{id, std::nullopt}, prove);
+  if (!reply) return std::unexpected(to_rpc(reply.error()));
+  const auto& a = std::get<ledger::SubmissionAnswer>(reply->answer);
+  Fate fate;
+  fate.id = id;
+  if (a.fate == ledger::Fate::kCommitted && a.state) {
+    fate.kind = Fate::Kind::kCommitted;
+    fate.height = a.state->height;
+    fate.index = a.state->index;
+    fate.certified = true;
+  } else if (a.fate == ledger::Fate::kExpired) {
+    fate.kind = Fate::Kind::kExpired;
+  }
+  std::string text = fate_text(fate, nullptr);
+  text.pop_back();
+  text += ",\"head\":" + boost::json::serialize(rpc::head_json(reply->head));
+  if (a.state) text += ",\"outcomes_digest\":\"" + to_hex(a.state->outcomes) + '"';
+  if (reply->proof) {
+    text += ",\"proof\":\"" + to_base64url(ledger::encode_proof(*reply->proof)) + '"';
+  }
+  return rpc::Result(rpc::RawJson{text + '}'});
+}
+
+void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
+  const auto id = id_param<chain::SubmissionId>(q, "id");
+  const bool prove = flag_param(q, "prove");
+  node.fate(id, [this, r, id, prove](const Fate& known) {
+    // What is pending or expired here the ledger cannot know; all else it can prove.
+    const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
+                                 (known.kind == Fate::Kind::kCommitted && known.certified);
+    answers.run([this, r, id, prove, known, final_in_ledger] {
+      if (!final_in_ledger && !prove) return r.raw(fate_text(known, nullptr));
+      r(ledger_fate(id, prove));
+    });
+  });
+}
+
+}  // namespace imi::node

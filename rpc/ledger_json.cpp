@@ -1,0 +1,342 @@
+#include "rpc/ledger_json.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <cstdio>
+
+#include "base/hex.h"
+#include "ledger/calendar.h"
+#include "ledger/status.h"
+
+namespace imi::rpc {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+struct View {
+  const ledger::Genesis& genesis;
+  ledger::Day today;
+  chain::TimeMs now;
+};
+
+template <class Name>
+json::string word(Name n) {
+  const std::string_view v = ledger::name(n);
+  return json::string(v.data(), v.size());
+}
+
+ledger::Polarity polarity_of(const View& v, const ledger::EventState& e) {
+  if (const auto* facts = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    const ledger::EventCode* code = v.genesis.catalog.find(facts->code);
+    return code != nullptr ? code->polarity : ledger::Polarity::kNeutral;
+  }
+  const auto* b = v.genesis.catalog.find(std::get<ledger::CommittedFacts>(e.facts.what).bucket);
+  return b != nullptr ? b->polarity : ledger::Polarity::kNeutral;
+}
+
+void add_status(json::object& o, const View& v, const ledger::EventState& e) {
+  const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule);
+  if (rule == nullptr) return;
+  const ledger::EventStatus st = ledger::status(e, *rule, v.today);
+  o["rule"] = rule->text;
+  o["class"] = word(rule->gravity);
+  o["published"] = st.published;
+  o["shared"] = st.shared;
+  o["disputed"] = st.disputed;
+  o["sealed"] = st.sealed;
+  if (st.publish_until) o["publish_until"] = day_text(*st.publish_until);
+  if (st.repair_from) o["repair_from"] = day_text(*st.repair_from);
+}
+
+void add_facts(json::object& o, const View& v, const ledger::EventState& e) {
+  if (const auto* f = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
+    const ledger::EventCode* code = v.genesis.catalog.find(f->code);
+    o["code"] = code != nullptr ? code->text : std::to_string(f->code.value);
+    if (f->amount_fen) o["amount_fen"] = *f->amount_fen;
+    if (!f->doc.empty()) o["doc"] = f->doc;
+    o["basis"] = f->basis.text;
+    o["basis_level"] = word(f->basis.level);
+    if (f->grid) o["grid"] = ledger::text(*f->grid);
+    return;
+  }
+  const auto& c = std::get<ledger::CommittedFacts>(e.facts.what);
+  o["bucket"] = c.bucket.value;
+  o["commitment"] = to_hex(c.commitment);
+}
+
+json::object event_json(const View& v, const ledger::EventId& id, const ledger::EventState& e) {
+  json::object o{{"eid", to_hex(id)},
+                 {"found", true},
+                 {"subject", to_hex(e.subject)},
+                 {"recorder", agency_name(v.genesis, e.recorder)},
+                 {"version", e.record_version.value},
+                 {"life", word(e.life)},
+                 {"polarity", word(polarity_of(v, e))},
+                 {"occurred", day_text(e.facts.occurred)},
+                 {"decided", day_text(e.facts.decided)},
+                 {"recorded", day_text(e.recorded)},
+                 {"height", e.height.value},
+                 {"backfill", e.facts.backfill}};
+  if (e.facts.ended) o["ended"] = day_text(*e.facts.ended);
+  if (e.supersedes) o["supersedes"] = to_hex(*e.supersedes);
+  if (e.superseded_by) o["superseded_by"] = to_hex(*e.superseded_by);
+  add_status(o, v, e);
+  add_facts(o, v, e);
+  return o;
+}
+
+void add_subject(json::object& o, const ledger::SubjectState& s) {
+  if (const auto* e = std::get_if<ledger::EnterpriseState>(&s.who)) {
+    o["uscc"] = ledger::text(e->uscc);
+    o["name"] = e->name;
+    o["division"] = ledger::text(e->division);
+    o["status"] = word(e->status);
+    o["sole_trader"] = e->sole_trader;
+    return;
+  }
+  const auto& p = std::get<ledger::PersonState>(s.who);
+  o["status"] = s.life == ledger::SubjectLife::kOpen ? "open" : "closed";
+  o["index_epoch"] = p.index_epoch;
+  o["commitment"] = to_hex(p.commitment);
+}
+
+// Events in the order of their decision, then of their latest transition.
+json::array events_json(const View& v, const ledger::DossierAnswer& d) {
+  std::vector<std::pair<ledger::EventId, const ledger::EventState*>> order;
+  for (const auto& [id, e] : d.events) order.emplace_back(id, &e);
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.second->facts.decided, a.second->last_seq) <
+           std::pair(b.second->facts.decided, b.second->last_seq);
+  });
+  json::array out;
+  for (const auto& [id, e] : order) out.push_back(event_json(v, id, *e));
+  return out;
+}
+
+json::object dossier_json(const View& v, const ledger::DossierAnswer& d) {
+  json::object o{{"sid", to_hex(d.sid)}, {"found", d.subject.has_value()}};
+  if (!d.subject) return o;
+  add_subject(o, *d.subject);
+  o["registrar"] = agency_name(v.genesis, d.subject->registrar);
+  o["registered"] = d.subject->registered.value;
+  o["transitions"] = d.total;
+  o["complete"] = d.leaves.size() == d.total;
+  o["events"] = events_json(v, d);
+  return o;
+}
+
+std::string_view validity(const ledger::AttState& a, chain::TimeMs now) {
+  if (a.life != ledger::AttLife::kActive) return ledger::name(a.life);
+  if (now < a.from) return "not valid yet";
+  return now >= a.until ? "no longer valid" : "valid";
+}
+
+json::object attestation_json(const View& v, const ledger::AttestationId& id,
+                              const ledger::AttState& a) {
+  const ledger::Schema* schema = v.genesis.catalog.find(a.attests);
+  return {{"aid", to_hex(id)},
+          {"found", true},
+          {"state", std::string(validity(a, v.now))},
+          {"life", word(a.life)},
+          {"reason", word(a.reason)},
+          {"schema", schema != nullptr ? schema->text : std::to_string(a.attests.value)},
+          {"level", a.level},
+          {"issuer", agency_name(v.genesis, a.issuer)},
+          {"issuer_id", to_hex(a.issuer)},
+          {"from_ms", a.from.value},
+          {"until_ms", a.until.value},
+          {"claims", a.claims},
+          {"claims_root", to_hex(a.claims_root)},
+          {"holder_key_hash", to_hex(a.holder_key_hash)},
+          {"issued", a.issued.value},
+          {"changed", a.changed.value}};
+}
+
+json::object agency_json(const View& v, const ledger::AgencyId& id, const ledger::AgencyState& a) {
+  json::array roles;
+  for (const ledger::Role r :
+       {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+        ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+    if (a.profile.roles.has(r)) roles.push_back(word(r));
+  }
+  json::array fields;
+  for (const auto& f : a.profile.fields) {
+    const ledger::WorkField* field = v.genesis.catalog.find(f);
+    fields.emplace_back(field != nullptr ? field->text : std::to_string(f.value));
+  }
+  json::array divisions;
+  for (const auto& d : a.profile.divisions) divisions.emplace_back(ledger::text(d));
+  json::array keys;
+  for (const auto& k : a.profile.keys) keys.emplace_back(to_hex(k));
+  return {{"id", to_hex(id)},
+          {"found", true},
+          {"short_name", a.profile.short_name},
+          {"title", a.profile.title},
+          {"status", word(a.status)},
+          {"version", a.record_version.value},
+          {"roles", std::move(roles)},
+          {"fields", std::move(fields)},
+          {"divisions", std::move(divisions)},
+          {"keys", std::move(keys)}};
+}
+
+json::object submission_json(const chain::SubmissionId& id, const ledger::SubmissionAnswer& a) {
+  json::object o{{"id", to_hex(id)}, {"fate", word(a.fate)}};
+  if (a.state) {
+    o["height"] = a.state->height.value;
+    o["index"] = a.state->index;
+    o["entries"] = a.state->count;
+    o["refused"] = a.state->refused;
+  }
+  json::array refusals;
+  if (a.outcomes) {
+    for (const auto& r : a.outcomes->refused) {
+      refusals.push_back(json::object{{"index", r.index},
+                                      {"refusal", word(r.refusal.code)},
+                                      {"message", ledger::describe(r.refusal)}});
+    }
+  }
+  o["refusals"] = std::move(refusals);
+  return o;
+}
+
+json::object names_json(const ledger::Names& n) { return {{"zh", n.zh}, {"en", n.en}}; }
+
+json::object rule_json(const ledger::Rule& r) {
+  return {{"id", r.id.value},
+          {"rule", r.text},
+          {"names", names_json(r.names)},
+          {"class", word(r.gravity)},
+          {"published", r.published},
+          {"min_months", r.min_months},
+          {"max_months", r.max_months},
+          {"seal_months", r.seal_months},
+          {"repairable", r.repairable},
+          {"law", r.law}};
+}
+
+json::object code_json(const ledger::Catalog& c, const ledger::EventCode& e) {
+  json::array rules;
+  for (const auto& id : e.rules) {
+    const ledger::Rule* r = c.find(id);
+    if (r != nullptr) rules.emplace_back(r->text);
+  }
+  const ledger::WorkField* field = c.find(e.field);
+  return {{"id", e.id.value},
+          {"code", e.text},
+          {"names", names_json(e.names)},
+          {"field", field != nullptr ? field->text : std::string()},
+          {"polarity", word(e.polarity)},
+          {"weakest_basis", word(e.weakest_basis)},
+          {"needs_amount", (e.needs & ledger::kNeedsAmount) != 0},
+          {"needs_doc", (e.needs & ledger::kNeedsDoc) != 0},
+          {"needs_grid", (e.needs & ledger::kNeedsGrid) != 0},
+          {"needs_notice", (e.needs & ledger::kNeedsNotice) != 0},
+          {"rules", std::move(rules)}};
+}
+
+}  // namespace
+
+json::object head_json(const chain::LedgerHead& h) {
+  return {{"genesis", to_hex(h.genesis)},
+          {"epoch", h.epoch.value},
+          {"height", h.height.value},
+          {"time_ms", h.time.value},
+          {"block", to_hex(h.block)},
+          {"state_root", to_hex(h.state_root)},
+          {"log_root", to_hex(h.log_root)},
+          {"log_size", h.log_size},
+          {"validators_digest", to_hex(h.validators_digest)},
+          {"next_validators_digest", to_hex(h.next_validators_digest)},
+          {"params_digest", to_hex(h.params_digest)}};
+}
+
+std::string day_text(ledger::Day day) {
+  const ledger::CivilDate d = ledger::civil(day);
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), "%04d-%02u-%02u", d.year, d.month, d.day);
+  return out.data();
+}
+
+std::string agency_name(const ledger::Genesis& genesis, const ledger::AgencyId& id) {
+  for (const ledger::AgencyRegister& a : genesis.agencies) {
+    if (a.id == id) return a.profile.short_name;
+  }
+  return to_hex(id).substr(0, 16);
+}
+
+bool is_present(const ledger::Answer& answer) {
+  return std::visit(
+      Overloaded{[](const ledger::DossierAnswer& d) { return d.subject.has_value(); },
+                 [](const ledger::EventAnswer& e) { return e.event.has_value(); },
+                 [](const ledger::AttestationAnswer& x) { return x.attestation.has_value(); },
+                 [](const ledger::AgencyAnswer& x) { return x.agency.has_value(); },
+                 [](const auto&) { return true; }},
+      answer);
+}
+
+json::object answer_json(const ledger::Question& question, const ledger::Answer& answer,
+                         const chain::LedgerHead& head, const ledger::Genesis& genesis) {
+  const View v{genesis, ledger::day_of(head.time), head.time};
+  return std::visit(
+      Overloaded{[&](const ledger::DossierAnswer& d) { return dossier_json(v, d); },
+                 [&](const ledger::EventAnswer& a) {
+                   const ledger::EventId& id = std::get<ledger::AskEvent>(question).eid;
+                   return a.event ? event_json(v, id, *a.event)
+                                  : json::object{{"eid", to_hex(id)}, {"found", false}};
+                 },
+                 [&](const ledger::AttestationAnswer& a) {
+                   const ledger::AttestationId& id = std::get<ledger::AskAttestation>(question).aid;
+                   return a.attestation ? attestation_json(v, id, *a.attestation)
+                                        : json::object{{"aid", to_hex(id)}, {"found", false}};
+                 },
+                 [&](const ledger::AgencyAnswer& a) {
+                   const ledger::AgencyId& id = std::get<ledger::AskAgency>(question).id;
+                   return a.agency ? agency_json(v, id, *a.agency)
+                                   : json::object{{"id", to_hex(id)}, {"found", false}};
+                 },
+                 [&](const ledger::SubmissionAnswer& a) {
+                   return submission_json(std::get<ledger::AskSubmission>(question).id, a);
+                 },
+                 [&](const ledger::EntryAnswer& a) {
+                   return json::object{{"submission", to_hex(a.header.submission)},
+                                       {"index", a.header.index},
+                                       {"kind", word(a.header.kind)},
+                                       {"log_index", a.log_index},
+                                       {"height", a.header.height.value}};
+                 },
+                 [&](const ledger::HeadAnswer&) { return head_json(head); },
+                 [&](const ledger::ConsistencyAnswer&) { return json::object(); }},
+      answer);
+}
+
+json::object catalog_json(const ledger::Catalog& c) {
+  json::array fields;
+  for (const auto& f : c.fields) {
+    fields.push_back(
+        json::object{{"id", f.id.value}, {"field", f.text}, {"names", names_json(f.names)}});
+  }
+  json::array rules;
+  for (const auto& r : c.rules) rules.push_back(rule_json(r));
+  json::array codes;
+  for (const auto& e : c.codes) codes.push_back(code_json(c, e));
+  json::array schemas;
+  for (const auto& s : c.schemas) {
+    schemas.push_back(json::object{{"id", s.id.value},
+                                   {"schema", s.text},
+                                   {"names", names_json(s.names)},
+                                   {"registrar_level", s.registrar_level},
+                                   {"issuer_level", s.issuer_level},
+                                   {"max_days", s.max_days}});
+  }
+  return {{"codes", std::move(codes)},
+          {"rules", std::move(rules)},
+          {"fields", std::move(fields)},
+          {"schemas", std::move(schemas)}};
+}
+
+}  // namespace imi::rpc
