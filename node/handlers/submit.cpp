@@ -1,6 +1,5 @@
 // submit, submit_batch, submission: writing, and asking what became of it.
 #include <fmt/format.h>
-#include <boost/json/serialize.hpp>
 
 #include "base/hex.h"
 #include "node/handlers/errors.h"
@@ -43,7 +42,7 @@ std::string_view kind_text(Fate::Kind k) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-  out += boost::json::serialize(boost::json::value(text));
+  out += rpc::to_text(boost::json::value(text));
 }
 
 void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcomes,
@@ -181,7 +180,7 @@ rpc::Outcome Handlers::Impl::ledger_fate(const chain::SubmissionId& id, bool pro
   }
   std::string text = fate_text(fate, nullptr);
   text.pop_back();
-  text += ",\"head\":" + boost::json::serialize(rpc::head_json(reply->head));
+  text += ",\"head\":" + rpc::to_text(rpc::head_json(reply->head));
   if (a.state) text += ",\"outcomes_digest\":\"" + to_hex(a.state->outcomes) + '"';
   if (reply->proof) {
     text += ",\"proof\":\"" + to_base64url(ledger::encode_proof(*reply->proof)) + '"';
