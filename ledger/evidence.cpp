@@ -96,7 +96,8 @@ Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
     answer.outcomes = std::move(*outcomes);
   }
   if (answer.outcomes->digest() != answer.state->outcomes) {
-    return std::unexpected(EvidenceError(ProofError{ProofError::Reason::kWrongOutcomes}));
+    return std::unexpected(EvidenceError(
+        ProofError{ProofError::Reason::kWrongOutcomes, 0, 0, std::nullopt, {}}));
   }
   return answer;
 }

@@ -66,9 +66,12 @@ inline constexpr std::uint32_t kLedgerFormat = 1;
 // StoreError::kExpired. A reader is meant for one request.
 inline constexpr std::uint64_t kReaderSpan = 16;
 
+// Local choices: none of them changes a root. The simulator uses small ones for its many replicas.
 struct LedgerDbOptions {
-  unsigned scan_threads = 2;        // for the rebuild at open
-  bool verify_on_open = true;       // false: tests of what a damaged row does later
+  unsigned scan_threads = 2;                             // for the rebuild at open
+  unsigned bucket_bits = 18;                             // crypto/sparse_map_tree.h
+  std::size_t tree_cache_leaves = 1'500'000;
+  std::size_t record_cache_bytes = std::size_t{48} << 20;  // records that execution reads again
 };
 
 // A block as catch-up hands it to a peer (D2).

@@ -1,0 +1,191 @@
+#include "ledger/ledger_core.h"
+
+#include "base/check.h"
+#include "ledger/rows.h"
+
+namespace imi::ledger {
+
+// ---- sources ----------------------------------------------------------------------------------
+
+std::expected<std::vector<crypto::MapLeaf>, std::string> RecordBuckets::read_bucket(
+    unsigned prefix_bits, std::uint32_t index) const {
+  const auto begin = crypto::bucket_begin(prefix_bits, index);
+  const auto end = crypto::bucket_begin(prefix_bits, std::uint64_t{index} + 1);
+  IMI_CHECK(begin.has_value());
+  std::vector<crypto::MapLeaf> leaves;
+  const auto scanned = rows_.scan(
+      rows::record_key(*begin), end ? rows::record_key(*end) : rows::records_end(),
+      [&](ByteView key, ByteView value) {
+        leaves.push_back({Hash256::from(key.subspan(1)), crypto::map_value_hash(value)});
+        return true;
+      });
+  if (!scanned) return std::unexpected(describe(scanned.error()));
+  return leaves;
+}
+
+std::optional<std::vector<Hash256>> TileRows::read_tile(crypto::LogTileId id) const {
+  const auto row = rows_.get(rows::tile_key(id));
+  if (!row) {
+    failure_ = row.error();
+    return std::nullopt;
+  }
+  if (!row->has_value()) return std::nullopt;
+  return rows::parse_tile(**row);
+}
+
+// ---- cache ------------------------------------------------------------------------------------
+
+const Bytes* RecordCache::find(const Hash256& path) {
+  const auto found = items_.find(path);
+  if (found == items_.end()) return nullptr;
+  order_.splice(order_.begin(), order_, found->second);
+  return &found->second->value;
+}
+
+void RecordCache::forget(Order::iterator item) {
+  bytes_ -= item->value.size() + kOverhead;
+  items_.erase(item->path);
+  order_.erase(item);
+}
+
+void RecordCache::put(const Hash256& path, Bytes value) {
+  if (const auto found = items_.find(path); found != items_.end()) forget(found->second);
+  bytes_ += value.size() + kOverhead;
+  value.shrink_to_fit();
+  order_.push_front({path, std::move(value)});
+  items_.emplace(path, order_.begin());
+  while (bytes_ > max_bytes_) forget(std::prev(order_.end()));
+}
+
+bool RecordCache::update(const Hash256& path, const std::optional<Bytes>& value) {
+  const auto found = items_.find(path);
+  if (found == items_.end()) return false;
+  if (value) {
+    bytes_ += value->size();
+    bytes_ -= found->second->value.size();
+    found->second->value = *value;
+    order_.splice(order_.begin(), order_, found->second);
+    while (bytes_ > max_bytes_) forget(std::prev(order_.end()));
+  } else {
+    forget(found->second);
+  }
+  return true;
+}
+
+// ---- core -------------------------------------------------------------------------------------
+
+LedgerCore::LedgerCore(std::shared_ptr<Store> s, const Genesis& g, const LedgerDbOptions& o)
+    : store(std::move(s)),
+      genesis(g),
+      policy(make_policy(g)),
+      id(genesis_id(g)),
+      validators_digest(g.validators.digest()),
+      params_digest(g.parameters.digest()),
+      tree(crypto::SparseMapTree::Options{o.bucket_bits, o.tree_cache_leaves}) {}
+
+chain::LedgerHead LedgerCore::head_of_genesis(const Hash256& state_root) const {
+  chain::LedgerHead head;
+  head.genesis = id;
+  head.epoch = genesis.validators.epoch;
+  head.time = genesis.time;
+  head.state_root = state_root;
+  head.log_root = crypto::LogFrontier().root();
+  head.validators_digest = validators_digest;
+  head.next_validators_digest = validators_digest;
+  head.params_digest = params_digest;
+  return head;
+}
+
+const HeightView* LedgerCore::view_at(chain::Height height) const {
+  if (views.empty() || height < views.front().head.height) return nullptr;
+  const std::uint64_t index = height.value - views.front().head.height.value;
+  return index < views.size() ? &views[index] : nullptr;
+}
+
+void LedgerCore::trim() {
+  while (views.size() > 1) {
+    const HeightView& oldest = views.front();
+    if (oldest.head.height >= certified.height) break;
+    const bool in_use = oldest.pin.use_count() > 1;
+    if (in_use && oldest.head.height.value + kReaderSpan >= certified.height.value) break;
+    views.pop_front();
+    views.front().undo.reset();  // it leads to a height that nobody reads any more
+  }
+}
+
+// ---- rows of a block --------------------------------------------------------------------------
+
+void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppend& log) {
+  const auto put_or_erase = [&](const Bytes& key, const std::optional<Bytes>& value) {
+    if (value) {
+      batch.put(key, *value);
+    } else {
+      batch.erase(key);
+    }
+  };
+  for (const auto& [path, record] : diff.records) put_or_erase(rows::record_key(path), record);
+  for (const auto& [key, value] : diff.aux) put_or_erase(key, value);
+  for (const crypto::LogTileWrite& tile : log.writes) {
+    batch.put(rows::tile_key(tile.id), rows::tile_value(tile.hashes));
+  }
+}
+
+std::vector<crypto::MapChange> map_changes(const StateDiff& diff) {
+  std::vector<crypto::MapChange> changes;
+  changes.reserve(diff.records.size());
+  for (const auto& [path, record] : diff.records) {
+    changes.push_back(
+        {path, record ? std::optional(crypto::map_value_hash(*record)) : std::nullopt});
+  }
+  return changes;
+}
+
+std::expected<std::optional<chain::LedgerHead>, StoreError> stored_head(const StoreView& rows,
+                                                                        chain::Height height) {
+  if (height.value == 0) {
+    auto start = rows::parse<chain::LedgerHead>(rows.get(rows::start_key()), "the start row");
+    if (!start) return std::unexpected(std::move(start.error()));
+    return std::move(*start);
+  }
+  const auto row = rows.get(rows::block_key(height));
+  if (row && !row->has_value()) return std::nullopt;
+  auto block = rows::parse<rows::BlockRow>(
+      row, "the block row of height " + std::to_string(height.value));
+  if (!block) return std::unexpected(std::move(block.error()));
+  return std::move(block->head);
+}
+
+LedgerError store_failed(StoreError e) {
+  LedgerError out{LedgerError::Reason::kStore, {}, std::nullopt};
+  switch (e.reason) {
+    case StoreError::Reason::kCorruption:
+      out.reason = LedgerError::Reason::kDamaged;
+      break;
+    case StoreError::Reason::kForeign:
+      out.reason = LedgerError::Reason::kForeign;
+      break;
+    case StoreError::Reason::kOlder:
+      out.reason = LedgerError::Reason::kOlderFormat;
+      break;
+    case StoreError::Reason::kNewer:
+      out.reason = LedgerError::Reason::kNewerFormat;
+      break;
+    case StoreError::Reason::kIo:
+    case StoreError::Reason::kNoSpace:
+    case StoreError::Reason::kLocked:
+    case StoreError::Reason::kMissing:
+    case StoreError::Reason::kTooLarge:
+    case StoreError::Reason::kStopped:
+    case StoreError::Reason::kExpired:
+      break;
+  }
+  out.detail = e.detail;
+  out.store = std::move(e);
+  return out;
+}
+
+LedgerError damaged(std::string detail) {
+  return {LedgerError::Reason::kDamaged, std::move(detail), std::nullopt};
+}
+
+}  // namespace imi::ledger

@@ -1,0 +1,152 @@
+// What LedgerDb and its readers share, and the small pieces they are made of. Inside the ledger room
+// only; ledger_db.h is the contract.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "crypto/merkle_log.h"
+#include "crypto/sparse_map_tree.h"
+#include "ledger/execute.h"
+#include "ledger/ledger_db.h"
+#include "ledger/reader.h"
+
+namespace imi::ledger {
+
+// A readers-writer lock under which a waiting writer goes before later readers: the platform's own
+// may let a stream of readers hold the executor off for ever.
+class FairSharedMutex {
+ public:
+  void lock_shared() {
+    const std::lock_guard turn(gate_);
+    mutex_.lock_shared();
+  }
+  void unlock_shared() { mutex_.unlock_shared(); }
+  void lock() {
+    gate_.lock();
+    mutex_.lock();
+  }
+  void unlock() {
+    mutex_.unlock();
+    gate_.unlock();
+  }
+
+ private:
+  std::mutex gate_;
+  std::shared_mutex mutex_;
+};
+
+// Buckets of the state map's tree, read from the record rows.
+class RecordBuckets final : public crypto::BucketSource {
+ public:
+  explicit RecordBuckets(const StoreView& rows) : rows_(rows) {}
+  [[nodiscard]] std::expected<std::vector<crypto::MapLeaf>, std::string> read_bucket(
+      unsigned prefix_bits, std::uint32_t index) const override;
+
+ private:
+  const StoreView& rows_;
+};
+
+// Tiles of the event log, read from their rows. Remembers why a read failed.
+class TileRows final : public crypto::LogTileSource {
+ public:
+  explicit TileRows(const StoreView& rows) : rows_(rows) {}
+  [[nodiscard]] std::optional<std::vector<Hash256>> read_tile(crypto::LogTileId id) const override;
+  [[nodiscard]] const std::optional<StoreError>& failure() const { return failure_; }
+
+ private:
+  const StoreView& rows_;
+  mutable std::optional<StoreError> failure_;
+};
+
+// The records that execution reads again and again (dossiers, agencies), newest use first, bounded
+// by bytes. Of the executor alone.
+class RecordCache {
+ public:
+  explicit RecordCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+  [[nodiscard]] const Bytes* find(const Hash256& path);
+  void put(const Hash256& path, Bytes value);
+  // Replaces or forgets the record if it is here; true if it was.
+  bool update(const Hash256& path, const std::optional<Bytes>& value);
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  struct Item {
+    Hash256 path;
+    Bytes value;
+  };
+  using Order = std::list<Item>;
+  // List node, table node and their allocations, beside the value.
+  static constexpr std::size_t kOverhead = 160;
+  void forget(Order::iterator item);
+
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  Order order_;  // most recent first
+  std::unordered_map<Hash256, Order::iterator, FixedBytesHash> items_;
+};
+
+// One applied height that somebody may read, or that is needed to read an older one.
+struct HeightView {
+  chain::LedgerHead head;
+  std::shared_ptr<const StoreView> snapshot;  // sees exactly this height
+  std::unique_ptr<const crypto::MapUndo> undo;  // leads back from here to the height before
+  std::shared_ptr<const int> pin;             // shared with the readers at this height
+};
+
+struct LedgerCore {
+  LedgerCore(std::shared_ptr<Store> s, const Genesis& g, const LedgerDbOptions& o);
+
+  const std::shared_ptr<Store> store;
+  const Genesis genesis;
+  const Policy policy;
+  const chain::GenesisId id;
+  const Hash256 validators_digest;
+  const Hash256 params_digest;
+  std::atomic<bool> stopped = false;
+
+  // Tree, views and heads change together, under `mutex`.
+  mutable FairSharedMutex mutex;
+  crypto::SparseMapTree tree;
+  std::deque<HeightView> views;  // consecutive heights; the last is the applied one
+  chain::LedgerHead applied;
+  chain::LedgerHead certified;
+  std::shared_ptr<const chain::CheckpointCertificate> certificate;
+
+  [[nodiscard]] chain::LedgerHead head_of_genesis(const Hash256& state_root) const;
+  // Under `mutex`. Null if that height is no longer (or not yet) kept.
+  [[nodiscard]] const HeightView* view_at(chain::Height height) const;
+  // Under `mutex`, exclusively: lets go of views that no reader may need.
+  void trim();
+};
+
+// A reader at one height of a core.
+[[nodiscard]] std::shared_ptr<const LedgerReader> make_reader(
+    std::shared_ptr<const LedgerCore> core, const HeightView& view,
+    std::shared_ptr<const chain::CheckpointCertificate> certificate);
+
+// Rebuilds `core` from its store, or creates the store from genesis if it is empty.
+struct Recovered {
+  crypto::LogWriter log;
+  OpenReport report;
+};
+[[nodiscard]] std::expected<Recovered, LedgerError> recover(LedgerCore& core,
+                                                            const LedgerDbOptions& options);
+
+// The rows of a diff and of the log tiles it fills.
+void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppend& log);
+// What a diff does to the tree.
+[[nodiscard]] std::vector<crypto::MapChange> map_changes(const StateDiff& diff);
+
+// The head after a height, from its rows; nullopt where there is none.
+[[nodiscard]] std::expected<std::optional<chain::LedgerHead>, StoreError> stored_head(
+    const StoreView& rows, chain::Height height);
+
+[[nodiscard]] LedgerError store_failed(StoreError e);
+[[nodiscard]] LedgerError damaged(std::string detail);
+
+}  // namespace imi::ledger

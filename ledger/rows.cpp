@@ -1,0 +1,77 @@
+#include "ledger/rows.h"
+
+namespace imi::ledger::rows {
+namespace {
+
+Bytes meta_key(std::string_view text) {
+  Bytes key{'M'};
+  append(key, as_bytes(text));
+  return key;
+}
+
+template <class Unsigned>
+void append_big_endian(Bytes& out, Unsigned v) {
+  for (int shift = 8 * (static_cast<int>(sizeof(v)) - 1); shift >= 0; shift -= 8) {
+    out.push_back(static_cast<std::uint8_t>(v >> shift));
+  }
+}
+
+Bytes height_key(std::uint8_t letter, chain::Height height) {
+  Bytes key{letter};
+  append_big_endian(key, height.value);
+  return key;
+}
+
+}  // namespace
+
+Bytes format_key() { return meta_key("format"); }
+Bytes genesis_key() { return meta_key("genesis"); }
+Bytes start_key() { return meta_key("start"); }
+Bytes applied_key() { return meta_key("applied"); }
+Bytes certified_key() { return meta_key("certified"); }
+
+Bytes record_key(const Hash256& path) {
+  Bytes key;
+  key.reserve(1 + Hash256::kSize);
+  key.push_back('R');
+  append(key, path.view());
+  return key;
+}
+Bytes records_end() { return {'R' + 1}; }
+
+Bytes block_key(chain::Height height) { return height_key('B', height); }
+Bytes submission_key(chain::Height height, std::uint32_t index) {
+  Bytes key = height_key('S', height);
+  append_big_endian(key, index);
+  return key;
+}
+Bytes submissions_end(chain::Height height) { return height_key('S', height.next()); }
+Bytes outcomes_key(chain::Height height) { return height_key('O', height); }
+Bytes certificate_key(chain::Height height) { return height_key('C', height); }
+
+Bytes tile_key(crypto::LogTileId id) {
+  Bytes key{'L', id.level};
+  append_big_endian(key, id.index);
+  return key;
+}
+
+Bytes tile_value(const std::vector<Hash256>& hashes) {
+  Bytes out;
+  out.reserve(hashes.size() * Hash256::kSize);
+  for (const Hash256& h : hashes) append(out, h.view());
+  return out;
+}
+
+std::optional<std::vector<Hash256>> parse_tile(ByteView value) {
+  const std::size_t n = value.size() / Hash256::kSize;
+  if (value.size() % Hash256::kSize != 0 || n == 0 || n > crypto::kLogTileWidth) {
+    return std::nullopt;
+  }
+  std::vector<Hash256> hashes(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    hashes[i] = Hash256::from(value.subspan(i * Hash256::kSize, Hash256::kSize));
+  }
+  return hashes;
+}
+
+}  // namespace imi::ledger::rows

@@ -1,0 +1,93 @@
+// The rows of the ledger's store: one letter, then the key. Integers in keys are big-endian, so that
+// a range of heights or positions is one scan. docs/DATA_FORMAT.md repeats this table.
+//
+//   key                     value
+//   M "format"              u32, 4 bytes little-endian: kLedgerFormat
+//   M "genesis"             32 bytes: the genesis id of the chain
+//   M "start"               LedgerHead of height 0
+//   M "applied"             AppliedRow: the head after the last executed block, the log's frontier
+//   M "certified"           u64: height of the newest certificate stored
+//   R path(32)              a record of the state map (its encoding, as hashed: H(kMapValue, row))
+//   D, X                    rows beside the map that execution keeps (state_keys.h)
+//   B height(8)             BlockRow: block, commit certificate, head. From height 1
+//   S height(8) index(4)    an encoded submission (a block's body): written once, read for catch-up
+//                           by one scan and for one submission by the (height, index) on its record
+//   O height(8)             list of SubmissionOutcomes of the block, in block order
+//   C height(8)             the CheckpointCertificate of that height, where this node had one
+//   L level(1) index(8)     event log: the hashes of one tile, concatenated (crypto/merkle_log.h)
+//
+// The batch of a block holds its B, S and O rows, all R, D, X and L rows that it changes, and
+// M "applied". Inside the ledger room only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chain/block.h"
+#include "chain/head.h"
+#include "crypto/merkle_log.h"
+#include "ledger/outcome.h"
+#include "ledger/store.h"
+
+namespace imi::ledger::rows {
+
+[[nodiscard]] Bytes format_key();
+[[nodiscard]] Bytes genesis_key();
+[[nodiscard]] Bytes start_key();
+[[nodiscard]] Bytes applied_key();
+[[nodiscard]] Bytes certified_key();
+[[nodiscard]] Bytes record_key(const Hash256& path);
+[[nodiscard]] Bytes block_key(chain::Height height);
+[[nodiscard]] Bytes submission_key(chain::Height height, std::uint32_t index);
+[[nodiscard]] Bytes outcomes_key(chain::Height height);
+[[nodiscard]] Bytes certificate_key(chain::Height height);
+[[nodiscard]] Bytes tile_key(crypto::LogTileId id);
+
+// First key beyond the records, and beyond a height's submissions.
+[[nodiscard]] Bytes records_end();
+[[nodiscard]] Bytes submissions_end(chain::Height height);
+
+struct AppliedRow {
+  SchemaVersion<1> version;
+  chain::LedgerHead head;
+  crypto::LogFrontier log;
+  template <class A>
+  void serialize(A& ar) {
+    ar(version, head, log);
+  }
+};
+
+struct BlockRow {
+  SchemaVersion<1> version;
+  chain::Block block;
+  Bytes commit_certificate;
+  chain::LedgerHead head;
+  template <class A>
+  void serialize(A& ar) {
+    ar(version, block, commit_certificate, head);
+  }
+};
+
+using OutcomesRow = std::vector<SubmissionOutcomes>;
+
+[[nodiscard]] Bytes tile_value(const std::vector<Hash256>& hashes);
+// nullopt: not a whole number of hashes, or none, or more than a tile has.
+[[nodiscard]] std::optional<std::vector<Hash256>> parse_tile(ByteView value);
+
+// Decodes a row that must be there. kCorruption names the row where it is not, or does not decode.
+template <class T>
+[[nodiscard]] std::expected<T, StoreError> parse(
+    const std::expected<std::optional<Bytes>, StoreError>& row, std::string_view what) {
+  if (!row) return std::unexpected(row.error());
+  const auto damaged = [&](std::string_view how) {
+    return std::unexpected(
+        StoreError{StoreError::Reason::kCorruption, std::string(what).append(how)});
+  };
+  if (!row->has_value()) return damaged(" is missing");
+  auto value = decode<T>(**row);
+  if (!value) return damaged(" does not decode");
+  return std::move(*value);
+}
+
+}  // namespace imi::ledger::rows
