@@ -2,9 +2,10 @@
 //
 // A call goes to the node that answered last. If that one cannot be reached, does not answer in
 // time, or says that it cannot serve now (not-ready, halted, observing, shutting-down, server-busy,
-// storage-failed, pool-full), the next is tried; each node is tried at most once a call (a kept
-// connection that turns out closed is replaced once without counting). All calls are safe to repeat:
-// submissions are idempotent by id. Other errors are the ledger's answer and are returned as such.
+// storage-failed, pool-full, no-certified-head), the next is tried; each node is tried at most once
+// a call (a kept connection that turns out closed is replaced once without counting). All calls are
+// safe to repeat: submissions are idempotent by id. Other errors are the ledger's answer and are
+// returned as such.
 //
 // Blocking. One Client is used by one thread at a time.
 #pragma once
@@ -37,7 +38,7 @@ inline constexpr std::size_t kMaxNodeAddresses = 64;
 struct ClientOptions {
   std::vector<NodeAddress> nodes;
   std::chrono::milliseconds connect_timeout{2'000};
-  std::chrono::milliseconds call_timeout{30'000};  // all tries of one call together
+  std::chrono::milliseconds call_timeout{30'000};  // for one node's answer; then the next is tried
   std::string bearer_token;
   rpc::JsonLimits response_limits = rpc::kResponseLimits;
   // Asked about ten times a second while waiting: true ends the call (Ctrl-C). Optional.
@@ -51,9 +52,10 @@ class Client {
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
 
-  // The method's result, or its error. kUnreachable if no node answered; then data["tried"] lists
-  // what each one did. A call that waits on the node (timeout_ms) needs a call_timeout above that:
-  // `timeout` overrides it for one call.
+  // The method's result, or its error. If no node could serve it: the last node's own error, or
+  // kUnreachable if none answered; data["tried"] says what each one did. kTimeout with
+  // data["interrupted"] true if interrupted() said so. A call that waits on the node (timeout_ms)
+  // needs a call_timeout above that: `timeout` overrides it for one call.
   [[nodiscard]] std::expected<boost::json::value, rpc::RpcError> call(
       std::string_view method, boost::json::object params,
       std::chrono::milliseconds timeout = std::chrono::milliseconds(0));

@@ -17,10 +17,10 @@
 namespace imi::cli {
 
 struct LoadClientOptions {
-  std::vector<NodeAddress> nodes;        // connections are dealt to them in turn
-  unsigned connections = 16;             // 1..1024
-  unsigned max_pipelined = 32;           // calls under way on one connection
-  std::size_t max_waiting = 1u << 20;    // calls queued for a free connection
+  std::vector<NodeAddress> nodes;      // connections are dealt to them in turn
+  unsigned connections = 16;           // 1..1024
+  unsigned max_pipelined = 32;         // calls under way on one connection
+  std::size_t max_waiting = 1u << 20;  // calls queued for a free connection
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds call_timeout{90'000};
   std::string bearer_token;
@@ -34,8 +34,8 @@ class LoadClient {
     Clock::time_point queued;  // when start() was called
     Clock::time_point sent;    // when it was given to the socket
     Clock::time_point answered;
-    int http_status = 0;       // 0: no answer
-    std::string body;          // the JSON-RPC response, or why there is none
+    int http_status = 0;  // 0: no answer
+    std::string body;     // the JSON-RPC response, or why there is none
   };
   using OnDone = std::function<void(Done&)>;  // called inside poll()
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/impl/src.hpp>
 #include <boost/asio/ssl/impl/src.hpp>
+#include <boost/beast/src.hpp>
 #include <charconv>
 
 namespace imi::node {

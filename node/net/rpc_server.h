@@ -13,9 +13,9 @@
 // there are refused here. `rpc.discover`, `subscribe` and `unsubscribe` are answered here.
 //
 // A call's own error is answered with the HTTP status of the error table; a batch with 200.
-// No CORS header is ever sent. Requests whose Host is a DNS name that is not allowed are refused (a
-// page on another site could otherwise reach this port by DNS rebinding), and so are requests with
-// an Origin that is not allowed.
+// Requests whose Host is a DNS name that is not allowed are refused (a page on another site could
+// otherwise reach this port by DNS rebinding), and so are requests with an Origin that is neither
+// this server's own nor configured. CORS headers go to configured origins by name, never to "*".
 //
 // Threads: one I/O thread of its own. Handlers run on that thread, or, if handler_threads > 0, on
 // that many threads of a pool; health and metrics callbacks always on the I/O thread. A handler on
@@ -166,8 +166,9 @@ class RpcServer {
   // called from a callback.
   void stop();
 
+  class Impl;  // internal
+
  private:
-  class Impl;
   explicit RpcServer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

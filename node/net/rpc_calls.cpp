@@ -1,0 +1,244 @@
+#include "base/check.h"
+#include "node/net/rpc_impl.h"
+
+namespace imi::node {
+
+using rpc::Error;
+using rpc::make_error;
+
+// ---- answers from any thread
+// ---------------------------------------------------------------------
+
+void Inbox::put(Completion c) {
+  const std::lock_guard lock(mutex_);
+  if (io_ == nullptr) return;
+  waiting_.push_back(std::move(c));
+  if (waiting_.size() == 1) asio::post(*io_, [this] { on_wake(); });
+}
+
+void Inbox::close() {
+  const std::lock_guard lock(mutex_);
+  io_ = nullptr;
+  waiting_.clear();
+}
+
+std::vector<Completion> Inbox::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(waiting_, {});
+}
+
+void RpcResponder::Target::answer(rpc::Outcome outcome) {
+  if (answered_.exchange(true)) return;
+  if (gone_->load()) return;
+  address_.status = outcome ? 200 : outcome.error().spec().http_status;
+  address_.text = is_rest_ ? rpc::rest_text(outcome) : rpc::response_text(id_, outcome);
+  inbox_->put(std::move(address_));
+}
+
+RpcResponder::Target::~Target() {
+  if (!answered_.load()) answer(std::unexpected(make_error(Error::kInternal)));
+}
+
+void RpcResponder::operator()(rpc::Outcome outcome) const { target_->answer(std::move(outcome)); }
+bool RpcResponder::abandoned() const { return target_->abandoned(); }
+
+// ---- requests in work
+// ----------------------------------------------------------------------------
+
+CallHost::CallHost(RpcServer::Impl& server, ClientKey client, std::string client_text)
+    : server_(server), client_(client), client_text_(std::move(client_text)) {}
+
+CallHost::~CallHost() {
+  for (const RequestSlot& s : slots_) server_.let_go(s.request_bytes + s.body.size());
+}
+
+RequestSlot& CallHost::begin(std::size_t request_bytes) {
+  RequestSlot& slot = slots_.emplace_back();
+  slot.request_bytes = request_bytes;
+  slot.started = SteadyClock::now();
+  server_.hold(request_bytes);
+  return slot;
+}
+
+void CallHost::finish(RequestSlot& slot) {
+  slot.done = true;
+  slot.parts.clear();
+  server_.let_go(slot.request_bytes);
+  slot.request_bytes = 0;
+  server_.hold(slot.body.size());
+  answer_bytes_ += slot.body.size();
+  if (slot.status >= 400) server_.count_.errors.fetch_add(1, std::memory_order_relaxed);
+}
+
+void CallHost::forget_front() {
+  const std::size_t n = slots_.front().body.size();
+  server_.let_go(n);
+  answer_bytes_ -= n;
+  slots_.pop_front();
+  ++first_request_;
+}
+
+std::string CallHost::take_body(RequestSlot& slot) {
+  server_.let_go(slot.body.size());
+  answer_bytes_ -= slot.body.size();
+  return std::exchange(slot.body, {});
+}
+
+void CallHost::answer_now(RequestSlot& slot, int status, std::string body) {
+  slot.status = status;
+  slot.body = std::move(body);
+  finish(slot);
+}
+
+void CallHost::answer_error(RequestSlot& slot, const rpc::RpcError& e) {
+  const rpc::Outcome outcome = std::unexpected(e);
+  answer_now(slot, e.spec().http_status,
+             slot.is_rest ? rpc::rest_text(outcome) : rpc::response_text(nullptr, outcome));
+}
+
+void CallHost::answer_part(std::uint64_t request, std::size_t part, std::string text, int status) {
+  if (request < first_request_ || request - first_request_ >= slots_.size()) return;
+  RequestSlot& slot = slots_[request - first_request_];
+  if (slot.done || part >= slot.parts.size() || slot.part_done[part]) return;
+  slot.part_done[part] = true;
+  slot.parts[part] = std::move(text);
+  if (!slot.is_batch) slot.status = status;
+  if (--slot.open != 0) return;
+  if (!slot.is_batch) {
+    slot.body = std::move(slot.parts[0]);
+    if (slot.body.empty()) slot.status = 204;
+  } else {
+    std::string joined;
+    for (const std::string& p : slot.parts) {
+      if (p.empty()) continue;  // a notification
+      joined += joined.empty() ? "[" : ",";
+      joined += p;
+    }
+    if (!joined.empty()) joined += ']';
+    slot.status = joined.empty() ? 204 : 200;
+    slot.body = std::move(joined);
+  }
+  finish(slot);
+}
+
+void CallHost::answer_part_error(std::uint64_t request, std::size_t part, const rpc::Id& id,
+                                 const rpc::RpcError& e, bool is_rest) {
+  const rpc::Outcome outcome = std::unexpected(e);
+  std::string text = is_rest ? rpc::rest_text(outcome) : rpc::response_text(id, outcome);
+  if (std::holds_alternative<rpc::NoId>(id) && !is_rest) text.clear();
+  answer_part(request, part, std::move(text), e.spec().http_status);
+}
+
+void CallHost::complete(Completion&& c) {
+  answer_part(c.request, c.part, std::move(c.text), c.status);
+  on_answers();
+}
+
+void CallHost::run_json_rpc(std::string_view body, RpcTransport transport) {
+  RequestSlot& slot = begin(body.size());
+  if (auto refusal = server_.charge(client_, 1)) return answer_error(slot, *refusal);
+  rpc::JsonLimits limits = server_.options_.limits.json;
+  limits.max_bytes = server_.options_.limits.max_body_bytes;
+  auto request = rpc::parse_request(body, limits);
+  if (!request) return answer_error(slot, request.error());
+  if (request->calls.size() > 1) {
+    auto refusal = server_.charge(client_, request->calls.size() - 1);
+    if (refusal) return answer_error(slot, *refusal);
+  }
+  const std::uint64_t number = first_request_ + slots_.size() - 1;
+  slot.is_batch = request->is_batch;
+  slot.open = request->calls.size();
+  slot.parts.resize(slot.open);
+  slot.part_done.resize(slot.open);
+  slot.ids.resize(slot.open);
+  for (std::size_t i = 0; i < request->calls.size(); ++i) {
+    if (auto* bad = std::get_if<rpc::BadCall>(&request->calls[i])) {
+      answer_part_error(number, i, bad->id, bad->error, false);
+    } else {
+      auto& call = std::get<rpc::Call>(request->calls[i]);
+      slots_[number - first_request_].ids[i] = call.id;
+      run_call(number, i, std::move(call), transport);
+    }
+  }
+}
+
+void CallHost::run_call(std::uint64_t request, std::size_t part, rpc::Call call,
+                        RpcTransport transport) {
+  const rpc::MethodSpec* method = rpc::find_method(call.method);
+  if (method == nullptr || (method->websocket_only && transport != RpcTransport::kWebSocket)) {
+    const auto e = make_error(Error::kMethodNotFound, {{"method", call.method}});
+    return answer_part_error(request, part, call.id, e, false);
+  }
+  auto params = rpc::bind_params(*method, std::move(call.params));
+  if (!params) return answer_part_error(request, part, call.id, params.error(), false);
+  dispatch(request, part, std::move(call.id), *method, std::move(*params), transport);
+}
+
+void CallHost::run_rest(std::string_view target) {
+  RequestSlot& slot = begin(target.size());
+  slot.is_rest = true;
+  if (auto refusal = server_.charge(client_, 1)) return answer_error(slot, *refusal);
+  auto call = rpc::bind_rest(target);
+  if (!call) return answer_error(slot, call.error());
+  slot.open = 1;
+  slot.parts.resize(1);
+  slot.part_done.resize(1);
+  slot.ids.resize(1);
+  dispatch(first_request_ + slots_.size() - 1, 0, nullptr, *call->method, std::move(call->params),
+           RpcTransport::kRest);
+}
+
+void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
+                        const rpc::MethodSpec& method, boost::json::object params,
+                        RpcTransport transport) {
+  server_.count_.calls.fetch_add(1, std::memory_order_relaxed);
+  const bool is_rest = transport == RpcTransport::kRest;
+  const bool silent = std::holds_alternative<rpc::NoId>(id) && !is_rest;
+  if (method.name == "rpc.discover") {
+    const rpc::Outcome document = rpc::Result(rpc::RawJson{rpc::openrpc_text()});
+    return answer_part(request, part, silent ? "" : rpc::response_text(id, document), 200);
+  }
+  if (auto own = own_method(method.name, params)) {
+    const int status = *own ? 200 : own->error().spec().http_status;
+    return answer_part(request, part, silent ? "" : rpc::response_text(id, *own), status);
+  }
+  Completion address{weak_from_this(), request, part, {}, 200};
+  auto target = std::make_shared<RpcResponder::Target>(server_.inbox_, gone_, std::move(address),
+                                                       std::move(id), is_rest);
+  // Nobody waits for a notification's answer, and its own will go nowhere.
+  if (silent) answer_part(request, part, "", 204);
+  server_.run_handler({&method, std::move(params), transport, client_text_},
+                      RpcResponder(std::move(target)));
+}
+
+std::optional<rpc::Outcome> CallHost::own_method(std::string_view, const boost::json::object&) {
+  return std::nullopt;
+}
+
+void CallHost::expire_calls(SteadyClock::time_point now) {
+  const auto deadline = server_.options_.limits.handler_deadline;
+  bool any = false;
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    if (slots_[s].done || now - slots_[s].started < deadline) continue;
+    any = true;
+    server_.count_.timed_out.fetch_add(1, std::memory_order_relaxed);
+    const auto e = make_error(Error::kTimeout, {{"timeout_ms", deadline.count()}});
+    for (std::size_t i = 0; i < slots_[s].ids.size(); ++i) {
+      answer_part_error(first_request_ + s, i, slots_[s].ids[i], e, slots_[s].is_rest);
+    }
+  }
+  if (any) on_answers();
+}
+
+void CallHost::fail_open_calls(const rpc::RpcError& e) {
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    for (std::size_t i = 0; i < slots_[s].ids.size() && !slots_[s].done; ++i) {
+      answer_part_error(first_request_ + s, i, slots_[s].ids[i], e, slots_[s].is_rest);
+    }
+  }
+  on_answers();
+}
+
+void CallHost::mark_gone() { gone_->store(true); }
+
+}  // namespace imi::node

@@ -1,0 +1,234 @@
+// Internal to node/net: the classes behind RpcServer. All run on the server's I/O thread but what
+// says otherwise.
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "node/net/asio.h"
+#include "node/net/http_text.h"
+#include "node/net/log_limiter.h"
+#include "node/net/rpc_server.h"
+
+namespace imi::node {
+
+class CallHost;
+class RpcWebSocket;
+
+// One answer on its way from whichever thread made it to the connection it belongs to.
+struct Completion {
+  std::weak_ptr<CallHost> host;
+  std::uint64_t request = 0;  // of that host, counted from 0
+  std::size_t part = 0;       // within a batch
+  std::string text;
+  int status = 200;
+};
+
+// Where answers from any thread wait for the I/O thread: one wake-up for as many as have come.
+class Inbox {
+ public:
+  explicit Inbox(asio::io_context& io) : io_(&io) {}
+  void put(Completion c);  // any thread; dropped after close()
+  void close();
+  std::vector<Completion> take();
+  std::function<void()> on_wake;  // set before the first put
+
+ private:
+  std::mutex mutex_;
+  asio::io_context* io_;
+  std::vector<Completion> waiting_;
+};
+
+// The one call that copies of a responder answer.
+class RpcResponder::Target {
+ public:
+  Target(std::shared_ptr<Inbox> inbox, std::shared_ptr<std::atomic<bool>> gone, Completion address,
+         rpc::Id id, bool is_rest)
+      : inbox_(std::move(inbox)),
+        gone_(std::move(gone)),
+        address_(std::move(address)),
+        id_(std::move(id)),
+        is_rest_(is_rest) {}
+  ~Target();
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+  void answer(rpc::Outcome outcome);
+  [[nodiscard]] bool abandoned() const { return answered_.load() || gone_->load(); }
+
+ private:
+  std::shared_ptr<Inbox> inbox_;
+  std::shared_ptr<std::atomic<bool>> gone_;
+  Completion address_;
+  rpc::Id id_;
+  bool is_rest_;
+  std::atomic<bool> answered_{false};
+};
+
+// A request and its answer. A batch has several parts.
+struct RequestSlot {
+  std::vector<std::string> parts;
+  std::vector<bool> part_done;
+  std::vector<rpc::Id> ids;  // to answer what runs into the deadline
+  std::size_t open = 0;      // parts not answered
+  bool is_batch = false;
+  bool is_rest = false;
+  bool done = false;
+  bool sent = false;  // WebSocket: out of order
+  bool close_after = false;
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string extra_headers;
+  std::string head;  // HTTP: made when it is written
+  std::string body;  // the answer
+  std::size_t request_bytes = 0;
+  SteadyClock::time_point started;
+};
+
+// What HTTP connections and WebSockets share: requests in work.
+class CallHost : public std::enable_shared_from_this<CallHost> {
+ public:
+  CallHost(RpcServer::Impl& server, ClientKey client, std::string client_text);
+  virtual ~CallHost();
+  CallHost(const CallHost&) = delete;
+  CallHost& operator=(const CallHost&) = delete;
+
+  void complete(Completion&& c);
+  virtual void check_time(SteadyClock::time_point now) = 0;
+  virtual void close() = 0;
+  // Answers everything in work with `e`, takes nothing more, and closes when that is written.
+  virtual void wind_up(const rpc::RpcError& e) = 0;
+  [[nodiscard]] const ClientKey& client() const { return client_; }
+  [[nodiscard]] const std::string& client_text() const { return client_text_; }
+
+ protected:
+  // Each begins a request, in order; on_answers() is called when something is done.
+  RequestSlot& begin(std::size_t request_bytes);
+  void run_json_rpc(std::string_view body, RpcTransport transport);
+  void run_rest(std::string_view target);
+  void answer_now(RequestSlot& slot, int status, std::string body);
+  void answer_error(RequestSlot& slot, const rpc::RpcError& e);
+  void forget_front();
+  [[nodiscard]] std::string take_body(RequestSlot& slot);
+  void fail_open_calls(const rpc::RpcError& e);
+  void expire_calls(SteadyClock::time_point now);
+  void mark_gone();
+  [[nodiscard]] std::size_t answer_bytes() const { return answer_bytes_; }
+  // The subscribe methods, if this host has them.
+  virtual std::optional<rpc::Outcome> own_method(std::string_view method,
+                                                 const boost::json::object& params);
+  virtual void on_answers() = 0;
+
+  RpcServer::Impl& server_;
+  std::deque<RequestSlot> slots_;
+  std::uint64_t first_request_ = 0;  // number of slots_.front()
+
+ private:
+  void run_call(std::uint64_t request, std::size_t part, rpc::Call call, RpcTransport transport);
+  void dispatch(std::uint64_t request, std::size_t part, rpc::Id id, const rpc::MethodSpec& method,
+                boost::json::object params, RpcTransport transport);
+  void answer_part(std::uint64_t request, std::size_t part, std::string text, int status);
+  void answer_part_error(std::uint64_t request, std::size_t part, const rpc::Id& id,
+                         const rpc::RpcError& e, bool is_rest);
+  void finish(RequestSlot& slot);
+
+  ClientKey client_;
+  std::string client_text_;
+  std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+  std::size_t answer_bytes_ = 0;
+};
+
+enum class RpcLogKind : std::uint8_t {
+  kRefusedConnection,
+  kRateLimited,
+  kSlowClient,
+  kTimedOut,
+  kBadRequest,
+  kAcceptFailed,
+};
+
+class RpcServer::Impl {
+ public:
+  Impl(RpcServerOptions options, RpcCallbacks callbacks);
+  ~Impl();
+  std::expected<void, NetError> open();
+  void run();
+  void stop();
+
+  void publish(RpcTopic topic, std::string_view key, std::string value_json);  // any thread
+
+  // For hosts.
+  [[nodiscard]] std::optional<rpc::RpcError> charge(const ClientKey& client, std::size_t calls);
+  void log(RpcLogKind kind, NetLogLevel level, std::string_view line);
+  void hold(std::size_t bytes) { stats_buffered_.fetch_add(bytes, std::memory_order_relaxed); }
+  void let_go(std::size_t bytes) { stats_buffered_.fetch_sub(bytes, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_full() const {
+    return stats_buffered_.load(std::memory_order_relaxed) > options_.limits.max_buffered_bytes;
+  }
+  void add(const std::shared_ptr<CallHost>& host);
+  void remove(const std::shared_ptr<CallHost>& host);
+  void run_handler(RpcRequest request, RpcResponder responder);
+  [[nodiscard]] std::string metrics_text();
+
+  RpcServerOptions options_;
+  RpcCallbacks callbacks_;
+  std::uint16_t port_ = 0;
+  bool stopping_ = false;
+
+  struct Subscription {
+    std::weak_ptr<RpcWebSocket> socket;
+    RpcTopic topic{};
+    std::set<std::string, std::less<>> keys;  // empty: all
+  };
+  std::map<std::uint64_t, Subscription> subscriptions_;
+  std::uint64_t next_subscription_ = 1;
+  std::array<std::atomic<std::size_t>, 2> subscriber_count_{};
+  void drop_subscription(std::uint64_t id);
+
+  struct Counters {
+    std::atomic<std::uint64_t> connections_open{0}, connections_total{0}, connections_refused{0},
+        websockets_open{0}, calls{0}, errors{0}, timed_out{0}, slow_clients{0}, pushes{0},
+        bytes_in{0}, bytes_out{0};
+  } count_;
+  std::atomic<std::uint64_t> stats_buffered_{0};
+  [[nodiscard]] RpcStats stats() const;
+
+  asio::io_context io_{1};  // after what its handlers' owners use when they go
+  std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>(io_);
+  std::vector<char> scratch_ = std::vector<char>(64u << 10);  // what was just read
+
+ private:
+  void accept();
+  void on_accept(const NetCode& ec, Tcp::socket socket);
+  void refuse(Tcp::socket socket, std::string_view limit);
+  void drain_inbox();
+  void deliver(RpcTopic topic, std::string_view key, const std::string& value_json);
+  void sweep();
+
+  std::optional<Tcp::acceptor> acceptor_;
+  asio::steady_timer accept_timer_{io_};
+  asio::steady_timer sweep_timer_{io_};
+  asio::steady_timer stop_timer_{io_};
+  std::set<std::shared_ptr<CallHost>> hosts_;
+  std::map<ClientKey, std::size_t> per_client_;
+  RateLimiter rate_;
+  LogLimiter<8> log_;
+  std::unique_ptr<asio::thread_pool> pool_;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+};
+
+[[nodiscard]] ClientKey client_key(const asio::ip::address& a);
+
+// Takes an accepted socket and serves HTTP on it.
+void serve_http(RpcServer::Impl& server, Tcp::socket socket);
+
+// An HTTP response's head.
+[[nodiscard]] std::string http_head(int status, std::string_view content_type, std::size_t length,
+                                    std::string_view extra, bool close);
+
+}  // namespace imi::node
