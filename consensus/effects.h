@@ -24,7 +24,7 @@ namespace imi::consensus {
 struct Persist {
   std::vector<SafetyRecord> records;  // in this order
   // Bodies that the same sync must cover (B2): those of the blocks voted for in this step. To be
-  // kept and served until the block is executed here and certified.
+  // kept and served until the block's height is stable (and executed here, if it is decided).
   std::vector<ContentHash> bodies;
   [[nodiscard]] bool empty() const { return records.empty() && bodies.empty(); }
 };

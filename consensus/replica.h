@@ -98,12 +98,14 @@ class Replica {
     crypto::Signature signature;  // the primary's
     bool fresh = true;            // false: re-proposed by the NEW-VIEW
     TimeMs received;              // our clock when it came
+    Ticks received_tick = 0;
   };
   // A PRE-PREPARE that came before its view or its window.
   struct Held {
     std::shared_ptr<const SignedMessage> message;
     BlockId id;
     TimeMs received;
+    Ticks received_tick = 0;
   };
   struct Vote {
     View view;
@@ -190,8 +192,8 @@ class Replica {
   [[nodiscard]] Verdict judge_facts(Height h, const Slot& slot, const BlockInfo& info,
                                     std::optional<Ignored>& why) const;
   [[nodiscard]] bool repeats_in_ancestors(Height h, const BlockInfo& info, bool& known) const;
-  bool accept(Height h, Slot& slot, const BlockInfoPtr& info);
-  bool make_prepared(Height h, Slot& slot);
+  bool accept(Slot& slot, const BlockInfoPtr& info);
+  bool make_prepared(Slot& slot);
   bool send_commit(Height h, Slot& slot);
   void count_commits(Height h, View view, const BlockId& id);
   [[nodiscard]] std::optional<Ignored> height_refusal(Height h) const;
@@ -200,6 +202,7 @@ class Replica {
   void propose_block(std::vector<ItemFacts> items, bool full, TimeMs time);
   void propose_empty_if_due();
   [[nodiscard]] Height proposal_tip() const;
+  [[nodiscard]] std::optional<Link> proposal_link(Height h) const;
   [[nodiscard]] std::vector<ItemFacts> admit(const std::vector<ItemFacts>& items, TimeMs time);
 
   // ---- decisions.cpp --------------------------------------------------------------------------
@@ -211,11 +214,13 @@ class Replica {
   BlockInfoPtr learn_block(Height h, std::shared_ptr<const Block> block, const BlockId& id);
   [[nodiscard]] BlockInfoPtr find_info(Height h, const BlockId& id) const;
   void ask_bodies(Height h, BlockInfo& info);
+  static void fill_facts(BlockInfo& info, const std::vector<ItemFacts>& items);
   [[nodiscard]] std::optional<Link> link(Height h) const;
   [[nodiscard]] std::optional<Link> decided_link(Height h) const;
   void forget_below();
 
   // ---- checkpoint.cpp -------------------------------------------------------------------------
+  void sign_checkpoint(const LedgerHead& head);
   void record_checkpoint(MemberId member, const LedgerHead& head,
                          const crypto::Signature& signature);
   void certify(Height h, const Hash256& digest);
@@ -256,15 +261,17 @@ class Replica {
 
   // ---- sync.cpp -------------------------------------------------------------------------------
   void want_blocks();
+  [[nodiscard]] Height first_missing() const;
   void adopt_run(const VerifiedBlocks& blocks, const CheckpointCertificate& certificate);
 
   // ---- pending.cpp ----------------------------------------------------------------------------
   void mark_in_block(const Block& block, bool in_block);
-  void complain_if_left_out(const BlockInfo& info);
+  void complain_if_left_out(const BlockInfo& info, Ticks received);
   void forget_pending(const std::vector<ContentHash>& items);
 
   // ---- restart.cpp ----------------------------------------------------------------------------
   void restore(const RestartFacts& facts);
+  void restore_view();
   void restore_height(Height h, const SafetyState::AtHeight& at);
   void resend_votes();
 
@@ -274,10 +281,11 @@ class Replica {
   void persist(std::vector<SafetyRecord> records);
   void persist(std::optional<SafetyRecord> record);
   void send(std::optional<MemberId> to, std::shared_ptr<const SignedMessage> message);
+  void append_bodies(const Block& block);
   void send_unsigned(std::optional<MemberId> to, Payload payload);
   void report_view();
   void stop_signing(SafetyRefusal reason);
-  bool own_signature_unknown(const Signatures& signatures, bool known);
+  void check_own_signature(const Signatures& signatures, bool known);
   void keep_evidence(MessageKind kind, MemberId member, std::shared_ptr<const SignedMessage> a,
                      std::shared_ptr<const SignedMessage> b);
   [[nodiscard]] std::shared_ptr<const SignedMessage> vote_message(MemberId member, MessageKind kind,
@@ -294,6 +302,7 @@ class Replica {
   std::optional<MemberId> me_;
 
   View view_;
+  View vote_view_;  // the last view entered, whose proposals the slots hold; view_ unless changing_
   bool changing_ = false;
   Height settled_;                 // the NEW-VIEW of this view settles heights up to here
   std::uint32_t backoff_ = 0;      // k
@@ -336,7 +345,11 @@ class Replica {
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;
   bool started_ = false;
+  bool complain_ = false;  // C6: the primary left out a submission; acted on after the step
+  bool rotate_ = false;    // C8
+  Link stable_link_;       // id and time of the stable block
   Effects out_;
+  Persist withheld_;  // only ever used by Defect::kVoteBeforePersist
 };
 
 }  // namespace imi::consensus

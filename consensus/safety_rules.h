@@ -55,8 +55,7 @@ class SafetyRules {
   // boot (the `init` marker is the node's business, B6). `key` belongs to `me` in `set`.
   SafetyRules(const Config& config, ValidatorSet set, MemberId me, crypto::SecretKey key,
               SafetyState state);
-  // Signs nothing: an observer, or a validator whose SafetyState was lost (I19). `me` names the
-  // validator if it is one, so that its own old votes are not counted as a stranger's.
+  // Signs nothing: an observer, or a validator whose SafetyState was lost (I19, B6).
   [[nodiscard]] static SafetyRules observer(const Config& config, ValidatorSet set);
 
   SafetyRules(SafetyRules&&) = default;
@@ -95,7 +94,7 @@ class SafetyRules {
  private:
   SafetyRules(const Config& config, ValidatorSet set);
   [[nodiscard]] std::expected<void, SafetyRefusal> can_vote(View view, Height height) const;
-  [[nodiscard]] SafetyRefusal record_proposal(View view, const Block& block, const BlockId& id,
+  [[nodiscard]] SafetyRefusal record_proposal(View view, const Block& block,
                                               const crypto::Signature& primary, Signed& out);
   void keep(Signed& out, SafetyRecord record);
   [[nodiscard]] SignedMessage envelope(Payload payload) const;

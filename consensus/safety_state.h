@@ -102,6 +102,10 @@ struct SigningStopped {
   }
 };
 
+// Distinct blocks voted for at one height that are kept beside the accepted one. More than one
+// takes a view change each; beyond the limit the oldest that is not prepared goes.
+inline constexpr std::size_t kMaxVotedBlocks = 16;
+
 using SafetyRecord =
     std::variant<PromisedView, EnteredView, AcceptedProposal, RecordedPrepared, RecordedDecision,
                  CommitVote, CheckpointVote, StableCheckpoint, SigningStopped>;
@@ -119,13 +123,13 @@ struct SafetyState {
   struct AtHeight {
     std::optional<AcceptedProposal> accepted;     // of the highest view
     std::optional<PreparedCertificate> prepared;  // of the highest view
-    std::optional<Block> prepared_block;          // if it is not `accepted`'s
+    std::vector<Block> voted;                     // others voted for, oldest first (B2, I11)
     std::optional<DecidedCertificate> decided;
     std::optional<Vote> committed;  // the COMMIT of the highest view
     bool operator==(const AtHeight&) const = default;
     template <class A>
     void serialize(A& ar) {
-      ar(accepted, prepared, prepared_block, decided, committed);
+      ar(accepted, prepared, voted, decided, committed);
     }
   };
 
@@ -134,7 +138,7 @@ struct SafetyState {
   View view;              // promised: no vote below it is ever signed again
   bool changing = false;  // true from VIEW-CHANGE(view) until NEW-VIEW(view)
   std::optional<CheckpointCertificate> stable;
-  std::optional<SignedMessage> view_change;  // own, of `view`
+  std::optional<SignedMessage> view_change;  // the last own
   std::optional<SignedMessage> new_view;     // the one that opened the last view entered
   std::optional<LedgerHead> checkpoint;      // the last CHECKPOINT signed
   std::map<Height, AtHeight> heights;        // above stable

@@ -1,0 +1,277 @@
+// From q COMMITs to the executor: decisions, their order, and the blocks behind them (I7, I13).
+#include "base/check.h"
+#include "consensus/defects.h"
+#include "consensus/replica.h"
+
+namespace imi::consensus {
+
+// ---- blocks -------------------------------------------------------------------------------------
+
+Replica::BlockInfoPtr Replica::find_info(Height h, const BlockId& id) const {
+  if (const auto it = decided_.find(h);
+      it != decided_.end() && it->second.id == id && it->second.info) {
+    return it->second.info;
+  }
+  const Slot* slot = find_slot(h);
+  if (slot == nullptr) return nullptr;
+  const auto it = slot->blocks.find(id);
+  return it == slot->blocks.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<const Block> Replica::find_block(const BlockId& id) const {
+  for (const auto& [h, decision] : decided_) {
+    if (decision.id == id && decision.info) return decision.info->block;
+  }
+  for (const auto& [h, slot] : slots_) {
+    if (const auto it = slot.blocks.find(id); it != slot.blocks.end()) return it->second->block;
+  }
+  return nullptr;
+}
+
+// Keeps the list of a block that a proposal or a decision named, and asks for its bodies if the
+// block is wanted now.
+Replica::BlockInfoPtr Replica::learn_block(Height h, std::shared_ptr<const Block> block,
+                                           const BlockId& id) {
+  BlockInfoPtr info = find_info(h, id);
+  if (!info) {
+    info = std::make_shared<BlockInfo>();
+    info->block = std::move(block);
+    info->id = id;
+  }
+  if (Slot* slot = find_slot(h)) slot->blocks[id] = info;
+  const auto decided = decided_.find(h);
+  if (decided != decided_.end() && decided->second.id == id && !decided->second.info) {
+    decided->second.info = info;
+    decided->second.header = info->block->header;
+    ask_bodies(h, *info);
+    advance_tip();
+  }
+  const Slot* slot = find_slot(h);
+  if (slot != nullptr && slot->proposal && slot->proposal->id == id && !slot->refused) {
+    ask_bodies(h, *info);
+  }
+  return info;
+}
+
+void Replica::ask_bodies(Height h, BlockInfo& info) {
+  if (info.bodies != Bodies::kUnknown) return;
+  if (info.block->items.empty()) {
+    info.bodies = Bodies::kReady;
+    return;
+  }
+  info.bodies = Bodies::kAsked;
+  NeedBodies need{h, info.id, info.block, {}};
+  std::set<MemberId> holders;
+  if (const Slot* slot = find_slot(h)) {
+    for (const auto& [member, vote] : slot->prepares) {
+      if (vote.id == info.id) holders.insert(member);
+    }
+    for (const auto& [member, vote] : slot->commits) {
+      if (vote.id == info.id) holders.insert(member);
+    }
+  }
+  holders.insert(primary());
+  if (me_) holders.erase(*me_);
+  need.holders.assign(holders.begin(), holders.end());
+  out_.need_bodies.push_back(std::move(need));
+}
+
+void Replica::fill_facts(BlockInfo& info, const std::vector<ItemFacts>& items) {
+  info.ids.clear();
+  info.ids.reserve(items.size());
+  for (const ItemFacts& item : items) {
+    if (info.ids.empty() || item.expiry < info.min_expiry) info.min_expiry = item.expiry;
+    if (info.ids.empty() || item.expiry > info.max_expiry) info.max_expiry = item.expiry;
+    info.ids.push_back(item.id);
+  }
+  std::ranges::sort(info.ids);
+  info.repeats = std::ranges::adjacent_find(info.ids) != info.ids.end();
+  info.bodies = Bodies::kReady;
+}
+
+void Replica::on(const BodiesReady& i) {
+  const BlockInfoPtr info = find_info(i.height, i.id);
+  if (!info || info->bodies == Bodies::kReady) return ignore(Ignored::kBodiesUnwanted);
+  const auto& listed = info->block->items;
+  if (!std::ranges::equal(i.items, listed, {}, &ItemFacts::content)) {
+    return ignore(Ignored::kFactsMismatch);
+  }
+  fill_facts(*info, i.items);
+  info->full = i.full;
+}
+
+void Replica::on(const BodiesInvalid& i) {
+  const BlockInfoPtr info = find_info(i.height, i.id);
+  if (!info || info->bodies == Bodies::kReady) return ignore(Ignored::kBodiesUnwanted);
+  info->bodies = Bodies::kInvalid;
+  const auto decided = decided_.find(i.height);
+  if (decided != decided_.end() && decided->second.id == i.id) {
+    halt(HaltReason::kInvalidDecision, i.height);
+  }
+}
+
+void Replica::receive(const VerifiedMessage& m, const BlockData& b) {
+  const Height h = b.block.header.height;
+  const auto decided = decided_.find(h);
+  const Slot* slot = find_slot(h);
+  const bool wanted = (decided != decided_.end() && decided->second.id == m.block_id()) ||
+                      (slot != nullptr && slot->proposal && slot->proposal->id == m.block_id());
+  if (!wanted) return ignore(Ignored::kNotWanted);
+  if (find_info(h, m.block_id())) return ignore(Ignored::kDuplicate);
+  learn_block(h, std::make_shared<const Block>(b.block), m.block_id());
+}
+
+// ---- order --------------------------------------------------------------------------------------
+
+std::optional<Replica::Link> Replica::decided_link(Height h) const {
+  if (h == executed_.height && h.value != 0) return Link{executed_.block, executed_.time};
+  if (h == stable_height_) return stable_link_;
+  if (const auto it = decided_.find(h); it != decided_.end() && it->second.header) {
+    return Link{it->second.id, it->second.header->time};
+  }
+  return std::nullopt;
+}
+
+// What a proposal at h + 1 must build on: the decision at h, or the proposal accepted there in this
+// view (A2).
+std::optional<Replica::Link> Replica::link(Height h) const {
+  if (auto decided = decided_link(h)) return decided;
+  const Slot* slot = find_slot(h);
+  if (slot == nullptr || !slot->proposal || !slot->accepted) return std::nullopt;
+  return Link{slot->proposal->id, slot->proposal->header.time};
+}
+
+void Replica::decide(Height h, Decision decision) {
+  if (halted_) return;
+  const auto existing = decided_.find(h);
+  if (existing == decided_.end() && h <= executed_.height) return;
+  if (existing != decided_.end()) {
+    if (existing->second.id != decision.id) return halt(HaltReason::kConflictingDecision, h);
+    if (!existing->second.commit) existing->second.commit = std::move(decision.commit);
+    if (!existing->second.header) existing->second.header = decision.header;
+    if (!existing->second.info) existing->second.info = std::move(decision.info);
+    advance_tip();
+    return;
+  }
+  if (!decision.info) decision.info = find_info(h, decision.id);
+  if (decision.info) decision.header = decision.info->block->header;
+  const Slot* slot = find_slot(h);
+  if (!decision.header && slot != nullptr && slot->proposal && slot->proposal->id == decision.id) {
+    decision.header = slot->proposal->header;
+  }
+  const View view = decision.view;
+  const BlockInfoPtr info = decision.info;
+  const BlockId id = decision.id;
+  decided_[h] = std::move(decision);
+  release_undecided(h, id);
+  on_progress(h, view);
+  if (info) {
+    ask_bodies(h, *info);
+  } else {
+    fetch_block(h, id);
+  }
+  advance_tip();
+}
+
+// Blocks accepted here at a height that another block won.
+void Replica::release_undecided(Height h, const BlockId& decided) {
+  const auto release = [this](const BlockInfo& info) {
+    for (const ContentHash& item : info.block->items) {
+      out_.returned.push_back({item, ReturnReason::kNotChosen});
+    }
+    mark_in_block(*info.block, false);
+  };
+  if (const auto it = abandoned_.find(h); it != abandoned_.end()) {
+    for (const BlockInfoPtr& info : it->second) {
+      if (info->id != decided) release(*info);
+    }
+    abandoned_.erase(it);
+  }
+  const Slot* slot = find_slot(h);
+  if (slot != nullptr && slot->accepted && slot->proposal->id != decided) {
+    if (const BlockInfoPtr info = find_info(h, slot->proposal->id)) release(*info);
+  }
+}
+
+void Replica::advance_tip() {
+  for (auto it = decided_.find(decided_tip_.next()); it != decided_.end() && it->second.header;
+       it = decided_.find(decided_tip_.next())) {
+    const Height h = decided_tip_.next();
+    if (it->second.header->parent != decided_link(decided_tip_)->id) {
+      return halt(HaltReason::kConflictingDecision, h);
+    }
+    decided_tip_ = h;
+    out_.committed.push_back({h, it->second.view, it->second.id});
+    if (config_.rotation_heights != 0 && h.value % config_.rotation_heights == 0 && !changing_ &&
+        confirmed_ && it->second.view == view_ && h > settled_) {
+      rotate_ = true;  // C8
+    }
+  }
+}
+
+// C2, C3, C5: a decision restarts the progress timer, may confirm the view, and lets the back-off
+// decay, at most one step a T.
+void Replica::on_progress(Height h, View view) {
+  progress_since_.reset();
+  last_commit_ = tick_;
+  if (!changing_ && !confirmed_ && h > view_base_ && (view == view_ || h > settled_)) {
+    confirmed_ = true;
+    view_since_.reset();
+    last_decay_ = tick_;
+  } else if (confirmed_ && backoff_ > 0 &&
+             tick_ - last_decay_ >= config_.ticks(config_.progress_timeout_ms)) {
+    --backoff_;
+    last_decay_ = tick_;
+  }
+}
+
+// I13: in height order, once a height, only what is decided, and only with every body here.
+void Replica::execute_decided() {
+  if (planted(Defect::kExecuteOutOfOrder)) {
+    for (auto& [h, d] : decided_) {
+      if (d.emitted || !d.info || d.info->bodies != Bodies::kReady) continue;
+      d.emitted = true;
+      emitted_ = std::max(emitted_, h);
+      out_.execute.push_back({d.info->block, d.id, d.commit});
+    }
+    return;
+  }
+  for (auto it = decided_.find(emitted_.next()); it != decided_.end() && emitted_ < decided_tip_;
+       it = decided_.find(emitted_.next())) {
+    Decision& d = it->second;
+    if (!d.info) break;
+    if (d.info->bodies == Bodies::kInvalid) {
+      return halt(HaltReason::kInvalidDecision, it->first);
+    }
+    if (d.info->bodies != Bodies::kReady) break;
+    d.emitted = true;
+    emitted_ = it->first;
+    out_.execute.push_back({d.info->block, d.id, d.commit});
+  }
+}
+
+void Replica::on(const Executed& i) {
+  const Height h = i.head.height;
+  const auto it = decided_.find(h);
+  if (h != executed_.height.next() || it == decided_.end() || !it->second.emitted ||
+      it->second.id != i.head.block) {
+    return halt(HaltReason::kWrongExecution, h);
+  }
+  executed_ = i.head;
+  forget_pending(it->second.info->block->items);
+  if (h > stable_height_) {
+    heads_[h] = i.head;
+    sign_checkpoint(i.head);
+  } else if (h == stable_height_ && stable_->head != i.head &&
+             !planted(Defect::kIgnoreHeadMismatch)) {
+    return halt(HaltReason::kHeadMismatch, h);  // D3
+  }
+  if (!halted_) forget_below();
+}
+
+void Replica::forget_below() {
+  const Height base = std::min(stable_height_, executed_.height);
+  decided_.erase(decided_.begin(), decided_.upper_bound(base));
+}
+
+}  // namespace imi::consensus

@@ -1,0 +1,74 @@
+#include "consensus/messages.h"
+
+#include "consensus/defects.h"
+
+namespace imi::consensus {
+
+using chain::StatementKind;
+using chain::vote_digest;
+
+std::string_view name(MessageKind kind) {
+  switch (kind) {
+    case MessageKind::kPrePrepare: return "PRE-PREPARE";
+    case MessageKind::kPrepare: return "PREPARE";
+    case MessageKind::kCommit: return "COMMIT";
+    case MessageKind::kCheckpoint: return "CHECKPOINT";
+    case MessageKind::kViewChange: return "VIEW-CHANGE";
+    case MessageKind::kNewView: return "NEW-VIEW";
+    case MessageKind::kStatus: return "STATUS";
+    case MessageKind::kFetchBlock: return "FETCH";
+    case MessageKind::kBlockData: return "BLOCK";
+    case MessageKind::kCommitNotice: return "COMMIT-CERTIFICATE";
+    case MessageKind::kCheckpointNotice: return "CHECKPOINT-CERTIFICATE";
+  }
+  return "unknown";
+}
+
+bool is_signed(MessageKind kind) { return kind <= MessageKind::kNewView; }
+
+void MemberBits::set(MemberId m) {
+  const std::size_t at = m.value / 8;
+  if (bits.size() <= at) bits.resize(at + 1);
+  bits[at] = static_cast<std::uint8_t>(bits[at] | (1u << (m.value % 8)));
+}
+
+bool MemberBits::test(MemberId m) const {
+  const std::size_t at = m.value / 8;
+  return at < bits.size() && (bits[at] >> (m.value % 8) & 1) != 0;
+}
+
+std::expected<SignedMessage, CodecError> decode_message(ByteView bytes) {
+  if (bytes.size() > kMaxMessageBytes) {
+    return std::unexpected(CodecError{CodecError::Reason::kLengthTooLarge, 0});
+  }
+  return decode<SignedMessage>(bytes);
+}
+
+Hash256 pre_prepare_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
+                           Height height, const BlockId& id) {
+  return vote_digest(genesis, StatementKind::kPrePrepare, epoch, member, view, height, id);
+}
+
+Hash256 prepare_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
+                       Height height, const BlockId& id) {
+  return vote_digest(genesis, StatementKind::kPrepare, epoch, member, view, height, id);
+}
+
+Hash256 commit_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
+                      Height height, const BlockId& id) {
+  const StatementKind kind =
+      planted(Defect::kNoKindInDigest) ? StatementKind::kPrepare : StatementKind::kCommit;
+  return vote_digest(genesis, kind, epoch, member, view, height, id);
+}
+
+Hash256 view_change_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
+                           const ViewChange& message) {
+  return vote_digest(genesis, StatementKind::kViewChange, epoch, member, message);
+}
+
+Hash256 new_view_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
+                        const NewView& message) {
+  return vote_digest(genesis, StatementKind::kNewView, epoch, member, message);
+}
+
+}  // namespace imi::consensus

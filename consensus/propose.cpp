@@ -1,0 +1,141 @@
+// The primary's side: which block comes next, and what may go into it (A5, C1, C3, C7, F1, F2).
+#include "base/check.h"
+#include "consensus/replica.h"
+
+namespace imi::consensus {
+
+// The highest height that has a proposal in this view, or needs none.
+Height Replica::proposal_tip() const {
+  Height tip = std::max({decided_tip_, stable_height_, settled_});
+  for (const Slot* slot = find_slot(tip.next()); slot != nullptr && slot->proposal;
+       slot = find_slot(tip.next())) {
+    tip = tip.next();
+  }
+  return tip;
+}
+
+std::optional<Replica::Link> Replica::proposal_link(Height h) const {
+  if (auto decided = decided_link(h)) return decided;
+  const Slot* slot = find_slot(h);
+  if (slot == nullptr || !slot->proposal) return std::nullopt;
+  return Link{slot->proposal->id, slot->proposal->header.time};
+}
+
+std::uint32_t Replica::proposal_slots() const {
+  if (halted_ || changing_ || !rules_.can_sign() || !is_primary() || lagging()) return 0;
+  const Height tip = proposal_tip();
+  if (tip >= window_end() || !proposal_link(tip)) return 0;
+  const std::uint64_t in_flight = tip.value - decided_tip_.value;
+  if (in_flight >= config_.pipeline) return 0;
+  // F2 needs the submission ids of every uncommitted ancestor.
+  for (Height h = decided_tip_.next(); h <= tip; h = h.next()) {
+    const Slot* slot = find_slot(h);
+    const BlockInfoPtr info =
+        slot != nullptr && slot->proposal ? find_info(h, slot->proposal->id) : nullptr;
+    if (!info || info->bodies != Bodies::kReady) return 0;
+  }
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(config_.pipeline - in_flight, window_end().value - tip.value));
+}
+
+TimeMs Replica::next_block_time(TimeMs now) const {
+  const std::optional<Link> parent = proposal_link(proposal_tip());
+  if (!parent) return now;
+  return TimeMs(std::max(now.value, parent->time.value + 1));
+}
+
+// Leaves in order what may go into the block; the rest returns with its reason.
+std::vector<ItemFacts> Replica::admit(const std::vector<ItemFacts>& items, TimeMs time) {
+  std::vector<ItemFacts> out;
+  std::set<SubmissionId> seen;
+  std::vector<BlockInfoPtr> ancestors;
+  for (Height h = decided_tip_.next(); h <= proposal_tip(); h = h.next()) {
+    ancestors.push_back(find_info(h, find_slot(h)->proposal->id));
+  }
+  const auto in_ancestor = [&ancestors](const SubmissionId& id) {
+    return std::ranges::any_of(ancestors, [&id](const BlockInfoPtr& info) {
+      return std::ranges::binary_search(info->ids, id);
+    });
+  };
+  for (const ItemFacts& item : items) {
+    if (item.expiry <= time) {
+      out_.returned.push_back({item.content, ReturnReason::kExpired});
+    } else if (item.expiry.value > time.value + config_.max_expiry_ms) {
+      out_.returned.push_back({item.content, ReturnReason::kExpiryTooFar});
+    } else if (out.size() >= config_.max_block_items) {
+      out_.returned.push_back({item.content, ReturnReason::kTooMany});
+    } else if (in_ancestor(item.id) || !seen.insert(item.id).second) {
+      out_.returned.push_back({item.content, ReturnReason::kRepeated});
+    } else {
+      out.push_back(item);
+    }
+  }
+  return out;
+}
+
+void Replica::on(const Propose& i) {
+  now_ = i.now;
+  if (proposal_slots() == 0) {
+    for (const ItemFacts& item : i.items) {
+      out_.returned.push_back({item.content, ReturnReason::kNoSlot});
+    }
+    return;
+  }
+  const TimeMs time = next_block_time(now_);
+  std::vector<ItemFacts> items = admit(i.items, time);
+  if (!items.empty()) propose_block(std::move(items), i.full, time);
+}
+
+void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time) {
+  const Height parent = proposal_tip();
+  const Height h = parent.next();
+  auto block = std::make_shared<Block>();
+  block->items.reserve(items.size());
+  for (const ItemFacts& item : items) block->items.push_back(item.content);
+  block->header.epoch = set_.epoch;
+  block->header.height = h;
+  block->header.parent = proposal_link(parent)->id;
+  block->header.time = time;
+  block->header.body_root = chain::body_root(block->items);
+  SignResult vote = rules_.sign_pre_prepare(view_, *block);
+  if (!vote) {
+    for (const ItemFacts& item : items) {
+      out_.returned.push_back({item.content, ReturnReason::kNoSlot});
+    }
+    return;
+  }
+  const BlockId id = chain::block_id(config_.genesis, block->header);
+  Slot& slot = slots_[h];
+  const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
+  slot.proposal = Proposal{block->header, id, message->signature, true, now_, tick_};
+  slot.accepted = true;
+  slot.tally_prepares = true;
+  slot.own_proposal = message;
+  slot.sent = tick_;
+  proposed_in_view_ = true;
+  auto info = std::make_shared<BlockInfo>();
+  info->block = std::move(block);
+  info->id = id;
+  fill_facts(*info, items);
+  info->full = full;
+  slot.blocks[id] = info;
+  append_bodies(*info->block);  // B2
+  persist(std::move(vote->records));
+  send(std::nullopt, message);
+  mark_in_block(*info->block, true);
+}
+
+// C7: a heartbeat block on an idle chain. C3: an idle new primary shows at once that its view
+// works; one that has pending submissions leaves a quarter of the view's time to the driver's
+// batch.
+void Replica::propose_empty_if_due() {
+  if (proposal_slots() == 0) return;
+  const bool idle = proposal_tip() <= decided_tip_;
+  const bool heartbeat =
+      confirmed_ && idle && tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
+  const bool first =
+      !confirmed_ && !proposed_in_view_ && (pending_.empty() || tick_ - entered_ >= period() / 4);
+  if (heartbeat || first) propose_block({}, false, next_block_time(now_));
+}
+
+}  // namespace imi::consensus

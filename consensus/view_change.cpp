@@ -1,0 +1,124 @@
+// VIEW-CHANGE: leaving a view (OSDI'99 section 4.4; A6, A7, C3, C4).
+#include "consensus/defects.h"
+#include "consensus/replica.h"
+
+namespace imi::consensus {
+
+void Replica::start_view_change(View target, Cause cause) {
+  if (!rules_.can_sign() || target <= view_ || target.value > kMaxView) return;
+  SignResult vote = rules_.sign_view_change(target);
+  if (!vote) return;
+  persist(std::move(vote->records));
+  const bool planned =
+      cause == Cause::kRotation || (cause == Cause::kJoin && confirmed_ && rotation_near());
+  if (!planned) backoff_ = std::min(backoff_ + 1, kMaxBackoff);
+  if (!planted(Defect::kVoteBelowPromised)) leave_view();
+  view_ = target;
+  changing_ = true;
+  confirmed_ = false;
+  view_since_.reset();
+  progress_since_.reset();
+  complain_ = false;
+  rotate_ = false;
+  view_change_sent_ = tick_;
+  const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
+  view_changes_[*me_] = message;
+  send(std::nullopt, message);
+  report_view();
+  check_view_timer();
+  try_new_view();
+}
+
+// The view's proposals are over. What was accepted and not decided waits for the NEW-VIEW to be
+// chosen or returned; prepared certificates and voted-for blocks stay (A4, B2).
+void Replica::leave_view() {
+  for (auto& [h, slot] : slots_) {
+    if (slot.accepted && !decided_.contains(h)) {
+      if (const BlockInfoPtr info = find_info(h, slot.proposal->id)) {
+        auto& left = abandoned_[h];
+        if (std::ranges::find(left, info) == left.end()) left.push_back(info);
+      }
+    }
+    std::set<BlockId> kept;
+    if (const auto it = rules_.state().heights.find(h); it != rules_.state().heights.end()) {
+      const SafetyState::AtHeight& at = it->second;
+      if (at.accepted) kept.insert(chain::block_id(config_.genesis, at.accepted->block.header));
+      if (at.prepared) kept.insert(chain::block_id(config_.genesis, at.prepared->header));
+      for (const Block& b : at.voted) kept.insert(chain::block_id(config_.genesis, b.header));
+    }
+    if (const auto it = decided_.find(h); it != decided_.end()) kept.insert(it->second.id);
+    std::erase_if(slot.blocks, [&kept](const auto& b) { return !kept.contains(b.first); });
+    slot.proposal.reset();
+    slot.accepted = slot.refused = slot.noted = slot.prepared = slot.committed = false;
+    slot.own_proposal.reset();
+    slot.own_prepare.reset();
+    slot.own_commit.reset();
+  }
+}
+
+void Replica::receive(const VerifiedMessage& m, const ViewChange& v) {
+  const auto it = view_changes_.find(m->sender);
+  if (it != view_changes_.end()) {
+    const View last = std::get<ViewChange>(it->second->payload).view;
+    if (last == v.view && it->second->payload != m->payload) {
+      keep_evidence(MessageKind::kViewChange, m->sender, it->second, m.share());
+      return ignore(Ignored::kConflict);
+    }
+    if (last >= v.view) {
+      return ignore(last == v.view ? Ignored::kDuplicate : Ignored::kViewBelow);
+    }
+  }
+  record_view_change(m->sender, m.share());
+  check_join();
+  check_view_timer();
+  try_new_view();
+}
+
+// Keeps only the newest of each member (C4) and learns its stable checkpoint.
+void Replica::record_view_change(MemberId member, std::shared_ptr<const SignedMessage> message) {
+  const auto& v = std::get<ViewChange>(message->payload);
+  if (wanted(member) >= v.view) return;
+  const std::optional<CheckpointCertificate> stable = v.stable;
+  view_changes_[member] = std::move(message);
+  if (stable) adopt_stable(*stable);
+}
+
+View Replica::wanted(MemberId member) const {
+  const auto it = view_changes_.find(member);
+  return it == view_changes_.end() ? View(0) : std::get<ViewChange>(it->second->payload).view;
+}
+
+// C4: at least one honest member wants the (f+1)-th largest view or a higher one.
+void Replica::check_join() {
+  if (halted_) return;
+  std::vector<View> views;
+  for (const auto& [member, message] : view_changes_) {
+    if (member != *me_) views.push_back(std::get<ViewChange>(message->payload).view);
+  }
+  if (views.size() < quorum_.weak) return;
+  std::ranges::sort(views, std::greater{});
+  start_view_change(views[quorum_.weak - 1], Cause::kJoin);
+}
+
+// C3: the timer starts when q members want this view or a higher one, so that members spread over
+// several views still move.
+void Replica::check_view_timer() {
+  if (halted_ || !changing_ || view_since_) return;
+  std::uint32_t count = 0;
+  for (const auto& [member, message] : view_changes_) {
+    if (std::get<ViewChange>(message->payload).view >= view_) ++count;
+  }
+  if (count >= quorum_.q) view_since_ = tick_;
+}
+
+// C8: a planned rotation is due within the blocks in flight, so joining it is no failure.
+bool Replica::rotation_near() const {
+  const std::uint64_t every = config_.rotation_heights;
+  if (every == 0) return false;
+  const std::uint64_t window = config_.window();
+  const std::uint64_t low =
+      decided_tip_.value > window ? decided_tip_.value - window : std::uint64_t{0};
+  return (decided_tip_.value + window) / every > low / every;
+}
+
+}  // namespace imi::consensus
