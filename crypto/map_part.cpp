@@ -7,13 +7,6 @@ namespace {
 
 std::size_t count_of(const PartPtr& part) { return part ? part->count : 0; }
 
-PartPtr flat_part(std::vector<MapLeaf>&& leaves) {
-  auto part = std::make_shared<Part>();
-  part->count = leaves.size();
-  part->leaves = std::move(leaves);
-  return part;
-}
-
 HashedPart split_part(HashedPart&& left, HashedPart&& right) {
   HashedPart out;
   out.node = combine(left.node, right.node);
@@ -64,10 +57,28 @@ std::vector<MapLeaf> merge(std::span<const MapLeaf> old, std::span<const MapChan
 
 }  // namespace
 
+void combine_later(Node& out, const Node& left, const Node& right, std::vector<PairJob>& jobs) {
+  if (right.fill == Fill::kNone && left.fill != Fill::kMany) {
+    out = left;
+  } else if (left.fill == Fill::kNone && right.fill != Fill::kMany) {
+    out = right;
+  } else {
+    out.fill = Fill::kMany;
+    jobs.push_back({&left.hash, &right.hash, &out.hash});
+  }
+}
+
 Node combine(const Node& left, const Node& right) {
   if (right.fill == Fill::kNone && left.fill != Fill::kMany) return left;
   if (left.fill == Fill::kNone && right.fill != Fill::kMany) return right;
   return {hash_pair(Domain::kMapNode, left.hash, right.hash), Fill::kMany};
+}
+
+PartPtr flat_part(std::vector<MapLeaf>&& leaves) {
+  auto part = std::make_shared<Part>();
+  part->count = leaves.size();
+  part->leaves = std::move(leaves);
+  return part;
 }
 
 std::size_t left_count(std::span<const MapLeaf> leaves, std::size_t depth) {
@@ -115,6 +126,65 @@ HashedPart update_part(const PartPtr& old, std::span<const MapChange> changes, s
     right = update_part(s.right, changes.subspan(left_changes), depth + 1);
   }
   return folded(split_part(std::move(left), std::move(right)));
+}
+
+bool stays_flat(const PartPtr& old, std::size_t changes) {
+  return (!old || !old->split) && count_of(old) + changes <= kSplitLeaves;
+}
+
+PartPtr merged_part(const PartPtr& old, std::span<const MapChange> changes) {
+  auto leaves =
+      merge(old ? std::span<const MapLeaf>(old->leaves) : std::span<const MapLeaf>(), changes);
+  return leaves.empty() ? PartPtr() : flat_part(std::move(leaves));
+}
+
+// ---- HashPlan ---------------------------------------------------------------------------------
+
+std::uint32_t HashPlan::new_hash() {
+  hashes_.emplace_back();
+  return static_cast<std::uint32_t>(hashes_.size() - 1);
+}
+
+HashPlan::Placed HashPlan::place(std::span<const MapLeaf> leaves, std::size_t depth) {
+  if (leaves.empty()) return {};
+  if (leaves.size() == 1) {
+    leaves_.emplace_back(&leaves[0], new_hash());
+    return {leaves_.back().second, 0};
+  }
+  IMI_CHECK(depth < kMaxMapDepth, "two leaves with one path");
+  const std::size_t count = left_count(leaves, depth);
+  const Placed left = place(leaves.first(count), depth + 1);
+  const Placed right = place(leaves.subspan(count), depth + 1);
+  const std::size_t rank = std::max(left.rank, right.rank);
+  if (ranks_.size() <= rank) ranks_.resize(rank + 1);
+  ranks_[rank].push_back({left.index, right.index, new_hash()});
+  return {ranks_[rank].back().out, rank + 1};
+}
+
+HashPlan::Ticket HashPlan::add(std::span<const MapLeaf> leaves, std::size_t depth) {
+  const Fill fill = leaves.empty() ? Fill::kNone : leaves.size() == 1 ? Fill::kOne : Fill::kMany;
+  return {place(leaves, depth).index, fill};
+}
+
+void HashPlan::run() {
+  jobs_.clear();
+  for (const auto& [leaf, out] : leaves_) {
+    jobs_.push_back({&leaf->path, &leaf->value_hash, &hashes_[out]});
+  }
+  hash_pairs(Domain::kMapLeaf, jobs_);
+  for (const auto& rank : ranks_) {
+    jobs_.clear();
+    for (const Inner& n : rank) {
+      jobs_.push_back({&hashes_[n.left], &hashes_[n.right], &hashes_[n.out]});
+    }
+    hash_pairs(Domain::kMapNode, jobs_);
+  }
+}
+
+void HashPlan::clear() {
+  hashes_.resize(1);
+  leaves_.clear();
+  for (auto& rank : ranks_) rank.clear();
 }
 
 const MapLeaf& only_leaf(const Part& part) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 
+#include "crypto/hash_pairs.h"
 #include "crypto/sparse_map_tree.h"
 
 namespace imi::crypto::map_detail {
@@ -34,10 +35,54 @@ struct HashedPart {
 // How many of the sorted leaves (sharing `depth` bits) go left.
 [[nodiscard]] std::size_t left_count(std::span<const MapLeaf> leaves, std::size_t depth);
 
+// Of at least one and at most kSplitLeaves leaves.
+[[nodiscard]] PartPtr flat_part(std::vector<MapLeaf>&& leaves);
 [[nodiscard]] HashedPart make_part(std::span<const MapLeaf> leaves, std::size_t depth);
 // `changes` strictly ascending, all below this part.
 [[nodiscard]] HashedPart update_part(const PartPtr& old, std::span<const MapChange> changes,
                                      std::size_t depth);
+
+// True if the changes leave it flat for sure: then merged_part() does, and a HashPlan hashes it.
+[[nodiscard]] bool stays_flat(const PartPtr& old, std::size_t changes);
+[[nodiscard]] PartPtr merged_part(const PartPtr& old, std::span<const MapChange> changes);
+
+// Hashes the nodes over many sets of leaves together, so that hash_pairs() has work for all its
+// lanes: first all leaves, then all nodes over leaves, and so on up.
+class HashPlan {
+ public:
+  struct Ticket {
+    std::uint32_t index = 0;
+    Fill fill = Fill::kNone;
+  };
+  // The node over sorted leaves that share `depth` bits. They must stay where they are until run().
+  [[nodiscard]] Ticket add(std::span<const MapLeaf> leaves, std::size_t depth);
+  void run();
+  // After run().
+  [[nodiscard]] Node node(Ticket t) const { return {hashes_[t.index], t.fill}; }
+  void clear();
+
+ private:
+  struct Placed {
+    std::uint32_t index = 0;
+    std::size_t rank = 0;
+  };
+  struct Inner {
+    std::uint32_t left = 0;
+    std::uint32_t right = 0;
+    std::uint32_t out = 0;
+  };
+  Placed place(std::span<const MapLeaf> leaves, std::size_t depth);
+  std::uint32_t new_hash();
+
+  std::vector<Hash256> hashes_{Hash256{}};  // [0]: no leaves
+  std::vector<std::pair<const MapLeaf*, std::uint32_t>> leaves_;
+  std::vector<std::vector<Inner>> ranks_;  // [r]: nodes whose children are of lower rank
+  std::vector<PairJob> jobs_;
+};
+
+// The node over two children, without its hash where that must be made: then the job is appended,
+// pointing into the three nodes.
+void combine_later(Node& out, const Node& left, const Node& right, std::vector<PairJob>& jobs);
 
 // Walks from a part that covers at least one leaf: adds the siblings to `out.proof` and sets what
 // is found, `depth` being the part's.

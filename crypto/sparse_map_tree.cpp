@@ -18,6 +18,9 @@ using Reason = MapError::Reason;
 
 namespace {
 
+// Rebuilding hashes the buckets of about this many leaves together.
+constexpr std::size_t kRebuildTogether = 4096;
+
 std::unexpected<MapError> fail(Reason r, std::uint32_t bucket, std::string detail = {}) {
   return std::unexpected(MapError{r, bucket, std::move(detail)});
 }
@@ -107,51 +110,74 @@ std::expected<PartPtr, MapError> SparseMapTree::load(std::uint32_t bucket,
 std::expected<StagedUpdate, MapError> SparseMapTree::stage(std::span<const MapChange> changes,
                                                            const BucketSource& source) const {
   if (!strictly_ascending(changes)) return fail(Reason::kNotSorted, 0);
-  StagedUpdate out;
-  out.version_ = version_;
-  out.nodes_.reserve(changes.size() * 12);
-  out.buckets_.reserve(changes.size());
+  struct Touched {
+    BucketChange change;
+    map_detail::HashPlan::Ticket ticket;
+    std::optional<Node> node;  // known already: a large bucket, hashed by itself
+  };
+  std::vector<Touched> touched;
+  touched.reserve(changes.size());
+  map_detail::HashPlan plan;
   // From the last bucket to the first, so that all node indices come out descending.
   for (std::size_t end = changes.size(); end > 0;) {
     const std::uint32_t bucket = bucket_of(options_.bucket_bits, changes[end - 1].path);
     std::size_t begin = end - 1;
     while (begin > 0 && bucket_of(options_.bucket_bits, changes[begin - 1].path) == bucket) --begin;
-    const std::uint32_t index = bucket_total() + bucket;
-    auto before = load(bucket, source, nodes_[index]);
+    auto before = load(bucket, source, nodes_[bucket_total() + bucket]);
     if (!before) return std::unexpected(std::move(before.error()));
-    HashedPart after =
-        map_detail::update_part(*before, changes.subspan(begin, end - begin), options_.bucket_bits);
+    const auto own = changes.subspan(begin, end - begin);
+    Touched t{{bucket, std::move(*before), {}}, {}, {}};
+    if (map_detail::stays_flat(t.change.before, own.size())) {
+      t.change.after = map_detail::merged_part(t.change.before, own);
+      if (t.change.after) t.ticket = plan.add(t.change.after->leaves, options_.bucket_bits);
+    } else {
+      HashedPart after = map_detail::update_part(t.change.before, own, options_.bucket_bits);
+      t.change.after = std::move(after.part);
+      t.node = after.node;
+    }
+    touched.push_back(std::move(t));
     end = begin;
-    if (after.node.hash == nodes_[index].hash) continue;  // the same set of leaves
-    out.leaf_delta_ += static_cast<std::int64_t>(after.part ? after.part->count : 0) -
-                       static_cast<std::int64_t>(*before ? (*before)->count : 0);
-    out.nodes_.push_back({index, after.node});
-    out.buckets_.push_back({bucket, std::move(*before), std::move(after.part)});
+  }
+  plan.run();
+  StagedUpdate out;
+  out.version_ = version_;
+  out.nodes_.reserve(touched.size() * 12);
+  out.buckets_.reserve(touched.size());
+  for (Touched& t : touched) {
+    const Node node = t.node ? *t.node : plan.node(t.ticket);
+    const std::uint32_t index = bucket_total() + t.change.bucket;
+    if (node.hash == nodes_[index].hash) continue;  // the same set of leaves
+    out.leaf_delta_ += static_cast<std::int64_t>(t.change.after ? t.change.after->count : 0) -
+                       static_cast<std::int64_t>(t.change.before ? t.change.before->count : 0);
+    out.nodes_.push_back({index, node});
+    out.buckets_.push_back(std::move(t.change));
   }
   stage_upper(out);
   out.root_ = out.nodes_.empty() ? root() : out.nodes_.back().node.hash;
   return out;
 }
 
-// Level by level: each ancestor of changed nodes is hashed once.
+// Level by level: each ancestor of changed nodes is hashed once, a level's together.
 void SparseMapTree::stage_upper(StagedUpdate& out) const {
   std::size_t begin = 0;
   std::size_t end = out.nodes_.size();
+  std::vector<PairJob> jobs;
   for (unsigned level = options_.bucket_bits; level > 0; --level) {
+    out.nodes_.reserve(end + (end - begin));  // so that the jobs' pointers hold
+    jobs.clear();
     for (std::size_t i = begin; i < end; ++i) {
       const NodeChange& child = out.nodes_[i];
-      const std::uint32_t index = child.index / 2;
-      Node parent;
+      NodeChange& parent = out.nodes_.emplace_back(NodeChange{child.index / 2, {}});
       if ((child.index & 1) == 0) {
-        parent = map_detail::combine(child.node, nodes_[child.index + 1]);
+        map_detail::combine_later(parent.node, child.node, nodes_[child.index + 1], jobs);
       } else if (i + 1 < end && out.nodes_[i + 1].index == child.index - 1) {
-        parent = map_detail::combine(out.nodes_[i + 1].node, child.node);
+        map_detail::combine_later(parent.node, out.nodes_[i + 1].node, child.node, jobs);
         ++i;
       } else {
-        parent = map_detail::combine(nodes_[child.index - 1], child.node);
+        map_detail::combine_later(parent.node, nodes_[child.index - 1], child.node, jobs);
       }
-      out.nodes_.push_back({index, parent});
     }
+    hash_pairs(Domain::kMapNode, jobs);
     begin = end;
     end = out.nodes_.size();
   }
@@ -272,7 +298,7 @@ SparseMapTree::RangeBuilder SparseMapTree::rebuild_range(std::uint32_t from, std
 }
 
 SparseMapTree::RangeBuilder::RangeBuilder(SparseMapTree& tree, std::uint32_t from, std::uint32_t to)
-    : tree_(&tree), from_(from), to_(to), bucket_(from) {
+    : tree_(&tree), from_(from), to_(to) {
   // Each range may fill its share of the cache.
   const std::uint64_t budget = std::min<std::uint64_t>(tree.options_.cache_leaves, UINT32_MAX);
   cache_room_ = static_cast<std::size_t>(budget * (to - from) / tree.bucket_total());
@@ -282,26 +308,44 @@ std::expected<void, MapError> SparseMapTree::RangeBuilder::add(const MapLeaf& le
   const std::uint32_t bucket = bucket_of(tree_->options_.bucket_bits, leaf.path);
   if (bucket < from_ || bucket >= to_) return fail(Reason::kOutOfRange, bucket);
   if (last_ && !(*last_ < leaf.path)) return fail(Reason::kNotSorted, bucket);
-  if (bucket != bucket_) {
+  if (leaves_.size() >= kRebuildTogether &&
+      bucket_of(tree_->options_.bucket_bits, *last_) != bucket) {
     flush();
-    bucket_ = bucket;
   }
   last_ = leaf.path;
   leaves_.push_back(leaf);
   return {};
 }
 
+// Hashes the buckets collected, and keeps their contents while the cache has room.
 void SparseMapTree::RangeBuilder::flush() {
-  if (leaves_.empty()) return;
   const unsigned bits = tree_->options_.bucket_bits;
-  Node& node = tree_->nodes_[tree_->bucket_total() + bucket_];
-  if (cached_ + leaves_.size() <= cache_room_) {
-    HashedPart made = map_detail::make_part(leaves_, bits);
-    node = made.node;
-    tree_->slots_[bucket_].part = std::move(made.part);
-    cached_ += leaves_.size();
-  } else {
-    node = map_detail::hash_leaves(leaves_, bits);
+  map_detail::HashPlan plan;
+  std::vector<std::pair<std::uint32_t, map_detail::HashPlan::Ticket>> tickets;
+  for (std::size_t begin = 0; begin < leaves_.size();) {
+    const std::uint32_t bucket = bucket_of(bits, leaves_[begin].path);
+    std::size_t end = begin + 1;
+    while (end < leaves_.size() && bucket_of(bits, leaves_[end].path) == bucket) ++end;
+    const auto own = std::span<const MapLeaf>(leaves_).subspan(begin, end - begin);
+    begin = end;
+    if (cached_ + own.size() > cache_room_) {
+      tickets.emplace_back(bucket, plan.add(own, bits));
+      continue;
+    }
+    cached_ += own.size();
+    PartPtr& part = tree_->slots_[bucket].part;
+    if (own.size() <= kSplitLeaves) {
+      part = map_detail::flat_part({own.begin(), own.end()});
+      tickets.emplace_back(bucket, plan.add(own, bits));
+    } else {
+      HashedPart made = map_detail::make_part(own, bits);
+      part = std::move(made.part);
+      tree_->nodes_[tree_->bucket_total() + bucket] = made.node;
+    }
+  }
+  plan.run();
+  for (const auto& [bucket, ticket] : tickets) {
+    tree_->nodes_[tree_->bucket_total() + bucket] = plan.node(ticket);
   }
   count_ += leaves_.size();
   leaves_.clear();
@@ -317,8 +361,13 @@ void SparseMapTree::RangeBuilder::finish() {
 }
 
 void SparseMapTree::finish_rebuild() {
-  for (std::uint32_t index = bucket_total(); index-- > 1;) {
-    nodes_[index] = map_detail::combine(nodes_[2 * index], nodes_[2 * index + 1]);
+  std::vector<PairJob> jobs;
+  for (std::uint32_t first = bucket_total() / 2; first > 0; first /= 2) {
+    jobs.clear();
+    for (std::uint32_t index = first; index < 2 * first; ++index) {
+      map_detail::combine_later(nodes_[index], nodes_[2 * index], nodes_[2 * index + 1], jobs);
+    }
+    hash_pairs(Domain::kMapNode, jobs);
   }
 }
 

@@ -160,9 +160,9 @@ class SparseMapTree {
   [[nodiscard]] std::expected<ProvedValue, MapError> prove(
       const Hash256& path, const BucketSource& source,
       std::span<const MapUndo* const> undos = {}) const;
-  // What stands at a path now, where that is known without reading (its bucket is cached, or empty):
-  // the value hash, or that there is none. nullopt: not known here. A search of one bucket; it saves
-  // execution from asking the disk for records that do not exist.
+  // What stands at a path now, where that is known without reading (its bucket is cached, or
+  // empty): the value hash, or that there is none. nullopt: not known here. A search of one bucket;
+  // it saves execution from asking the disk for records that do not exist.
   [[nodiscard]] std::optional<std::optional<Hash256>> find_cached(const Hash256& path) const;
 
   // ---- rebuilding at start ----------------------------------------------------------------------
@@ -187,12 +187,11 @@ class SparseMapTree {
     SparseMapTree* tree_;
     std::uint32_t from_;
     std::uint32_t to_;
-    std::uint32_t bucket_;
     std::size_t cache_room_;
     std::size_t cached_ = 0;
     std::uint64_t count_ = 0;
     std::optional<Hash256> last_;
-    std::vector<MapLeaf> leaves_;  // of the bucket being filled
+    std::vector<MapLeaf> leaves_;  // not hashed yet: whole buckets and one being filled
   };
 
   void begin_rebuild();
