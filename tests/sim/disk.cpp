@@ -6,35 +6,90 @@
 
 namespace imi::sim {
 
-SimDisk::NodePtr SimDisk::find(const std::string& path) const {
-  const auto it = names_.find(path);
-  return it == names_.end() ? nullptr : it->second;
+using node::IoError;
+
+class SimDisk::Handle final : public node::AppendFile {
+ public:
+  Handle(SimDisk& disk, std::string path, FilePtr file)
+      : disk_(disk), path_(std::move(path)), file_(std::move(file)) {}
+  std::expected<void, IoError> append(ByteView bytes) override {
+    return disk_.append(path_, *file_, bytes);
+  }
+  std::expected<void, IoError> sync() override { return disk_.sync(path_, *file_); }
+
+ private:
+  SimDisk& disk_;
+  std::string path_;
+  FilePtr file_;
+};
+
+namespace {
+std::string join(const std::string& directory, const std::string& file) {
+  return directory + "/" + file;
 }
+}  // namespace
 
-SimDisk::NodePtr SimDisk::create(const std::string& path) {
-  auto node = std::make_shared<Node>();
-  names_[path] = node;
-  return node;
-}
+std::expected<void, IoError> SimDisk::make_directory(const std::string&) { return {}; }
 
-bool SimDisk::remove(const std::string& path) { return names_.erase(path) != 0; }
-
-bool SimDisk::rename(const std::string& from, const std::string& to) {
-  const auto it = names_.find(from);
-  if (it == names_.end()) return false;
-  NodePtr node = it->second;
-  names_.erase(it);
-  names_[to] = std::move(node);
-  return true;
-}
-
-std::vector<std::string> SimDisk::list(const std::string& prefix) const {
+std::expected<std::vector<std::string>, IoError> SimDisk::list(const std::string& directory) {
+  const std::string prefix = directory + "/";
   std::vector<std::string> out;
   for (auto it = names_.lower_bound(prefix); it != names_.end() && it->first.starts_with(prefix);
        ++it) {
-    out.push_back(it->first);
+    out.push_back(it->first.substr(prefix.size()));
   }
   return out;
+}
+
+std::expected<std::unique_ptr<node::AppendFile>, IoError> SimDisk::create(
+    const std::string& directory, const std::string& file, std::uint64_t) {
+  const std::string path = join(directory, file);
+  if (names_.contains(path)) {
+    return std::unexpected(IoError{IoError::Reason::kExists, path, "simulated"});
+  }
+  auto content = std::make_shared<File>();
+  if (spend()) names_[path] = content;
+  return std::make_unique<Handle>(*this, path, content);
+}
+
+std::expected<Bytes, IoError> SimDisk::read(const std::string& directory, const std::string& file,
+                                            std::uint64_t max_bytes) {
+  const std::string path = join(directory, file);
+  const auto it = names_.find(path);
+  if (it == names_.end()) {
+    return std::unexpected(IoError{IoError::Reason::kMissing, path, "simulated"});
+  }
+  if (it->second->now.size() > max_bytes) {
+    return std::unexpected(IoError{IoError::Reason::kTooLarge, path, "simulated"});
+  }
+  return it->second->now;
+}
+
+std::expected<void, IoError> SimDisk::remove(const std::string& directory,
+                                             const std::string& file) {
+  const std::string path = join(directory, file);
+  if (!names_.contains(path)) {
+    return std::unexpected(IoError{IoError::Reason::kMissing, path, "simulated"});
+  }
+  if (spend()) names_.erase(path);
+  return {};
+}
+
+std::expected<void, IoError> SimDisk::sync_directory(const std::string& directory) {
+  if (const DiskFault f = take_fault(true); f != DiskFault::kNone) return failure(f, directory);
+  if (!spend()) return {};
+  ++counters_.syncs;
+  const std::string prefix = directory + "/";
+  std::erase_if(durable_names_, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  for (const auto& [path, file] : names_) {
+    if (path.starts_with(prefix)) durable_names_[path] = file;
+  }
+  return {};
+}
+
+void SimDisk::fail_next(DiskFault fault, bool on_sync) {
+  fault_ = fault;
+  fault_on_sync_ = on_sync;
 }
 
 DiskFault SimDisk::take_fault(bool on_sync) {
@@ -43,68 +98,62 @@ DiskFault SimDisk::take_fault(bool on_sync) {
   return std::exchange(fault_, DiskFault::kNone);
 }
 
-DiskFault SimDisk::sync_dir(const std::string& directory) {
-  if (const DiskFault fault = take_fault(true); fault != DiskFault::kNone) return fault;
-  ++counters_.syncs;
-  std::erase_if(durable_names_,
-                [&](const auto& entry) { return entry.first.starts_with(directory); });
-  for (const auto& [path, node] : names_) {
-    if (path.starts_with(directory)) durable_names_[path] = node;
-  }
-  return DiskFault::kNone;
+std::unexpected<IoError> SimDisk::failure(DiskFault fault, const std::string& path) {
+  const auto reason =
+      fault == DiskFault::kNoSpace ? IoError::Reason::kNoSpace : IoError::Reason::kIo;
+  return std::unexpected(IoError{reason, path, "simulated"});
 }
 
-DiskFault SimDisk::append(Node& file, ByteView data) {
-  if (const DiskFault fault = take_fault(false); fault != DiskFault::kNone) {
+bool SimDisk::spend() {
+  if (budget_ == UINT64_MAX) return true;
+  if (budget_ == 0) return false;
+  --budget_;
+  return true;
+}
+
+std::expected<void, IoError> SimDisk::append(const std::string& path, File& file, ByteView data) {
+  if (const DiskFault f = take_fault(false); f != DiskFault::kNone) {
     imi::append(file.now, data.first(rng_.below(data.size() + 1)));  // a part may be taken
-    return fault;
+    return failure(f, path);
   }
-  imi::append(file.now, data);
+  const bool last = budget_ == 1;
+  if (!spend()) return {};
+  imi::append(file.now, last ? data.first(rng_.below(data.size() + 1)) : data);
   counters_.bytes_appended += data.size();
-  return DiskFault::kNone;
+  return {};
 }
 
-void SimDisk::truncate(Node& file, std::size_t size) {
-  file.now.resize(std::min(size, file.now.size()));
-  file.clean = std::min(file.clean, file.now.size());
-  file.lost_to = std::min(file.lost_to, file.now.size());
-  file.lost_from = std::min(file.lost_from, file.lost_to);
-}
-
-DiskFault SimDisk::sync(Node& file) {
-  if (const DiskFault fault = take_fault(true); fault != DiskFault::kNone) {
+std::expected<void, IoError> SimDisk::sync(const std::string& path, File& file) {
+  if (const DiskFault f = take_fault(true); f != DiskFault::kNone) {
     if (file.lost_from == file.lost_to) file.lost_from = file.clean;
     file.lost_to = file.now.size();
     file.clean = file.now.size();  // so the kernel believes
-    return fault;
+    return failure(f, path);
   }
+  if (!spend()) return {};
   ++counters_.syncs;
-  if (file.clean == file.now.size()) {  // nothing to write but, perhaps, a shorter length
-    if (file.durable.size() > file.clean) file.durable.resize(file.clean);
-    return DiskFault::kNone;
-  }
+  if (file.clean == file.now.size()) return {};
   // The page that an append shares with lost bytes is dirty again, and so is written whole.
-  file.lost_to = std::min(file.lost_to, file.clean / kPageBytes * kPageBytes);
+  const std::size_t page = file.clean / kPageBytes * kPageBytes;
+  file.lost_to = std::min(file.lost_to, page);
   file.lost_from = std::min(file.lost_from, file.lost_to);
-  std::size_t from = std::min(file.clean, file.durable.size());
-  if (file.clean / kPageBytes * kPageBytes < from) from = file.clean / kPageBytes * kPageBytes;
-  file.durable.resize(from);
-  imi::append(file.durable, ByteView(file.now).subspan(from));
+  const std::size_t from = file.durable.size();
+  file.durable.resize(file.now.size());
+  const std::size_t dirty = std::min({file.clean, from, page});
+  std::copy(file.now.begin() + static_cast<std::ptrdiff_t>(dirty), file.now.end(),
+            file.durable.begin() + static_cast<std::ptrdiff_t>(dirty));
   std::fill(file.durable.begin() + static_cast<std::ptrdiff_t>(file.lost_from),
             file.durable.begin() + static_cast<std::ptrdiff_t>(file.lost_to), std::uint8_t{0});
   file.clean = file.now.size();
-  return DiskFault::kNone;
+  if (watcher_) watcher_(path, file.durable, from);
+  return {};
 }
 
-// The bytes that a power cut leaves of a file with unsynced bytes after `base` durable ones.
-Bytes SimDisk::after_power_cut(const Node& file) {
+// What a power cut leaves of a file with unsynced bytes after its durable ones.
+Bytes SimDisk::after_power_cut(const File& file) {
   Bytes kept = file.durable;
   const std::size_t base = kept.size();
-  if (file.now.size() <= base) {
-    // Truncated and not synced: the old length, or the new one.
-    if (file.now.size() < base && rng_.chance_ppm(500'000)) kept.resize(file.now.size());
-    return kept;
-  }
+  if (file.now.size() <= base) return kept;
   const ByteView extra = ByteView(file.now).subspan(base);
   switch (rng_.below(4)) {
     case 0:  // nothing of it was written
@@ -133,7 +182,7 @@ Bytes SimDisk::after_power_cut(const Node& file) {
   return kept;
 }
 
-void SimDisk::settle_file(Node& file) {
+void SimDisk::settle_file(File& file) {
   Bytes kept = after_power_cut(file);
   if (kept.size() < file.now.size()) ++counters_.dropped_files;
   const std::size_t lost_to = std::min(file.lost_to, kept.size());
@@ -147,17 +196,26 @@ void SimDisk::settle_file(Node& file) {
 void SimDisk::power_cut() {
   ++counters_.power_cuts;
   // Names first: the directory as it was synced, or as it was last seen. One journal orders the
-  // operations of a directory, so it is one or the other as a whole.
+  // operations of a directory, so it is one or the other.
   if (rng_.chance_ppm(500'000)) {
     names_ = durable_names_;
   } else {
     durable_names_ = names_;
   }
-  std::set<Node*> seen;
-  for (const auto& [path, node] : names_) {
-    if (seen.insert(node.get()).second) settle_file(*node);
+  std::set<File*> seen;
+  for (const auto& [path, file] : names_) {
+    if (seen.insert(file.get()).second) settle_file(*file);
   }
+}
+
+void SimDisk::revive() {
+  budget_ = UINT64_MAX;
   fault_ = DiskFault::kNone;
+}
+
+void SimDisk::wipe() {
+  names_.clear();
+  durable_names_.clear();
 }
 
 }  // namespace imi::sim

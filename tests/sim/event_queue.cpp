@@ -21,21 +21,22 @@ LifeId EventQueue::new_life() {
 void EventQueue::end_life(LifeId life) {
   IMI_CHECK(life != kWorld);
   lives_[life] = false;
+  std::erase_if(heap_, [life](const Event& e) { return e.life == life; });
+  std::make_heap(heap_.begin(), heap_.end(), Later{});
 }
 
 bool EventQueue::run_one(Micros until) {
-  while (!heap_.empty() && heap_.front().at <= until) {
-    std::pop_heap(heap_.begin(), heap_.end(), Later{});
-    Event event = std::move(heap_.back());
-    heap_.pop_back();
-    now_ = event.at;
-    if (!alive(event.life)) continue;
-    ++events_run_;
-    event.action();
-    return true;
+  if (heap_.empty() || heap_.front().at > until) {
+    now_ = std::max(now_, until);
+    return false;
   }
-  now_ = std::max(now_, until);
-  return false;
+  std::pop_heap(heap_.begin(), heap_.end(), Later{});
+  Event event = std::move(heap_.back());
+  heap_.pop_back();
+  now_ = event.at;
+  ++events_run_;
+  event.action();
+  return true;
 }
 
 }  // namespace imi::sim

@@ -1,9 +1,8 @@
 // The simulated clock and everything that will happen: a queue of events ordered by time, then by
 // the order in which they were scheduled. Nothing else moves time.
 //
-// An event belongs to a life: one run of one simulated process. Killing the process ends its life,
-// and events of ended lives are dropped when their time comes, as the operating system would drop
-// them. Events of the world (network, fault plan, clients) belong to kWorld, which never ends.
+// An event belongs to a life: one run of one simulated process. Killing the process ends its life
+// and drops its events. Events of the world (network, fault plan, clients) belong to kWorld, which never ends.
 // Single-threaded.
 #pragma once
 
@@ -32,8 +31,7 @@ class EventQueue {
   void end_life(LifeId life);
   [[nodiscard]] bool alive(LifeId life) const { return life == kWorld || lives_[life]; }
 
-  // Runs the next event whose life goes on; false if none is left or the next is after `until`, to
-  // which time then moves.
+  // Runs the next event; false if none is left or the next is after `until`, to which time then moves.
   bool run_one(Micros until);
 
  private:

@@ -28,41 +28,51 @@ std::expected<void, StoreError> SimStore::write(const ledger::WriteBatch& batch,
     stopped_ = true;
     return std::unexpected(StoreError{*std::exchange(fault_, std::nullopt), "simulated"});
   }
-  Undo undo;
-  undo.number = ++written_;
-  undo.synced = durability == ledger::Durability::kSynced;
+  const bool dying = budget_ != UINT64_MAX;
+  if (dying) {
+    if (budget_ == 0) return {};  // the process is dead: nobody hears the answer
+    --budget_;
+  }
+  if (durability == ledger::Durability::kSynced && !dying) {
+    undo_.clear();
+  } else {
+    undo_.push_back(undo_of(batch));
+  }
+  return rows_->write(batch, durability);
+}
+
+ledger::WriteBatch SimStore::undo_of(const ledger::WriteBatch& batch) const {
+  ledger::WriteBatch undo;
   batch.for_each([&](ByteView key, const std::optional<ByteView>&) {
     const auto old = rows_->get(key);
     IMI_CHECK(old.has_value(), "MemStore never fails");
     if (*old) {
-      undo.before.put(key, **old);
+      undo.put(key, **old);
     } else {
-      undo.before.erase(key);
+      undo.erase(key);
     }
   });
-  undo_.push_back(std::move(undo));
-  return rows_->write(batch, durability);
-}
-
-void SimStore::settle(std::uint64_t up_to) {
-  std::size_t durable = 0;
-  for (std::size_t i = 0; i < undo_.size() && undo_[i].number <= up_to; ++i) {
-    if (undo_[i].synced) durable = i + 1;
-  }
-  undo_.erase(undo_.begin(), undo_.begin() + static_cast<std::ptrdiff_t>(durable));
+  return undo;
 }
 
 std::size_t SimStore::power_cut() {
   std::size_t lose = rng_.below(undo_.size() + 1);
   if (rng_.chance_ppm(500'000)) lose = undo_.size();
   for (std::size_t i = 0; i < lose; ++i) {
-    const auto written = rows_->write(undo_.back().before, ledger::Durability::kSynced);
+    const auto written = rows_->write(undo_.back(), ledger::Durability::kSynced);
     IMI_CHECK(written.has_value(), "MemStore never fails");
     undo_.pop_back();
   }
   undo_.clear();  // what came back from the disk is on the disk
-  fault_.reset();
   return lose;
+}
+
+// Opening the store makes what was found durable (LevelDB writes a recovered log to tables).
+void SimStore::revive() {
+  undo_.clear();
+  budget_ = UINT64_MAX;
+  fault_.reset();
+  stopped_ = false;
 }
 
 }  // namespace imi::sim

@@ -1,0 +1,147 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "ledger/codes.h"
+
+namespace imi::sim {
+namespace {
+
+constexpr std::int64_t kStart = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
+constexpr std::int64_t kYearMs = std::int64_t{365} * 86'400'000;
+
+crypto::SecretKey make_key(std::uint64_t seed) {
+  crypto::SeededRandom random(seed);
+  return crypto::SecretKey::generate(random);
+}
+
+// A valid code of a state organ in a reserved test division.
+ledger::Uscc make_uscc(int number) {
+  std::string digits = "11999999" + std::string(8, '0') + std::to_string(number);
+  digits.push_back(ledger::uscc_check_character(digits));
+  const auto uscc = ledger::parse_uscc(digits);
+  IMI_CHECK(uscc.has_value());
+  return *uscc;
+}
+
+ledger::Catalog make_catalog() {
+  ledger::Catalog catalog;
+  catalog.fields = {{ledger::FieldId(1), "identity", {"身份", "Identity"}}};
+  ledger::Schema schema;
+  schema.id = ledger::SchemaId(1);
+  schema.text = "resident";
+  schema.names = {"居民", "Resident"};
+  schema.registrar_level = 3;
+  schema.issuer_level = 2;
+  schema.field = ledger::FieldId(1);
+  schema.max_days = 3650;
+  catalog.schemas = {schema};
+  return catalog;
+}
+
+ledger::AgencyRegister make_agency(const std::string& name, int number, ledger::Roles roles,
+                                   const crypto::SecretKey& key) {
+  ledger::AgencyRegister agency;
+  agency.id = ledger::agency_id(name);
+  ledger::AgencyProfile& p = agency.profile;
+  p.short_name = name;
+  p.title = name;
+  p.uscc = make_uscc(number);
+  p.tier = ledger::AgencyTier::kCity;
+  p.roles = roles;
+  p.fields = {ledger::FieldId(1)};
+  p.divisions = {ledger::Division{999900000000}};
+  p.keys = {key.public_key()};
+  return agency;
+}
+
+ledger::Parameters make_parameters() {
+  ledger::Parameters p;
+  p.window = 4;
+  p.activation_delay = 8;
+  p.timeout_ms = 500;
+  p.max_timeout_ms = 8'000;
+  p.heartbeat_ms = 2'000;
+  p.past_skew_ms = 2'000;
+  p.future_skew_ms = 1'000;
+  p.max_expiry_ms = 120'000;
+  p.grace_ms = 60'000;
+  return p;
+}
+
+}  // namespace
+
+World::World(std::uint16_t replicas) : issuer_key_(make_key(9'002)) {
+  genesis_.chain_name = "sim";
+  genesis_.suite = crypto::kSuiteName;
+  genesis_.time = chain::TimeMs(kStart);
+  genesis_.parameters = make_parameters();
+  genesis_.catalog = make_catalog();
+  for (std::uint16_t i = 0; i < replicas; ++i) {
+    validator_keys_.push_back(make_key(1'000 + i));
+    chain::Validator v;
+    v.name = "v" + std::to_string(i);
+    v.key = validator_keys_.back().public_key();
+    v.tls_key_pin = crypto::hash(crypto::Domain::kTest, as_bytes(v.name));
+    genesis_.validators.members.push_back(v);
+  }
+  const crypto::SecretKey council = make_key(9'001);
+  genesis_.agencies = {
+      make_agency("council", 1, {ledger::Role::kCouncil}, council),
+      make_agency("issuer", 2, {ledger::Role::kIssuer, ledger::Role::kRegistrar}, issuer_key_)};
+  std::sort(genesis_.agencies.begin(), genesis_.agencies.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  issuer_ = ledger::agency_id("issuer");
+  const auto valid = ledger::validate(genesis_);
+  if (!valid) IMI_CHECK(false, describe(valid.error()));
+  id_ = ledger::genesis_id(genesis_);
+}
+
+ClientSubmission Clients::make(chain::TimeMs expiry) {
+  const auto random_bytes = [this](auto fixed) {
+    for (auto& b : fixed.bytes) b = static_cast<std::uint8_t>(rng_.next());
+    return fixed;
+  };
+  std::vector<ledger::Entry> entries;
+  ClientSubmission out;
+  const std::uint64_t count = rng_.chance_ppm(800'000) ? 1 : rng_.range(2, 5);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (!issued_.empty() && rng_.chance_ppm(300'000)) {
+      ledger::AttStatus status;
+      status.id = issued_[rng_.below(issued_.size())];
+      status.action = ledger::AttAction::kRevoke;
+      out.known.entries.push_back({chain::retag<Hash256>(status.id), true});
+      entries.emplace_back(status);
+      continue;
+    }
+    ledger::AttIssue issue;
+    issue.id = random_bytes(ledger::AttestationId{});
+    issue.schema = ledger::SchemaId(1);
+    issue.level = 1;
+    issue.claims_root = random_bytes(Hash256{});
+    issue.claims = 3;
+    issue.holder_key_hash = random_bytes(Hash256{});
+    issue.from = world_.genesis().time;
+    issue.until = chain::TimeMs(world_.genesis().time.value + kYearMs);
+    issued_.push_back(issue.id);
+    out.known.entries.push_back({chain::retag<Hash256>(issue.id), false});
+    entries.emplace_back(issue);
+  }
+  ledger::SubmissionTerms terms;
+  terms.genesis = world_.id();
+  terms.author = chain::retag<ledger::AuthorId>(world_.issuer());
+  terms.nonce = random_bytes(ledger::Nonce{});
+  terms.expiry = expiry;
+  const ledger::Submission submission =
+      ledger::sign_submission(terms, std::move(entries), world_.issuer_key());
+  out.bytes = std::make_shared<const Bytes>(encode(submission));
+  out.content = ledger::content_hash(submission.header, submission.signature);
+  out.known.id = ledger::submission_id(submission.header);
+  out.known.expiry = expiry;
+  out.known.bytes = out.bytes;
+  return out;
+}
+
+}  // namespace imi::sim
