@@ -10,6 +10,7 @@ using Reason = CatalogError::Reason;
 
 constexpr std::size_t kMaxTextBytes = 40;
 constexpr std::size_t kMaxCatalogNameBytes = 120;
+constexpr std::size_t kMaxLawBytes = 200;
 constexpr std::uint8_t kMaxLevel = 4;
 
 bool is_text(std::string_view t) {
@@ -58,6 +59,9 @@ std::expected<void, CatalogError> check_rule(const Rule& r) {
                          r.seal_months <= kMaxMonths &&
                          (r.max_months == 0 || r.min_months <= r.max_months);
   if (!months_ok) return std::unexpected(CatalogError{Reason::kBadMonths, r.text});
+  if ((r.published && !r.shared) || r.law.size() > kMaxLawBytes) {
+    return std::unexpected(CatalogError{Reason::kBadRule, r.text});
+  }
   return {};
 }
 
@@ -105,6 +109,8 @@ std::string describe(const CatalogError& e) {
       case Reason::kUnknownField: return "it names a field that the catalog does not have";
       case Reason::kBadRules: return "it must name 1..8 rules, ascending";
       case Reason::kBadMonths: return "months must satisfy min <= max <= 1200";
+      case Reason::kBadRule:
+        return "what is published is shared too, and the law's text has at most 200 bytes";
       case Reason::kBadNeeds: return "it requires a field that there is not";
       case Reason::kBadLevel: return "levels must be 0..4 and the validity at least a day";
     }

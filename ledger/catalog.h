@@ -49,6 +49,7 @@ struct Rule {
   Names names;
   Gravity gravity = Gravity::kNone;
   bool published = false;         // false: never shown to the public (minor)
+  bool shared = true;             // false: not handed on at all (residents' pacts)
   std::uint16_t min_months = 0;   // before which repair is not granted
   std::uint16_t max_months = 0;   // after which publication stops by itself; 0 = no maximum
   ClockStart start = ClockStart::kDecision;
@@ -58,8 +59,8 @@ struct Rule {
   bool operator==(const Rule&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(id, text, names, enum_field(gravity), published, min_months, max_months, enum_field(start),
-       seal_months, repairable, law);
+    ar(id, text, names, enum_field(gravity), published, shared, min_months, max_months,
+       enum_field(start), seal_months, repairable, law);
   }
 };
 
@@ -138,6 +139,7 @@ struct CatalogError {
     kUnknownField,
     kBadRules,       // none, too many, or not ascending
     kBadMonths,      // min > max, or beyond kMaxMonths
+    kBadRule,        // published but not shared, or the text of the law is too long
     kBadNeeds,
     kBadLevel,
   };

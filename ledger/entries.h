@@ -58,6 +58,7 @@ enum class AgencyTier : std::uint8_t {
   kCommunity = 5,
 };
 [[nodiscard]] constexpr bool is_known(AgencyTier t) { return t <= AgencyTier::kCommunity; }
+[[nodiscard]] std::string_view name(AgencyTier t);
 
 enum class SourceClass : std::uint8_t {
   kStateOrgan = 1,
@@ -69,6 +70,7 @@ enum class SourceClass : std::uint8_t {
 [[nodiscard]] constexpr bool is_known(SourceClass s) {
   return s >= SourceClass::kStateOrgan && s <= SourceClass::kCompany;
 }
+[[nodiscard]] std::string_view name(SourceClass s);
 
 enum class AgencyStatus : std::uint8_t { kActive = 1, kSuspended = 2, kClosed = 3 };
 [[nodiscard]] constexpr bool is_known(AgencyStatus s) {
@@ -100,7 +102,7 @@ struct AgencyProfile {
 };
 
 struct AgencyRegister {
-  AgencyId id;
+  AgencyId id;  // agency_id(short_name), so that no short name is used twice
   AgencyProfile profile;
   bool operator==(const AgencyRegister&) const = default;
   template <class A>
@@ -114,7 +116,7 @@ struct AgencyUpdate {
   AgencyId id;
   Version version;  // seen
   std::optional<std::string> title;
-  std::optional<AgencyId> parent;
+  std::optional<AgencyId> parent;  // zero = none any more
   std::optional<AgencyTier> tier;
   std::optional<Roles> roles;
   std::optional<std::vector<FieldId>> fields;

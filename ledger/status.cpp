@@ -27,7 +27,7 @@ EventStatus status(const EventState& event, const Rule& rule, Day day) {
   s.sealed = s.sealed_from && day >= *s.sealed_from;
 
   const bool shown = event.life == Life::kLive && !s.sealed;
-  s.shared = shown;
+  s.shared = shown && rule.shared;
   s.published = shown && rule.published && !s.expired;
   if (rule.repairable) s.repair_from = add_months(s.publish_from, rule.min_months);
   s.repairable = shown && s.repair_from && day >= *s.repair_from;
