@@ -57,6 +57,8 @@ class RpcWebSocket final : public CallHost {
   std::size_t out_bytes_ = 0;
   std::set<std::uint64_t> subscriptions_;
   SteadyClock::time_point write_since_;
+  std::optional<SteadyClock::time_point> ending_since_;  // the stream is no longer open
+  bool accepted_ = false;
   bool reading_ = false;
   bool writing_ = false;
   bool closing_ = false;
@@ -72,10 +74,12 @@ void RpcWebSocket::start() {
   stream_.set_option(t);
   stream_.read_message_max(l.max_body_bytes);
   stream_.text(true);
+  stream_.auto_fragment(false);
   stream_.async_accept(request_, [me = self()](const NetCode& ec) {
     if (me->closed_) return;
     if (ec) return me->close();
     me->request_ = {};
+    me->accepted_ = true;
     me->read();
   });
 }
@@ -212,6 +216,11 @@ void RpcWebSocket::check_time(SteadyClock::time_point now) {
   if (closed_) return;
   const Shared me = self();
   expire_calls(now);
+  // After a protocol error or a close frame Beast waits for the other side to hang up.
+  if (accepted_ && !stream_.is_open()) {
+    if (!ending_since_) ending_since_ = now;
+    if (now - *ending_since_ > server_.options_.limits.header_deadline) return close();
+  }
   if (writing_ && now - write_since_ > server_.options_.limits.write_deadline) {
     server_.count_.slow_clients.fetch_add(1, std::memory_order_relaxed);
     server_.log(RpcLogKind::kSlowClient, NetLogLevel::kInfo, "a WebSocket client does not read");

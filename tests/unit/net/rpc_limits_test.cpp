@@ -1,0 +1,244 @@
+// What hostile and broken clients do to the RPC port, each against its limit.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include "tests/unit/net/rpc_net.h"
+
+using namespace imi::node;
+
+namespace {
+
+const std::string kHash(64, 'a');
+
+RpcServerOptions with(const std::function<void(RpcLimits&)>& change) {
+  RpcServerOptions o;
+  change(o.limits);
+  return o;
+}
+
+std::string post_head(std::size_t length) {
+  return "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+         "Content-Length: " +
+         std::to_string(length) + "\r\n\r\n";
+}
+
+}  // namespace
+
+TEST_CASE("a body above the limit is refused on its announcement, and when it lies, on arrival") {
+  RpcNet net(with([](RpcLimits& l) { l.max_body_bytes = 10'000; }));
+  RawHttp announced(net);
+  const auto a = announced.ask(post_head(10'001));
+  CHECK(a.status == 413);
+  CHECK(a.error_name() == "too-large");
+  CHECK(announced.is_closed());
+  RawHttp chunked(net);
+  std::string text =
+      "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 20; ++i) text += "400\r\n" + std::string(0x400, ' ') + "\r\n";
+  CHECK(chunked.ask(text).error_name() == "too-large");
+  RawHttp fits(net);
+  CHECK(fits.post(call_text("status") + std::string(5000, ' ')).status == 200);
+}
+
+TEST_CASE("a length of 4 GiB and lengths that are none are refused and allocate nothing") {
+  RpcNet net;
+  for (const char* length : {"4294967296", "18446744073709551616", "-1", "x", "1, 2"}) {
+    CAPTURE(length);
+    RawHttp http(net);
+    const auto a =
+        http.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::string(length) +
+                 "\r\n\r\n");
+    CHECK((a.status == 413 || a.status == 400));
+    CHECK(http.is_closed());
+  }
+  CHECK(net.server->stats().buffered_bytes == 0);
+}
+
+TEST_CASE("deep JSON, duplicate keys, huge numbers and long batches are refused by name") {
+  RpcNet net;
+  RawHttp http(net);
+  const auto with_params = [](const std::string& p) {
+    return R"({"jsonrpc":"2.0","id":1,"method":"status","params":)" + p + "}";
+  };
+  CHECK(http.post(with_params(std::string(100'000, '['))).error_name() == "too-deep");
+  CHECK(http.post(with_params(R"({"a":1,"a":2})")).error_name() == "duplicate-key");
+  CHECK(http.post(with_params("[1e999]")).error_name() == "bad-number");
+  CHECK(
+      http.post(R"({"jsonrpc":"2.0","id":99999999999999999999,"method":"status"})").error_name() ==
+      "bad-number");
+  CHECK(http.post(with_params("[NaN]")).error_name() == "parse-error");
+  std::string batch = "[0";
+  for (int i = 0; i < 64; ++i) batch += ",0";
+  CHECK(http.post(batch + "]").error_name() == "batch-too-long");
+  std::string values = "[0";
+  for (int i = 0; i < 70'000; ++i) values += ",0";
+  CHECK(http.post(with_params(values + "]")).error_name() == "too-large");
+  CHECK(http.post(call_text("status")).status == 200);
+}
+
+TEST_CASE("long headers, long paths and what is not HTTP are refused") {
+  RpcNet net;
+  RawHttp headers(net);
+  CHECK(headers
+            .ask("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') +
+                 "\r\n\r\n")
+            .error_name() == "too-large");
+  RawHttp path(net);
+  CHECK(path.ask("GET /v1/" + std::string(3000, 'x') + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .error_name() == "too-large");
+  for (const char* text : {"\x16\x03\x01\x02\x00\x01", "hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                           "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+                           "Transfer-Encoding: chunked\r\n\r\n"}) {
+    CAPTURE(text);
+    RawHttp http(net);
+    CHECK(http.ask(text).status >= 400);
+    CHECK(http.is_closed());
+  }
+}
+
+TEST_CASE("other methods, other paths and other content types are refused by name") {
+  RpcNet net;
+  RawHttp http(net);
+  CHECK(http.ask("PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").error_name() ==
+        "http-method-not-allowed");
+  CHECK(http.ask("POST /v1/head HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+            .error_name() == "http-method-not-allowed");
+  CHECK(http.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+                 "Content-Length: 2\r\n\r\n{}")
+            .error_name() == "unsupported-media");
+  CHECK(
+      http.ask("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}").error_name() ==
+      "unsupported-media");
+}
+
+TEST_CASE("a client that trickles its headers is cut off at the deadline") {
+  RpcNet net(with([](RpcLimits& l) { l.header_deadline = 80ms; }));
+  RawHttp http(net);
+  // One byte at a time, for ever: progress does not extend the deadline.
+  bool open = http.send("GET /healthz HTTP/1.1\r\nX: ");
+  const auto begun = std::chrono::steady_clock::now();
+  while (open && std::chrono::steady_clock::now() - begun < 20s) {
+    open = http.send("x");
+    std::this_thread::yield();
+    if (net.server->stats().timed_out > 0) break;
+  }
+  CHECK(net.server->stats().timed_out == 1);
+  CHECK(http.is_closed());
+}
+
+TEST_CASE("a client that does not finish its body is cut off at the deadline") {
+  RpcNet net(with([](RpcLimits& l) { l.body_deadline = 60ms; }));
+  RawHttp http(net);
+  http.send(post_head(1000) + "{");
+  CHECK(http.is_closed());
+  CHECK(net.server->stats().timed_out == 1);
+}
+
+TEST_CASE("an idle connection is closed after a while, one that waits for its answer is not") {
+  RpcNet net(with([](RpcLimits& l) { l.idle_timeout = 60ms; }));
+  RawHttp waits(net);
+  waits.send(imi::cli::post_text({"127.0.0.1", 1}, "", call_text("submission", {{"id", kHash}})));
+  auto held = net.gate.wait_for(1);
+  RawHttp idle(net);
+  CHECK(idle.is_closed());
+  held[0].result("patience");
+  CHECK(waits.receive().status == 200);
+}
+
+TEST_CASE("a handler that does not answer is answered for at the deadline") {
+  RpcNet net(with([](RpcLimits& l) { l.handler_deadline = 50ms; }));
+  RawHttp http(net);
+  const auto a = http.post(call_text("submission", {{"id", kHash}}, 9));
+  CHECK(a.status == 504);
+  CHECK(a.error_name() == "timeout");
+  CHECK(a.json().at("id") == 9);
+  net.gate.wait_for(1)[0].result("too late");
+  CHECK(http.post(call_text("status", {}, 10)).json().at("id") == 10);
+}
+
+TEST_CASE("a client that never reads is cut off and what it holds is bounded") {
+  RpcNet net(with([](RpcLimits& l) {
+    l.write_deadline = 150ms;
+    l.max_answer_bytes = 4 << 20;
+  }));
+  RawHttp http(net);
+  const int small = 4096;
+  ::setsockopt(http.socket().fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+  std::string many;
+  for (int i = 0; i < 64; ++i) {
+    many += imi::cli::post_text({"127.0.0.1", 1}, "", call_text("peers", {}, i));
+  }
+  http.send(many);  // 64 MiB of answers
+  CHECK(eventually([&] { return net.server->stats().slow_clients == 1; }));
+  CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
+  RawHttp other(net);
+  CHECK(other.post(call_text("status")).status == 200);
+}
+
+TEST_CASE("requests of one connection in work are bounded and all are answered in the end") {
+  RpcNet net(with([](RpcLimits& l) { l.max_pipelined = 4; }));
+  RawHttp http(net);
+  std::string many;
+  for (int i = 0; i < 12; ++i) {
+    many += imi::cli::post_text({"127.0.0.1", 1}, "", call_text("submission", {{"id", kHash}}, i));
+  }
+  http.send(many);
+  int answered = 0;
+  while (answered < 12) {
+    for (auto& r : net.gate.wait_for(4)) r.result("done");
+    for (int k = 0; k < 4; ++k) CHECK(http.receive().json().at("id") == answered++);
+  }
+}
+
+TEST_CASE("a flood of connections is refused with a reason and leaves those that are there alone") {
+  RpcNet net(with([](RpcLimits& l) { l.max_connections = 8; }));
+  RawHttp first(net);
+  CHECK(first.post(call_text("status")).status == 200);
+  std::vector<std::unique_ptr<RawHttp>> flood;
+  for (int i = 0; i < 30; ++i) flood.push_back(std::make_unique<RawHttp>(net));
+  CHECK(eventually([&] { return net.server->stats().connections_refused == 23; }));
+  CHECK(flood.back()->receive().error_name() == "server-busy");
+  CHECK(first.post(call_text("status")).status == 200);
+  flood.clear();
+  CHECK(eventually([&] { return net.server->stats().connections_open == 1; }));
+  RawHttp later(net);
+  CHECK(later.post(call_text("status")).status == 200);
+}
+
+TEST_CASE("one address has its own share of the connections") {
+  RpcNet net(with([](RpcLimits& l) { l.max_connections_per_address = 2; }));
+  RawHttp a(net);
+  RawHttp b(net);
+  RawHttp c(net);
+  CHECK(c.receive().status == 503);
+  CHECK(a.post(call_text("status")).status == 200);
+}
+
+TEST_CASE("calls above a client's rate are refused with the time to wait, batches count whole") {
+  RpcNet net(with([](RpcLimits& l) {
+    l.calls_per_second = 0.001;
+    l.calls_burst = 5;
+  }));
+  RawHttp http(net);
+  std::string batch = "[" + call_text("status");
+  for (int i = 0; i < 3; ++i) batch += "," + call_text("status");
+  CHECK(http.post(batch + "]").status == 200);
+  CHECK(http.post(call_text("status")).status == 200);
+  const auto a = http.post(call_text("status"));
+  CHECK(a.status == 429);
+  CHECK(a.error_name() == "rate-limited");
+  CHECK(a.json().at("error").at("data").at("retry_after_ms").as_int64() > 0);
+  CHECK(http.get("/v1/status").status == 429);
+  CHECK(http.get("/healthz").status == 200);
+}
+
+TEST_CASE("all requests together are bounded in memory") {
+  RpcNet net(with([](RpcLimits& l) { l.max_buffered_bytes = 1 << 20; }));
+  RawHttp a(net);
+  const auto r = a.ask(post_head(4 << 20) + std::string(4 << 20, ' '));
+  CHECK(r.error_name() == "server-busy");
+  CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
+  RawHttp b(net);
+  CHECK(b.post(call_text("status")).status == 200);
+}
