@@ -55,7 +55,8 @@ struct LedgerError {
   };
   Reason reason{};
   std::string detail;               // numbers and places
-  std::optional<StoreError> store;  // for kStore
+  std::optional<StoreError> store;  // the failure of the store that led here, if one did
+  bool operator==(const LedgerError&) const = default;
 };
 [[nodiscard]] std::string_view name(LedgerError::Reason r);
 // A sentence that says what happened and what to do.
