@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "cli/interrupt.h"
+#include "cli/network/identity.h"
 #include "cli/network/node_files.h"
 
 namespace imi::cli {
@@ -73,7 +74,7 @@ NodeState ask(const NodeEntry& entry) {
   s.view = number_if(v, "view").value_or(0);
   const json::value* ready = v.is_object() ? v.get_object().if_contains("ready") : nullptr;
   s.ready = ready != nullptr && ready->is_bool() && ready->get_bool();
-  s.why = text_or_empty(v, "why");
+  s.why = text_or_empty(v, "why_not");
   return s;
 }
 
@@ -254,6 +255,7 @@ void Network::start_missing(const UpOptions& o) {
   std::vector<Process> started;
   for (const NodeEntry& node : manifest_.nodes) {
     if (node_process(dir_, node)) continue;
+    ensure_initialised(manifest_.imid, node_folder(dir_, node) / "imid.toml");
     SpawnOptions s;
     s.argv = {manifest_.imid, "--config", (node_folder(dir_, node) / "imid.toml").string()};
     s.log = log_file(dir_, node);

@@ -152,6 +152,50 @@ std::expected<Process, std::string> spawn_daemon(const SpawnOptions& o) {
   return *found;
 }
 
+std::expected<ProgramResult, std::string> run_program(const std::vector<std::string>& argv) {
+  int out[2];
+  int err[2];
+  if (::pipe2(out, O_CLOEXEC) != 0) return std::unexpected(std::string(std::strerror(errno)));
+  Fd out_read(out[0]);
+  Fd out_write(out[1]);
+  if (::pipe2(err, O_CLOEXEC) != 0) return std::unexpected(std::string(std::strerror(errno)));
+  Fd err_read(err[0]);
+  Fd err_write(err[1]);
+  std::vector<char*> args;
+  for (const std::string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
+  args.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) return std::unexpected(fmt::format("cannot fork: {}", std::strerror(errno)));
+  if (child == 0) {
+    ::setsid();
+    ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+    ::dup2(out_write.fd, 1);
+    ::dup2(err_write.fd, 2);
+    ::execv(args[0], args.data());
+    ::_exit(127);
+  }
+  ::close(std::exchange(out_write.fd, -1));
+  ::close(std::exchange(err_write.fd, -1));
+  ProgramResult result;
+  pollfd waits[2] = {{out_read.fd, POLLIN, 0}, {err_read.fd, POLLIN, 0}};
+  while (waits[0].fd >= 0 || waits[1].fd >= 0) {
+    if (::poll(waits, 2, -1) < 0 && errno != EINTR) break;
+    for (int i = 0; i < 2; ++i) {
+      if (waits[i].fd < 0 || waits[i].revents == 0) continue;
+      char buffer[4096];
+      const ssize_t n = ::read(waits[i].fd, buffer, sizeof(buffer));
+      std::string& text = i == 0 ? result.out : result.err;
+      if (n > 0 && text.size() < (1U << 20)) text.append(buffer, static_cast<std::size_t>(n));
+      if (n == 0 || (n < 0 && errno != EINTR)) waits[i].fd = -1;
+    }
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
 bool send_signal(const Process& p, int signal) {
   const Fd fd = open_pidfd(p);
   return fd.fd >= 0 && ::syscall(SYS_pidfd_send_signal, fd.fd, signal, nullptr, 0) == 0;

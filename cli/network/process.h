@@ -37,6 +37,15 @@ struct SpawnOptions {
 // sentence; a program that cannot be executed is an error here, not later.
 [[nodiscard]] std::expected<Process, std::string> spawn_daemon(const SpawnOptions& options);
 
+// Runs a program to its end and takes what it printed (at most 1 MiB of each). Ctrl-C does not reach it.
+struct ProgramResult {
+  int code = 0;  // exit code; 128 + signal if it was killed
+  std::string out;
+  std::string err;
+};
+[[nodiscard]] std::expected<ProgramResult, std::string> run_program(
+    const std::vector<std::string>& argv);
+
 // Sends `signal` to exactly that process. False if it is gone.
 bool send_signal(const Process& p, int signal);
 // True once it is gone; false after timeout_ms.

@@ -8,6 +8,7 @@
 #include "cli/values.h"
 #include "ledger/calendar.h"
 #include "ledger/status.h"
+#include "rpc/ledger_json.h"
 
 namespace imi::cli {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 using ledger::EventState;
 using ledger::Genesis;
 using ledger::VerifiedAnswer;
+using rpc::agency_name;
 
 template <class... F>
 struct Overloaded : F... {
@@ -67,46 +69,6 @@ std::string status_text(const View& v, const EventState& e) {
 std::string gravity_text(const View& v, const EventState& e) {
   const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule);
   return rule == nullptr ? std::string() : std::string(ledger::name(rule->gravity));
-}
-
-json::object event_json(const View& v, const std::string& id, const EventState& e) {
-  json::object o{{"eid", id},
-                 {"subject", to_hex(e.subject)},
-                 {"recorder", agency_name(v.genesis, e.recorder)},
-                 {"version", e.record_version.value},
-                 {"life", std::string(ledger::name(e.life))},
-                 {"occurred", day(e.facts.occurred)},
-                 {"decided", day(e.facts.decided)},
-                 {"recorded", day(e.recorded)},
-                 {"height", e.height.value},
-                 {"class", gravity_text(v, e)},
-                 {"polarity", std::string(ledger::name(polarity_of(v, e)))},
-                 {"backfill", e.facts.backfill}};
-  if (const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule)) {
-    const ledger::EventStatus st = ledger::status(e, *rule, v.today);
-    o["rule"] = rule->text;
-    o["published"] = st.published;
-    o["shared"] = st.shared;
-    o["disputed"] = st.disputed;
-    o["sealed"] = st.sealed;
-    if (st.publish_until) o["publish_until"] = day(*st.publish_until);
-    if (st.repair_from) o["repair_from"] = day(*st.repair_from);
-  }
-  if (e.facts.ended) o["ended"] = day(*e.facts.ended);
-  if (e.supersedes) o["supersedes"] = to_hex(*e.supersedes);
-  if (e.superseded_by) o["superseded_by"] = to_hex(*e.superseded_by);
-  if (const auto* f = std::get_if<ledger::PublicFacts>(&e.facts.what)) {
-    o["code"] = code_text(v, e);
-    if (f->amount_fen) o["amount_fen"] = *f->amount_fen;
-    if (!f->doc.empty()) o["doc"] = f->doc;
-    o["basis"] = f->basis.text;
-    o["basis_level"] = std::string(ledger::name(f->basis.level));
-    if (f->grid) o["grid"] = ledger::text(*f->grid);
-  } else {
-    o["bucket"] = std::get<ledger::CommittedFacts>(e.facts.what).bucket.value;
-    o["commitment"] = to_hex(std::get<ledger::CommittedFacts>(e.facts.what).commitment);
-  }
-  return o;
 }
 
 void show_event(Output& out, const View& v, const std::string& id, const EventState& e) {
@@ -189,32 +151,7 @@ void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
   }
 }
 
-json::object dossier_json(const View& v, const ledger::DossierAnswer& d) {
-  json::object o{{"sid", to_hex(d.sid)}, {"found", d.subject.has_value()}};
-  if (!d.subject) return o;
-  if (const auto* e = std::get_if<ledger::EnterpriseState>(&d.subject->who)) {
-    o["uscc"] = ledger::text(e->uscc);
-    o["name"] = e->name;
-    o["division"] = ledger::text(e->division);
-    o["status"] = std::string(ledger::name(e->status));
-    o["sole_trader"] = e->sole_trader;
-  } else {
-    const auto& p = std::get<ledger::PersonState>(d.subject->who);
-    o["index_epoch"] = p.index_epoch;
-    o["commitment"] = to_hex(p.commitment);
-  }
-  o["registrar"] = agency_name(v.genesis, d.subject->registrar);
-  o["registered"] = d.subject->registered.value;
-  o["transitions"] = d.total;
-  o["complete"] = d.leaves.size() == d.total;
-  json::array events;
-  for (const auto& [id, e] : in_order(d)) events.push_back(event_json(v, to_hex(id), *e));
-  o["events"] = std::move(events);
-  return o;
-}
-
-std::string att_validity(const View& v, const ledger::AttState& a, chain::TimeMs now) {
-  (void)v;
+std::string att_validity(const ledger::AttState& a, chain::TimeMs now) {
   if (a.life != ledger::AttLife::kActive) return std::string(ledger::name(a.life));
   if (now < a.from) return "not valid yet";
   if (now >= a.until) return "no longer valid";
@@ -224,7 +161,7 @@ std::string att_validity(const View& v, const ledger::AttState& a, chain::TimeMs
 void show_attestation(Output& out, const View& v, const std::string& id, const ledger::AttState& a,
                       chain::TimeMs now) {
   const ledger::Schema* schema = v.genesis.catalog.find(a.attests);
-  const std::string validity = att_validity(v, a, now);
+  const std::string validity = att_validity(a, now);
   Fields f;
   f.add("attestation", id);
   f.add("state", Cell(validity, validity == "valid" ? Style::kGood : Style::kBad));
@@ -240,27 +177,6 @@ void show_attestation(Output& out, const View& v, const std::string& id, const l
   out.show(f);
 }
 
-json::object attestation_json(const View& v, const std::string& id, const ledger::AttState& a,
-                              chain::TimeMs now) {
-  const ledger::Schema* schema = v.genesis.catalog.find(a.attests);
-  return {{"aid", id},
-          {"found", true},
-          {"state", att_validity(v, a, now)},
-          {"life", std::string(ledger::name(a.life))},
-          {"reason", std::string(ledger::name(a.reason))},
-          {"schema", schema != nullptr ? schema->text : std::to_string(a.attests.value)},
-          {"level", a.level},
-          {"issuer", agency_name(v.genesis, a.issuer)},
-          {"issuer_id", to_hex(a.issuer)},
-          {"from_ms", a.from.value},
-          {"until_ms", a.until.value},
-          {"claims", a.claims},
-          {"claims_root", to_hex(a.claims_root)},
-          {"holder_key_hash", to_hex(a.holder_key_hash)},
-          {"issued", a.issued.value},
-          {"changed", a.changed.value}};
-}
-
 std::string roles_text(const ledger::Roles& roles) {
   std::vector<std::string> out;
   for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
@@ -268,33 +184,6 @@ std::string roles_text(const ledger::Roles& roles) {
     if (roles.has(r)) out.emplace_back(ledger::name(r));
   }
   return joined(out);
-}
-
-json::object agency_json(const View& v, const std::string& id, const ledger::AgencyState& a) {
-  json::array divisions;
-  for (const auto& d : a.profile.divisions) divisions.emplace_back(ledger::text(d));
-  json::array keys;
-  for (const auto& k : a.profile.keys) keys.emplace_back(to_hex(k));
-  json::array fields;
-  for (const auto& f : a.profile.fields) {
-    const ledger::WorkField* field = v.genesis.catalog.find(f);
-    fields.emplace_back(field != nullptr ? field->text : std::to_string(f.value));
-  }
-  json::array roles;
-  for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-                               ledger::Role::kRecorder, ledger::Role::kIssuer}) {
-    if (a.profile.roles.has(r)) roles.emplace_back(std::string(ledger::name(r)));
-  }
-  return {{"id", id},
-          {"found", true},
-          {"short_name", a.profile.short_name},
-          {"title", a.profile.title},
-          {"status", std::string(ledger::name(a.status))},
-          {"version", a.record_version.value},
-          {"roles", roles},
-          {"fields", fields},
-          {"divisions", divisions},
-          {"keys", keys}};
 }
 
 void show_agency(Output& out, const View& v, const std::string& id, const ledger::AgencyState& a) {
@@ -316,26 +205,6 @@ void show_agency(Output& out, const View& v, const std::string& id, const ledger
   for (const auto& k : a.profile.keys) f.add("key", to_hex(k));
   f.add("version", std::to_string(a.record_version.value));
   out.show(f);
-}
-
-json::object submission_json(const ledger::SubmissionAnswer& a) {
-  json::object o{{"fate", std::string(ledger::name(a.fate))}};
-  if (a.state) {
-    o["height"] = a.state->height.value;
-    o["index"] = a.state->index;
-    o["entries"] = a.state->count;
-    o["refused"] = a.state->refused;
-  }
-  json::array refusals;
-  if (a.outcomes) {
-    for (const auto& r : a.outcomes->refused) {
-      refusals.push_back(json::object{{"index", r.index},
-                                      {"refusal", std::string(ledger::name(r.refusal.code))},
-                                      {"message", ledger::describe(r.refusal)}});
-    }
-  }
-  o["refusals"] = std::move(refusals);
-  return o;
 }
 
 void show_submission(Output& out, const ledger::SubmissionAnswer& a) {
@@ -385,22 +254,7 @@ std::string_view asked_what(const ledger::Question& q) {
 
 }  // namespace
 
-std::string agency_name(const Genesis& genesis, const ledger::AgencyId& id) {
-  for (const ledger::AgencyRegister& a : genesis.agencies) {
-    if (a.id == id) return a.profile.short_name;
-  }
-  return to_hex(id).substr(0, 16);
-}
-
-bool is_present(const VerifiedAnswer& a) {
-  return std::visit(
-      Overloaded{[](const ledger::DossierAnswer& d) { return d.subject.has_value(); },
-                 [](const ledger::EventAnswer& e) { return e.event.has_value(); },
-                 [](const ledger::AttestationAnswer& x) { return x.attestation.has_value(); },
-                 [](const ledger::AgencyAnswer& x) { return x.agency.has_value(); },
-                 [](const auto&) { return true; }},
-      a.answer);
-}
+bool is_present(const VerifiedAnswer& a) { return rpc::is_present(a.answer); }
 
 std::string absence_text(const VerifiedAnswer& a) {
   return fmt::format("there is no {} {}", asked_what(a.question), asked_id(a.question));
@@ -430,37 +284,7 @@ void show_answer(Output& out, const VerifiedAnswer& a, const Genesis& g) {
 }
 
 json::object answer_json(const VerifiedAnswer& a, const Genesis& g) {
-  const View v{g, ledger::day_of(a.head.time)};
-  const std::string id = asked_id(a.question);
-  return std::visit(
-      Overloaded{[&](const ledger::DossierAnswer& d) { return dossier_json(v, d); },
-                 [&](const ledger::EventAnswer& e) {
-                   return e.event ? event_json(v, id, *e.event)
-                                  : json::object{{"eid", id}, {"found", false}};
-                 },
-                 [&](const ledger::AttestationAnswer& x) {
-                   return x.attestation ? attestation_json(v, id, *x.attestation, a.head.time)
-                                        : json::object{{"aid", id}, {"found", false}};
-                 },
-                 [&](const ledger::AgencyAnswer& x) {
-                   return x.agency ? agency_json(v, id, *x.agency)
-                                   : json::object{{"id", id}, {"found", false}};
-                 },
-                 [&](const ledger::SubmissionAnswer& x) {
-                   json::object o = submission_json(x);
-                   o["id"] = id;
-                   return o;
-                 },
-                 [&](const ledger::EntryAnswer& x) {
-                   return json::object{{"submission", id},
-                                       {"index", x.header.index},
-                                       {"kind", std::string(ledger::name(x.header.kind))},
-                                       {"log_index", x.log_index},
-                                       {"height", x.header.height.value}};
-                 },
-                 [&](const ledger::HeadAnswer&) { return json::object(); },
-                 [&](const ledger::ConsistencyAnswer&) { return json::object(); }},
-      a.answer);
+  return rpc::answer_json(a.question, a.answer, a.head, g);
 }
 
 std::string meaning(const VerifiedAnswer& a) {

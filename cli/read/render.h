@@ -13,6 +13,7 @@ namespace imi::cli {
 
 // The whole answer. `genesis` gives the catalog and the names of agencies.
 void show_answer(Output& out, const ledger::VerifiedAnswer& answer, const ledger::Genesis& genesis);
+// As the RPC says it: rpc/ledger_json.h.
 [[nodiscard]] json::object answer_json(const ledger::VerifiedAnswer& answer,
                                        const ledger::Genesis& genesis);
 // False: the answer is that there is none.
@@ -21,8 +22,5 @@ void show_answer(Output& out, const ledger::VerifiedAnswer& answer, const ledger
 [[nodiscard]] std::string absence_text(const ledger::VerifiedAnswer& answer);
 // What a proof establishes, in plain words.
 [[nodiscard]] std::string meaning(const ledger::VerifiedAnswer& answer);
-
-// An agency's short name from genesis, else the start of its id.
-[[nodiscard]] std::string agency_name(const ledger::Genesis& genesis, const ledger::AgencyId& id);
 
 }  // namespace imi::cli

@@ -1,0 +1,227 @@
+// proof verify, head, genesis show|id, catalog: what is checked or shown from files alone.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+
+#include "base/hex.h"
+#include "cli/commands/commands.h"
+#include "cli/help.h"
+#include "cli/network/manifest.h"
+#include "cli/read/render.h"
+#include "cli/read/verified.h"
+#include "cli/values.h"
+#include "ledger/proof.h"
+
+namespace imi::cli {
+namespace {
+
+struct VerifyFile {
+  std::string file;
+  std::string head;
+  bool fresh = false;  // --max-age was given: freshness is asked for
+};
+
+// Offline: no node is asked, no network folder is needed.
+void verify_file(Session& s, const VerifyFile& o) {
+  auto bytes = read_whole(o.file, ledger::kMaxProofBytes + 16);
+  if (!bytes) fail(ExitCode::kLocal, "cannot-read", bytes.error());
+  ledger::VerifyOptions options;
+  if (o.fresh) {
+    options.now = chain::TimeMs(s.now_ms());
+    options.max_age_ms = s.max_age_ms();
+  }
+  if (!o.head.empty()) {
+    std::string problem;
+    options.trusted = load_head(o.head, &problem);
+    if (!options.trusted) fail(ExitCode::kBadInput, "bad-head", problem);
+  }
+  const ledger::Genesis& genesis = s.genesis();
+  const auto answer = ledger::verify_bytes(as_bytes(*bytes), genesis, options);
+  if (!answer) {
+    throw Failure{ExitCode::kVerificationFailed,
+                  fmt::format("{} does NOT verify: {}", o.file, describe(answer.error())),
+                  "",
+                  std::string(ledger::name(answer.error().reason)),
+                  {}};
+  }
+  json::object j{{"file", o.file}, {"valid", true}, {"meaning", meaning(*answer)}};
+  j["question"] = describe(answer->question);
+  j["answer"] = answer_json(*answer, genesis);
+  j["verified"] = verified_json(s, *answer);
+  s.out().emit(j);
+  show_answer(s.out(), *answer, genesis);
+  s.out().line();
+  s.out().styled_line("This proof is valid. " + meaning(*answer), Style::kGood);
+  std::string signers;
+  const auto& members = genesis.validators.members;
+  for (const chain::MemberId m : answer->signers) {
+    const bool known = answer->head.epoch == chain::Epoch(0) && m.value < members.size();
+    signers += (signers.empty() ? "" : ", ") + (known ? members[m.value].name : std::to_string(m.value));
+  }
+  Fields f;
+  f.add("signed by", fmt::format("{} of {} validators: {}", answer->signers.size(), members.size(), signers));
+  f.add("network", fmt::format("{}, genesis {}", genesis.chain_name, to_hex(answer->head.genesis)));
+  f.add("block", fmt::format("{}, {} (UTC+8), {} ago", grouped(answer->head.height.value),
+                             time_text(answer->head.time.value),
+                             duration_text(std::max<std::int64_t>(0, s.now_ms() - answer->head.time.value))));
+  f.add("state root", to_hex(answer->head.state_root));
+  s.out().show(f);
+  if (!o.fresh) s.out().note("How old it may be was not asked: --max-age 60s");
+}
+
+void show_head(Session& s, const ReadOptions& o) {
+  if (!must_verify(s)) return show_unverified(s, "head", {});
+  const Verified v = read_verified(s, "head", {}, ledger::AskHead{});
+  s.out().emit(json::object{{"head", verified_json(s, v.answer)}});
+  const chain::LedgerHead& h = v.answer.head;
+  Fields f;
+  f.add("height", grouped(h.height.value));
+  f.add("time", time_text(h.time.value) + " (UTC+8)");
+  f.add("block", to_hex(h.block));
+  f.add("state root", to_hex(h.state_root));
+  f.add("log", fmt::format("{} entries, root {}", grouped(h.log_size), to_hex(h.log_root)));
+  f.add("validators", to_hex(h.validators_digest));
+  s.out().show(f);
+  finish_read(s, v, o);
+}
+
+void save_trusted(Session& s, const std::string& file) {
+  const Verified v = read_verified(s, "head", {}, ledger::AskHead{});
+  if (auto ok = save_head(file, v.answer.head); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  s.out().emit(json::object{{"file", file}, {"head", verified_json(s, v.answer)}});
+  s.out().line(fmt::format("saved the head of block {} as {}: a later proof verified with --head {} must "
+                           "not be older", grouped(v.answer.head.height.value), file, file));
+}
+
+json::object genesis_json(const ledger::Genesis& g) {
+  json::array validators;
+  for (const auto& v : g.validators.members) {
+    validators.push_back(json::object{{"name", v.name}, {"key", to_hex(v.key)}, {"tls_key_pin", to_hex(v.tls_key_pin)}});
+  }
+  json::array agencies;
+  for (const auto& a : g.agencies) {
+    agencies.push_back(json::object{{"id", to_hex(a.id)}, {"short_name", a.profile.short_name}, {"title", a.profile.title}});
+  }
+  return {{"id", to_hex(ledger::genesis_id(g))},
+          {"chain_name", g.chain_name},
+          {"suite", g.suite},
+          {"time_ms", g.time.value},
+          {"quorum", g.validators.quorum().q},
+          {"faulty", g.validators.quorum().f},
+          {"validators", validators},
+          {"agencies", agencies},
+          {"codes", g.catalog.codes.size()},
+          {"rules", g.catalog.rules.size()}};
+}
+
+void show_genesis(Session& s) {
+  const ledger::Genesis& g = s.genesis();
+  s.out().emit(genesis_json(g));
+  Fields f;
+  f.add("file", s.genesis_path().string());
+  f.add("id", Cell(to_hex(s.genesis_id()), Style::kBold));
+  f.add("chain", g.chain_name);
+  f.add("time", time_text(g.time.value) + " (UTC+8)");
+  f.add("suite", g.suite);
+  const auto q = g.validators.quorum();
+  f.add("validators", fmt::format("{}: {} sign what is certified, {} may be faulty", q.n, q.q, q.f));
+  f.add("agencies", std::to_string(g.agencies.size()));
+  f.add("catalog", fmt::format("{} codes, {} rules, {} schemas", g.catalog.codes.size(), g.catalog.rules.size(),
+                               g.catalog.schemas.size()));
+  s.out().show(f);
+  s.out().line();
+  Table t({{"validator", Align::kLeft, 9}, {"key", Align::kLeft, 16}, {"tls key pin", Align::kLeft, 11}});
+  for (const auto& v : g.validators.members) t.add({v.name, to_hex(v.key), to_hex(v.tls_key_pin)});
+  s.out().show(t);
+}
+
+void show_catalog(Session& s, const std::string& field) {
+  const ledger::Catalog& c = s.genesis().catalog;
+  Table t({{"code"}, {"name", Align::kLeft, 12}, {"polarity", Align::kLeft, 8}, {"classes", Align::kLeft, 7},
+           {"needs", Align::kLeft, 5}, {"weakest basis", Align::kLeft, 5}});
+  json::array list;
+  for (const ledger::EventCode& code : c.codes) {
+    if (!field.empty() && !code.text.starts_with(field)) continue;
+    std::vector<std::string> classes;
+    json::array rules;
+    for (const ledger::RuleId id : code.rules) {
+      const ledger::Rule* rule = c.find(id);
+      if (rule == nullptr) continue;
+      classes.emplace_back(ledger::name(rule->gravity));
+      rules.emplace_back(rule->text);
+    }
+    std::vector<std::string> needs;
+    for (const auto& [bit, text] : {std::pair{ledger::kNeedsAmount, "amount"}, {ledger::kNeedsDoc, "doc"},
+                                    {ledger::kNeedsGrid, "grid"}, {ledger::kNeedsNotice, "notice"}}) {
+      if ((code.needs & bit) != 0) needs.emplace_back(text);
+    }
+    t.add({code.text, code.names.zh + " / " + code.names.en, std::string(ledger::name(code.polarity)),
+           joined(classes), joined(needs), std::string(ledger::name(code.weakest_basis))});
+    list.push_back(json::object{{"code", code.text}, {"id", code.id.value}, {"zh", code.names.zh},
+                                {"en", code.names.en}, {"polarity", std::string(ledger::name(code.polarity))},
+                                {"rules", rules}});
+  }
+  s.out().emit(json::object{{"codes", list}});
+  s.out().show(t);
+}
+
+}  // namespace
+
+void add_proof_commands(CLI::App& root, Session& s) {
+  auto* proof = root.add_subcommand("proof", "Check a saved proof, offline");
+  proof->group(kChapterRead);
+  proof->require_subcommand(1);
+  auto o = std::make_shared<VerifyFile>();
+  auto* verify = proof->add_subcommand(
+      "verify", "Check a proof file with nothing but the genesis file\n"
+                "Says in plain words what the file proves: as of which block and time, signed by whom. "
+                "No node is asked.");
+  verify->add_option("FILE", o->file, "as saved with --out")->required();
+  verify->add_option("--head", o->head, "a head known before (imi head --save): the proof must not be older")
+      ->type_name("FILE");
+  verify->footer("imi proof verify answer.imi --genesis genesis.imi\n"
+                 "imi proof verify answer.imi --genesis genesis.imi --max-age 60s");
+  verify->callback([&s, &root, o] {
+    o->fresh = root.get_option("--max-age")->count() > 0;
+    s.action = [&s, o] { verify_file(s, *o); };
+  });
+
+  auto read = std::make_shared<ReadOptions>();
+  auto save = std::make_shared<std::string>();
+  auto* head = root.add_subcommand("head", "The last certified head: what a quorum signed");
+  head->group(kChapterChain);
+  head->add_flag("--prove", read->prove, "show what the proof rests on");
+  head->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
+  head->add_option("--save", *save, "save the head, for `proof verify --head`")->type_name("FILE");
+  head->footer("imi head --prove\nimi head --save head.imi");
+  head->callback([&s, read, save] {
+    s.action = [&s, read, save] { save->empty() ? show_head(s, *read) : save_trusted(s, *save); };
+  });
+
+  auto* genesis = root.add_subcommand("genesis", "The genesis document that all proofs are checked against");
+  genesis->group(kChapterChain);
+  genesis->require_subcommand(1);
+  auto* show = genesis->add_subcommand("show", "Validators, agencies, catalog and parameters it starts from");
+  show->footer("imi genesis show --genesis genesis.imi");
+  show->callback([&s] { s.action = [&s] { show_genesis(s); }; });
+  auto* id = genesis->add_subcommand("id", "Its hash: the network's identity");
+  id->footer("imi genesis id");
+  id->callback([&s] {
+    s.action = [&s] {
+      s.out().emit(json::object{{"id", to_hex(s.genesis_id())}});
+      s.out().line(to_hex(s.genesis_id()));
+    };
+  });
+
+  auto field = std::make_shared<std::string>();
+  auto* catalog = root.add_subcommand("catalog", "The event codes: names, classes, what they require");
+  catalog->group(kChapterRead);
+  catalog->add_option("PREFIX", *field, "only codes that begin so, e.g. food");
+  catalog->footer("imi catalog food");
+  catalog->callback([&s, field] { s.action = [&s, field] { show_catalog(s, *field); }; });
+}
+
+}  // namespace imi::cli

@@ -1,0 +1,148 @@
+#include "cli/network/node_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hex.h"
+#include "cli/network/identity.h"
+#include "crypto/keystore.h"
+#include "genesis/sample_network.h"
+
+namespace imi::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+void make_folder(const fs::path& folder) {
+  std::error_code ec;
+  fs::create_directories(folder, ec);
+  if (ec) fail(ExitCode::kLocal, "cannot-make", fmt::format("cannot make {}: {}", folder.string(), ec.message()));
+  fs::permissions(folder, fs::perms::owner_all, ec);
+}
+
+fs::path key_folder(const fs::path& dir, const NodeEntry& node) { return dir / node.name / "keys"; }
+
+crypto::KeyInfo key_info(const fs::path& file) {
+  auto info = crypto::read_key_info(file);
+  if (!info) fail(ExitCode::kLocal, "key", crypto::describe(info.error()));
+  return std::move(*info);
+}
+
+// The public key of a key file, made if it is not there.
+crypto::PublicKey ensure_key(const fs::path& file, const char* purpose, const crypto::SecretKey& fresh) {
+  if (!fs::exists(file)) {
+    const auto saved = crypto::save_key(file, fresh, purpose, std::nullopt, crypto::system_random());
+    if (!saved) fail(ExitCode::kLocal, "key", crypto::describe(saved.error()));
+  }
+  return key_info(file).public_key;
+}
+
+std::vector<chain::Validator> make_validators(const fs::path& dir, const Manifest& m) {
+  std::vector<chain::Validator> out;
+  for (const NodeEntry& node : m.nodes) {
+    const fs::path keys = key_folder(dir, node);
+    make_folder(keys);
+    chain::Validator v;
+    v.name = node.name;
+    v.key = ensure_key(keys / "validator.key", "validator", crypto::SecretKey::generate(crypto::system_random()));
+    v.tls_key_pin = ensure_tls_identity(m.imid, keys, node.name);
+    out.push_back(std::move(v));
+  }
+  return out;
+}
+
+// A chain that was lost must not be replaced in silence: its nodes hold data of it.
+void refuse_lost_genesis(const fs::path& dir, const Manifest& m) {
+  for (const NodeEntry& node : m.nodes) {
+    const fs::path data = dir / node.name / "data";
+    std::error_code ec;
+    if (!fs::exists(data, ec) || fs::is_empty(data, ec)) continue;
+    fail(ExitCode::kLocal, "genesis-lost",
+         fmt::format("{} is missing, and {} holds data of a chain", (dir / "genesis.imi").string(), data.string()),
+         "put the genesis file back, or --fresh to make a new network (the data is lost)");
+  }
+}
+
+void make_genesis(Session& s, const fs::path& dir, const Manifest& m, const std::string& chain_name) {
+  refuse_lost_genesis(dir, m);
+  genesis::SampleOptions o;
+  o.chain_name = chain_name;
+  o.time = chain::TimeMs(s.now_ms());
+  o.validators = make_validators(dir, m);
+  auto network = genesis::make_sample_network(o, crypto::system_random());
+  if (!network) fail(ExitCode::kUsage, "bad-genesis", describe(network.error()));
+  make_folder(dir / "agencies");
+  for (const genesis::AgencyKey& k : network->keys) {
+    // A key that an interrupted run left here is the agency's key.
+    const auto key = ensure_key(dir / "agencies" / (k.short_name + ".key"), "agency", k.key);
+    for (ledger::AgencyRegister& a : network->genesis.agencies) {
+      if (a.profile.short_name == k.short_name) a.profile.keys = {key};
+    }
+  }
+  if (auto ok = ledger::validate(network->genesis); !ok) {
+    fail(ExitCode::kLocal, "bad-genesis", describe(ok.error()), "--fresh makes everything anew");
+  }
+  const Bytes bytes = ledger::encode_genesis_file(network->genesis);
+  if (auto ok = write_whole(dir / "genesis.imi", as_text(bytes)); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+}
+
+// The genesis that is there must be of these very nodes.
+void check_genesis(const fs::path& dir, const Manifest& m) {
+  const fs::path file = dir / "genesis.imi";
+  auto text = read_whole(file, ledger::kMaxGenesisBytes);
+  if (!text) fail(ExitCode::kLocal, "no-genesis", text.error());
+  const auto g = ledger::decode_genesis_file(as_bytes(*text));
+  if (!g) {
+    fail(ExitCode::kLocal, "bad-genesis", fmt::format("{}: {}", file.string(), describe(g.error())),
+         "put the right file back, or --fresh to make a new network (its data is lost)");
+  }
+  if (g->validators.members.size() != m.nodes.size()) {
+    fail(ExitCode::kLocal, "bad-genesis", fmt::format("{} has {} validators, network.json has {} nodes", file.string(),
+                                                      g->validators.members.size(), m.nodes.size()));
+  }
+  for (std::size_t i = 0; i < m.nodes.size(); ++i) {
+    const fs::path key = key_folder(dir, m.nodes[i]) / "validator.key";
+    if (!fs::exists(key)) {
+      fail(ExitCode::kLocal, "key-lost",
+           fmt::format("the key of {} is missing: {}", m.nodes[i].name, key.string()),
+           "put it back (a new key is not in the genesis), or --fresh");
+    }
+    if (key_info(key).public_key != g->validators.members[i].key) {
+      fail(ExitCode::kLocal, "wrong-key",
+           fmt::format("{} is not the key that {} names for {}", key.string(), file.string(), m.nodes[i].name),
+           "put the right key back, or --fresh");
+    }
+  }
+}
+
+std::string toml_text(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+void make_network_files(Session& s, const fs::path& dir, const Manifest& m, const std::string& chain_name) {
+  if (!fs::exists(dir / "genesis.imi")) make_genesis(s, dir, m, chain_name);
+  check_genesis(dir, m);
+}
+
+std::string node_config(const fs::path& dir, const Manifest& m, const NodeEntry& node) {
+  (void)dir;
+  std::string out = "# Written by `imi network up`; changes are overwritten.\n[node]\n";
+  out += fmt::format("name = {}\ndata = \"data\"\ngenesis = \"../genesis.imi\"\nkey = \"keys/validator.key\"\ntls = \"keys\"\n",
+                     toml_text(node.name));
+  out += fmt::format("\n[peers]\nlisten = \"127.0.0.1:{}\"\n\n[peers.addresses]\n", node.peer_port);
+  for (const NodeEntry& n : m.nodes) {
+    if (n.name != node.name) out += fmt::format("{} = \"127.0.0.1:{}\"\n", n.name, n.peer_port);
+  }
+  out += fmt::format("\n[rpc]\nlisten = \"127.0.0.1:{}\"\n", node.rpc_port);
+  return out;
+}
+
+}  // namespace imi::cli

@@ -1,0 +1,124 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <exception>
+
+#include "cli/commands/commands.h"
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+namespace imi::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "imi - the command line of IMI Ledger, a consortium's ledger of identity and credit.\n"
+    "Agencies record signed events, validators agree on them, and every answer comes with a proof "
+    "that this program checks itself: no node has to be trusted.";
+
+constexpr const char* kExamples =
+    "imi network up                                   start four validators on this machine\n"
+    "imi demo load && imi demo tour                   load the sample city, see it answer\n"
+    "imi import events penalties.csv --as food --check    look for bad rows, send nothing\n"
+    "imi enterprise show 91990604104777308N --prove --out answer.imi\n"
+    "imi proof verify answer.imi --genesis genesis.imi    check a proof, offline";
+
+void add_global_options(CLI::App& app, GlobalOptions& o) {
+  app.add_flag("--json", o.json, "answer in JSON, for programs (fields are stable)");
+  app.add_flag("-q,--quiet", o.quiet, "no notes and no progress");
+  app.add_option("--dir", o.dir, "folder of the network; else IMI_HOME, else ~/.imi/demo")
+      ->type_name("FOLDER");
+  app.add_option("--node", o.nodes, "nodes to ask, in this order, host:port[,host:port]; else "
+                                    "IMI_NODES, else those of the network's folder")
+      ->type_name("ADDRESS");
+  app.add_option("--genesis", o.genesis, "genesis file that answers are checked against; else "
+                                         "genesis.imi of the network's folder")
+      ->type_name("FILE");
+  app.add_flag("--no-verify", o.no_verify, "take a node's word: do not ask for proofs");
+  app.add_option("--max-age", o.max_age, "refuse answers that stand on an older head")
+      ->type_name("TIME")->capture_default_str();
+  app.add_option("--timeout", o.timeout, "longest time to wait for the nodes")
+      ->type_name("TIME")->capture_default_str();
+  app.add_option("--passphrase-file", o.passphrase_file, "file with the passphrase of sealed keys; "
+                                                         "else IMI_PASSPHRASE, else a prompt")
+      ->type_name("FILE");
+}
+
+// Parses and runs; throws what a command throws.
+int run(Session& session, const std::vector<std::string>& words) {
+  const Terminal terminal = Terminal::of(1);
+  CLI::App app(kAbout, "imi");
+  app.formatter(manual_formatter(terminal.width, terminal.color));
+  app.set_help_flag("-h,--help", "this help, or that of a command");
+  app.set_version_flag("--version", "imi " IMI_VERSION);
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  app.footer(kExamples);
+  add_global_options(app, session.options);
+  add_all_commands(app, session);
+  app.add_subcommand("help", "this help")->group("")->callback([&] {
+    session.action = [&] { session.out().raw(app.help()); };
+  });
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them backwards
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* at = &app;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
+    session.out().raw(at->help());
+    return rpc::to_int(session.out().flush() ? ExitCode::kOk : ExitCode::kLocal);
+  } catch (const CLI::CallForVersion& v) {
+    session.out().raw(std::string(v.what()) + "\n");
+    return rpc::to_int(ExitCode::kOk);
+  } catch (const CLI::ParseError& e) {
+    const UsageProblem p = explain(app, e);
+    throw Failure{ExitCode::kUsage, p.what, p.hint, "usage", {}};
+  }
+  if (!session.action) {
+    session.out().raw(app.help());
+    return rpc::to_int(words.empty() ? ExitCode::kOk : ExitCode::kUsage);
+  }
+  session.action();
+  if (!session.out().flush()) {
+    fail(ExitCode::kLocal, "output", "standard output could not be written");
+  }
+  return rpc::to_int(ExitCode::kOk);
+}
+
+}  // namespace
+
+int run_words(const std::vector<std::string>& words) {
+  // Errors of the command line itself are in the form that --json asks for, too.
+  const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+  Session session;
+  try {
+    return run(session, words);
+  } catch (const Failure& f) {
+    Output(json, false).error(f);
+    return rpc::to_int(f.exit);
+  } catch (const std::exception& e) {
+    // Out of memory, or a library's exception that nobody expected: still a sentence, no trace.
+    Output(json, false).error({ExitCode::kLocal, fmt::format("unexpected: {}", e.what()), "", "internal", {}});
+    return rpc::to_int(ExitCode::kLocal);
+  }
+}
+
+void add_all_commands(CLI::App& root, Session& session) {
+  add_network_commands(root, session);
+  add_demo_commands(root, session);
+  add_bench_command(root, session);
+  add_import_commands(root, session);
+  add_submit_commands(root, session);
+  add_record_commands(root, session);
+  add_person_commands(root, session);
+  add_proof_commands(root, session);
+  add_chain_commands(root, session);
+  add_key_commands(root, session);
+  add_completion_command(root, session);
+}
+
+}  // namespace imi::cli

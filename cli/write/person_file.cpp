@@ -1,0 +1,68 @@
+#include "cli/write/person_file.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/hex.h"
+#include "cli/network/manifest.h"
+
+namespace imi::cli {
+namespace {
+
+std::filesystem::path person_path(Session& s, const std::string& name) {
+  return s.dir() / "persons" / (name + ".person");
+}
+
+void check_name(const std::string& name) {
+  const bool ok = !name.empty() && name.size() <= 40 &&
+                  name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  if (!ok) {
+    fail(ExitCode::kUsage, "usage", fmt::format("'{}' is no name for a person's files: 1 to 40 of a-z, 0-9 and '-'",
+                                                cut(printable(name), 40)));
+  }
+}
+
+}  // namespace
+
+std::filesystem::path person_key_path(Session& s, const std::string& name) {
+  check_name(name);
+  return s.dir() / "persons" / (name + ".key");
+}
+
+bool has_person(Session& s, const std::string& name) {
+  check_name(name);
+  std::error_code ec;
+  return std::filesystem::exists(person_path(s, name), ec);
+}
+
+PersonFile load_person(Session& s, const std::string& name) {
+  check_name(name);
+  const auto file = person_path(s, name);
+  struct stat st {};
+  if (::stat(file.c_str(), &st) != 0) {
+    fail(ExitCode::kLocal, "no-person", fmt::format("there is no person '{}' here: {} is missing", name, file.string()),
+         "imi person register " + name + " --as REGISTRAR");
+  }
+  if ((st.st_mode & 077) != 0) {
+    fail(ExitCode::kLocal, "file-too-open", file.string() + " can be read by others", "chmod 600 " + file.string());
+  }
+  const auto text = read_whole(file, 4096);
+  if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
+  const auto v = rpc::parse_json(*text);
+  PersonFile p;
+  if (v && v->is_object()) {
+    const auto sid = fixed_from_hex<ledger::SubjectId>(text_or_empty(*v, "sid"));
+    const auto salt = fixed_from_hex<crypto::Salt>(text_or_empty(*v, "salt"));
+    if (sid && salt) return {*sid, *salt};
+  }
+  fail(ExitCode::kLocal, "damaged", file.string() + " is damaged");
+}
+
+void save_person(Session& s, const std::string& name, const PersonFile& p) {
+  const json::object o{{"sid", to_hex(p.sid)}, {"salt", to_hex(p.salt)}};
+  if (auto ok = write_whole(person_path(s, name), rpc::pretty(o) + "\n", 0600); !ok) {
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
+  }
+}
+
+}  // namespace imi::cli

@@ -1,0 +1,24 @@
+// What a person's side keeps of itself: <dir>/persons/NAME.key (the key) and NAME.person (the random
+// subject id and the salt of the registration's commitment), both readable by the owner alone.
+#pragma once
+
+#include <string>
+
+#include "cli/session.h"
+#include "crypto/commitment.h"
+#include "ledger/types.h"
+
+namespace imi::cli {
+
+struct PersonFile {
+  ledger::SubjectId sid;
+  crypto::Salt salt;
+};
+
+[[nodiscard]] std::filesystem::path person_key_path(Session& session, const std::string& name);
+// Throws Failure where it is missing, damaged or readable by others.
+[[nodiscard]] PersonFile load_person(Session& session, const std::string& name);
+void save_person(Session& session, const std::string& name, const PersonFile& person);
+[[nodiscard]] bool has_person(Session& session, const std::string& name);
+
+}  // namespace imi::cli

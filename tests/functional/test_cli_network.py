@@ -1,0 +1,301 @@
+"""A real network of four validators, driven word for word through `imi`."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from imi_network import (BAD_INPUT, IMI, INTERRUPTED, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE,
+                         UNVERIFIED, USAGE, NetworkTest, environment, run)
+
+MARKET, FOOD, REGISTRAR = "market-440604", "food-440604", "registrar-a"
+DIVISION = "440604010001"
+ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+
+def uscc(number):
+    """A test code: 91, division 990698, a number."""
+    first = f"91990698{number:08}0"
+    total = sum(ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(first))
+    return first + ALPHABET[(31 - total % 31) % 31]
+
+
+def events_csv(count, first=0, subject=0):
+    rows = ["source_key,uscc,code,class,polarity,occurred,decided,amount_yuan,doc,basis,outcome,note"]
+    for i in range(first, first + count):
+        rows.append(f"case-{i},{uscc(subject)},food.premises-unsanitary,minor,negative,2026-01-05,2026-01-06,,"
+                    f"doc {i},\"s. 7, clause {i}\",,卫生")
+    return "\n".join(rows) + "\n"
+
+
+class Cli(NetworkTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        rows = "uscc,name,division,status\n" + "".join(
+            f"{uscc(i)},店铺 {i},{DIVISION},active\n" for i in range(20))
+        cls.shops = cls.temporary / "shops.csv"
+        cls.shops.write_text(rows, encoding="utf-8")
+        done = run("import", "enterprises", cls.shops, "--as", MARKET, home=cls.home)
+        if done.code != OK:
+            cls.tearDownClass()
+            raise AssertionError(str(done))
+
+    # ---- the network -------------------------------------------------------------------------
+
+    def test_status_names_four_serving_nodes(self):
+        j = self.ok(self.imi("--json", "network", "status")).json()
+        self.assertEqual([n["name"] for n in j["nodes"]], [f"validator-{i}" for i in range(4)])
+        self.assertTrue(all(n["ready"] for n in j["nodes"]))
+        self.assertIn("serving", self.ok(self.imi("network", "status")).out)
+
+    def test_up_again_changes_nothing(self):
+        before = self.ok(self.imi("--json", "network", "status")).json()
+        self.ok(self.imi("network", "up", "--tie-to-parent"))
+        after = self.ok(self.imi("--json", "network", "status")).json()
+        self.assertEqual([n["pid"] for n in before["nodes"]], [n["pid"] for n in after["nodes"]])
+        self.exits(USAGE, self.imi("network", "up", "--validators", "7"), "4 validators, not 7")
+
+    def test_a_dead_node_is_told_and_started_again_by_up(self):
+        node = self.ok(self.imi("--json", "network", "status")).json()["nodes"][3]
+        os.kill(node["pid"], signal.SIGKILL)
+        self.exits(UNREACHABLE, self.imi("network", "status"), "3 of 4")
+        # Three of four go on, and reads fail over to them.
+        self.ok(self.imi("enterprise", "show", uscc(0)))
+        self.ok(self.imi("network", "up", "--tie-to-parent"))
+        self.ok(self.imi("network", "status"))
+
+    def test_logs(self):
+        self.ok(self.imi("network", "logs", "validator-0", "-n", "5"))
+        self.exits(USAGE, self.imi("network", "logs", "validator-9"), "no node")
+
+    # ---- reads -------------------------------------------------------------------------------
+
+    def test_an_enterprise_is_shown_verified_saved_and_checked_offline(self):
+        answer = self.temporary / "answer.imi"
+        out = self.ok(self.imi("enterprise", "show", uscc(1), "--prove", "--out", answer)).out
+        self.assertIn("verified: signed by", out)
+        self.assertIn("店铺 1", out)
+        offline = run("proof", "verify", answer, "--genesis", self.home / "genesis.imi",
+                      home=self.temporary / "nowhere")
+        self.ok(offline)
+        self.assertIn("This proof is valid", offline.out)
+        self.assertIn("nothing is left out", offline.out)
+        # Every byte counts.
+        good = answer.read_bytes()
+        for at in range(0, len(good), max(1, len(good) // 40)):
+            bad = bytearray(good)
+            bad[at] ^= 1
+            answer.write_bytes(bytes(bad))
+            self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis", self.home / "genesis.imi"),
+                       "does NOT verify")
+        answer.write_bytes(good[:-1])
+        self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis", self.home / "genesis.imi"))
+
+    def test_an_absence_is_proved_and_exits_with_6(self):
+        self.exits(NOT_FOUND, self.imi("enterprise", "show", uscc(9999)), "the ledger proves it")
+        self.assertFalse(self.imi("--json", "enterprise", "show", uscc(9999)).json()["found"])
+        self.exits(BAD_INPUT, self.imi("enterprise", "show", "91350100M000100Y4Z"), "no social credit code")
+        self.exits(BAD_INPUT, self.imi("event", "show", "abc"), "64 hexadecimal")
+
+    def test_freshness_is_asked_for(self):
+        self.exits(UNVERIFIED, self.imi("head", "--max-age", "0ms"), "does not verify")
+
+    def test_the_chain(self):
+        head = self.ok(self.imi("--json", "head")).json()["head"]
+        self.assertGreaterEqual(len(head["signers"]), 3)
+        self.assertEqual(self.ok(self.imi("--json", "genesis", "id")).json()["id"], head["genesis"])
+        self.assertIn("submissions", self.ok(self.imi("block", "1")).out)
+        self.assertNotEqual(self.imi("block", "99999999").code, OK)
+        self.assertEqual(len(self.ok(self.imi("--json", "validators")).json()["validators"]), 4)
+        self.assertIn("food.pests", self.ok(self.imi("catalog", "food")).out)
+        self.assertIn(MARKET, self.ok(self.imi("agency", "list")).out)
+        self.assertIn("verified", self.ok(self.imi("agency", "show", MARKET)).out)
+        self.assertTrue(self.ok(self.imi("--json", "status")).json()["ready"])
+        self.assertIn("height", self.ok(self.imi("rpc", "head")).out)
+        older = self.temporary / "head.imi"
+        self.ok(self.imi("head", "--save", older))
+
+    def test_tables_fit_a_narrow_terminal(self):
+        for command in (("network", "status"), ("validators",), ("agency", "list")):
+            for line in self.ok(self.imi(*command, COLUMNS="50")).out.splitlines():
+                if line.startswith(("This is", "These are")):
+                    continue
+                self.assertLessEqual(len(line), 80, line)
+
+    # ---- writes ------------------------------------------------------------------------------
+
+    def test_register_record_correct_withdraw(self):
+        code = uscc(500)
+        self.ok(self.imi("enterprise", "register", code, "--name", "海港厨房", "--division", DIVISION, "--as", MARKET))
+        self.exits(REFUSED, self.imi("enterprise", "register", code, "--name", "x", "--division", DIVISION,
+                                     "--as", MARKET), "already")
+        facts = ["--code", "food.premises-unsanitary", "--class", "minor", "--occurred", "2026-01-05",
+                 "--decided", "2026-01-06", "--basis", "s. 7"]
+        done = self.ok(self.imi("--json", "event", "record", code, *facts, "--source-key", "one", "--as", FOOD,
+                                "--wait", "certified")).json()
+        self.assertEqual(done["fate"], "committed")
+        eid = done["outcomes"][0]["id"]
+        self.exits(REFUSED, self.imi("event", "record", code, *facts, "--source-key", "one", "--as", FOOD),
+                   "duplicate-source")
+        self.assertIn("food.premises-unsanitary", self.ok(self.imi("event", "show", eid)).out)
+        fate = self.ok(self.imi("--json", "submission", done["id"])).json()
+        self.assertEqual(fate["fate"], "committed")
+        new = self.ok(self.imi("--json", "event", "correct", eid, *facts, "--amount-yuan", "3000.00", "--reason",
+                               "typo", "--as", FOOD, "--wait", "certified")).json()["outcomes"][0]["id"]
+        self.ok(self.imi("event", "withdraw", new, "--as", FOOD, "--wait", "certified"))
+        record = self.ok(self.imi("--json", "enterprise", "show", code)).json()
+        self.assertTrue(record["complete"])
+        self.assertEqual(record["transitions"], 3)
+        self.assertEqual({e["life"] for e in record["events"]}, {"superseded", "withdrawn"})
+        self.exits(BAD_INPUT, self.imi("event", "record", code, "--code", "food.pest", "--occurred", "2026-13-01",
+                                       "--decided", "2026-01-06", "--basis", "s", "--as", FOOD),
+                   "food.pests", "--occurred")
+        self.exits(REFUSED, self.imi("event", "record", code, *facts, "--as", MARKET))
+        self.exits(LOCAL, self.imi("event", "record", code, *facts, "--as", "food-44064"), "food-440604")
+
+    def test_submit_a_file(self):
+        entries = self.file("entries.json", json.dumps([
+            {"kind": "subject.enterprise", "uscc": uscc(600), "name": "甲", "division": DIVISION},
+            {"kind": "subject.enterprise", "uscc": uscc(600), "name": "甲", "division": DIVISION}]))
+        self.ok(self.imi("submit", entries, "--check"))
+        done = self.imi("--json", "submit", entries, "--as", MARKET, "--wait", "certified")
+        self.exits(REFUSED, done, "1 of 2 entries")
+        self.assertEqual([o["ok"] for o in done.json()["outcomes"]], [True, False])
+        bad = self.file("bad.json", '[{"kind": "event.recrod"}]')
+        self.exits(BAD_INPUT, self.imi("submit", bad, "--as", MARKET), "entry 0", "event.record")
+        self.exits(USAGE, self.imi("submit", entries, "--as", MARKET, "--wait", "forever"), "certified")
+        self.exits(NOT_FOUND, self.imi("submission", "ab" * 32), "no submission")
+
+    def test_persons_and_attestations(self):
+        self.ok(self.imi("person", "register", "wei", "--as", REGISTRAR, "--no-passphrase", "--wait", "certified"))
+        me = self.ok(self.imi("--json", "me", "record", "--person", "wei")).json()
+        self.assertTrue(me["found"])
+        self.assertIn("verified", self.ok(self.imi("person", "show", "wei")).out)
+        self.exits(LOCAL, self.imi("me", "record", "--person", "nobody"), "no person 'nobody'")
+        number = self.file("number", "440604188001010015\n")
+        self.exits(BAD_INPUT, self.imi("person", "register", "li", "--as", REGISTRAR, "--no-passphrase",
+                                       "--resident-number-file", number))
+        self.assertFalse((self.home / "persons" / "li.key").exists())
+
+        key = self.temporary / "holder.key"
+        self.ok(self.imi("key", "new", key, "--no-passphrase", "--purpose", "attestation"))
+        claims = self.file("claims.json", json.dumps({"over18": "true", "name": "某某"}))
+        out = self.temporary / "wei.att"
+        self.ok(self.imi("attest", "issue", "--holder-key", key, "--claims", claims, "--out", out, "--as", REGISTRAR,
+                         "--wait", "certified"))
+        aid = json.loads(out.read_text())["aid"]
+        self.assertEqual(os.stat(out).st_mode & 0o777, 0o600)
+        self.assertIn("valid", self.ok(self.imi("attestation", "check", aid, "--prove")).out)
+        self.ok(self.imi("attest", "suspend", aid, "--as", REGISTRAR, "--wait", "certified"))
+        self.exits(REFUSED, self.imi("attestation", "check", aid), "not valid")
+        self.ok(self.imi("attest", "reinstate", aid, "--as", REGISTRAR, "--wait", "certified"))
+        self.ok(self.imi("attestation", "check", aid))
+        self.ok(self.imi("attest", "revoke", aid, "--as", REGISTRAR, "--wait", "certified"))
+        self.exits(REFUSED, self.imi("attest", "reinstate", aid, "--as", REGISTRAR))
+        self.exits(NOT_FOUND, self.imi("attestation", "check", "ab" * 32))
+
+    # ---- import ------------------------------------------------------------------------------
+
+    def test_import_checks_every_row_and_sends_nothing_if_one_is_bad(self):
+        rows = events_csv(3, first=7000).splitlines()
+        rows[2] = rows[2].replace(uscc(0), uscc(0)[:-1] + ("0" if uscc(0)[-1] != "0" else "1"))
+        rows[3] = rows[3].replace("2026-01-06", "2026-02-30")
+        path = self.file("bad.csv", "\n".join(rows) + "\n")
+        check = self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD, "--check"), "2 rows are bad")
+        self.assertIn("bad.csv:3:2: uscc:", check.out)
+        self.assertIn("bad.csv:4:7: decided:", check.out)
+        self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD), "nothing was sent")
+        j = self.imi("--json", "import", "events", path, "--as", FOOD, "--skip-bad-rows")
+        self.assertEqual(j.json()["added"], 1, str(j))
+        self.exits(BAD_INPUT, self.imi("import", "events", self.file("gbk.csv", events_csv(1).encode("gb18030")),
+                                       "--as", FOOD), "bad")
+        self.exits(BAD_INPUT, self.imi("import", "events", self.file("no.csv", "a,b\n"), "--as", FOOD), "unknown column")
+        self.exits(USAGE, self.imi("import", "evnts", path), "import events")
+
+    def test_import_again_adds_nothing(self):
+        path = self.file("events.csv", events_csv(30, first=100))
+        first = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch", "7")).json()
+        self.assertEqual((first["added"], first["refused"]), (30, 0))
+        again = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD)).json()
+        self.assertEqual((again["added"], again["already_imported"]), (0, 30))
+        # Another file with the same cases: the ledger itself knows them.
+        other = self.file("other.csv", events_csv(31, first=100))
+        third = self.ok(self.imi("--json", "import", "events", other, "--as", FOOD)).json()
+        self.assertEqual((third["added"], third["already_on_ledger"]), (1, 30))
+
+    def test_import_json_lines(self):
+        rows = [{"source_key": f"jl-{i}", "uscc": uscc(3), "code": "food.premises-unsanitary", "class": "minor",
+                 "occurred": "2026-01-05", "decided": "2026-01-06", "basis": "s. 7"} for i in range(5)]
+        path = self.file("events.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as", FOOD)).json()["added"], 5)
+
+    def test_an_import_cut_short_goes_on_and_applies_nothing_twice(self):
+        path = self.file("long.csv", events_csv(3000, first=20_000, subject=5))
+        args = ["import", "events", str(path), "--as", FOOD, "--batch", "10", "--window", "1"]
+        for cut in (signal.SIGINT, signal.SIGKILL):
+            process = subprocess.Popen([str(IMI), *args], env=environment(self.home), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True)
+            time.sleep(0.7)
+            process.send_signal(cut)
+            err = process.communicate(timeout=30)[1]
+            if cut == signal.SIGINT and process.returncode != OK:
+                self.assertEqual(process.returncode, INTERRUPTED, err)
+                self.assertIn("goes on from here", err)
+        done = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch", "500")).json()
+        self.assertEqual(done["refused"], 0, done)
+        self.assertEqual(done["added"] + done["already_imported"] + done["already_on_ledger"]
+                         + done["outcome_not_kept"], 3000, done)
+        again = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD)).json()
+        self.assertEqual(again["added"], 0)
+        record = self.ok(self.imi("--json", "enterprise", "show", uscc(5))).json()
+        self.assertEqual(record["transitions"], 3000)
+
+    def test_bench_small(self):
+        j = self.ok(self.imi("--json", "bench", "--concurrency", "4", "--total", "40", "--subjects", "10",
+                             "--entries", "5", timeout=120)).json()
+        self.assertEqual((j["entries"], j["entries_refused"], j["calls_failed"]), (40, 0, 0))
+        self.assertGreater(j["latency_us"]["p50"], 0)
+
+
+class Lifecycle(NetworkTest):
+    """Starting, stopping, completing a half-made folder, a port that was taken."""
+
+    def test_down_and_up_keep_data_and_choose_other_ports_where_needed(self):
+        import socket
+        before = self.ok(self.imi("--json", "network", "status")).json()
+        genesis = self.ok(self.imi("genesis", "id")).out
+        self.ok(self.imi("network", "down"))
+        self.ok(self.imi("network", "down"))
+        self.assertEqual(self.imi("network", "status").code, UNREACHABLE)
+        port = int(before["nodes"][0]["rpc"].split(":")[1])
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+            self.ok(self.imi("network", "up", "--tie-to-parent", timeout=120))
+        after = self.ok(self.imi("--json", "network", "status")).json()
+        self.assertNotEqual(after["nodes"][0]["rpc"], before["nodes"][0]["rpc"])
+        self.assertEqual(self.ok(self.imi("genesis", "id")).out, genesis)
+        self.assertGreaterEqual(max(n["height"] for n in after["nodes"]), min(n["height"] for n in before["nodes"]))
+
+    def test_a_half_made_folder_is_completed_and_a_lost_key_is_named(self):
+        other = self.temporary / "half"
+        done = run("network", "up", "--dir", other, "--imid", "/bin/false")
+        self.exits(LOCAL, done, "failed")
+        up = run("network", "up", "--dir", other, "--tie-to-parent", timeout=120)
+        self.ok(up)
+        try:
+            self.ok(run("network", "down", "--dir", other))
+            (other / "validator-2" / "keys" / "validator.key").rename(other / "moved.key")
+            self.exits(LOCAL, run("network", "up", "--dir", other), "validator-2", "missing")
+            (other / "moved.key").rename(other / "validator-2" / "keys" / "validator.key")
+            self.ok(run("network", "up", "--dir", other, "--tie-to-parent", timeout=120))
+        finally:
+            run("network", "down", "--dir", other)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,136 @@
+"""What `imi` does without a network: help, usage errors, keys, exit codes. Word for word."""
+
+import os
+import pathlib
+import stat
+import tempfile
+import unittest
+
+from imi_network import (BAD_INPUT, LOCAL, NOT_FOUND, OK, UNREACHABLE, USAGE, ImiTest, run)
+
+
+class Offline(ImiTest):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="imi-offline-")
+        self.addCleanup(self.folder.cleanup)
+        self.home = pathlib.Path(self.folder.name)
+
+    def imi(self, *args, **more):
+        return run(*args, home=self.home, **more)
+
+    def test_help_is_a_manual(self):
+        out = self.ok(self.imi("--help")).out
+        for word in ("Run a network", "Write to the ledger", "Read, with proof", "Examples", "Exit codes",
+                     "130", "IMI_HOME", "enterprise", "import", "bench", "proof"):
+            self.assertIn(word, out)
+        self.assertEqual(self.ok(self.imi("help")).out, out)
+        self.assertEqual(self.ok(self.imi()).out, out)
+
+    def test_every_command_has_help_with_an_example(self):
+        def commands(words):
+            out = self.ok(self.imi(*words, "--help")).out
+            found = []
+            section = False
+            for line in out.splitlines():
+                section = (section or line in ("Commands", "Run a network", "Write to the ledger")) and \
+                    line not in ("Options", "Examples", "Arguments")
+                part = line.strip().split(" ")[0]
+                if section and line.startswith("  ") and not line.startswith("   ") and part.isalpha() or \
+                        section and line.startswith("  ") and "-" in part and part[0].isalpha():
+                    found.append(part)
+            return out, found
+
+        root, names = commands([])
+        self.assertGreater(len(names), 15, root)
+        leaves = 0
+        stack = [[name] for name in names]
+        while stack:
+            words = stack.pop()
+            out, below = commands(words)
+            if "COMMAND [OPTIONS]" in out:
+                stack += [words + [name] for name in below]
+            else:
+                leaves += 1
+                self.assertIn("Examples", out, f"imi {' '.join(words)} --help has no example")
+        self.assertGreater(leaves, 30)
+
+    def test_help_fits_a_narrow_terminal(self):
+        for width in (60, 80):
+            for line in self.ok(self.imi("--help", COLUMNS=str(width))).out.split("Examples")[0].splitlines():
+                self.assertLessEqual(len(line), width, line)
+
+    def test_mistyped_words_are_answered_with_what_was_meant(self):
+        self.exits(USAGE, self.imi("netwrok"), "no command 'netwrok'", "imi network")
+        self.exits(USAGE, self.imi("network", "satus"), "imi network status")
+        self.exits(USAGE, self.imi("status", "--jsno"), "--json")
+        self.exits(USAGE, self.imi("network"), "needs a command")
+        self.exits(USAGE, self.imi("block"), "HEIGHT")
+        self.exits(USAGE, self.imi("block", "seven"))
+        self.exits(USAGE, self.imi("network", "up", "--validators", "3"))
+        self.exits(USAGE, self.imi("rpc", "blok"), "imi rpc block")
+
+    def test_errors_are_json_for_programs(self):
+        e = self.imi("--json", "netwrok").error()
+        self.assertEqual((e["name"], e["exit_code"]), ("usage", USAGE))
+        self.assertIn("hint", e)
+
+    def test_without_a_network_it_says_what_to_do(self):
+        self.exits(USAGE, self.imi("status"), "no node is known", "imi network up")
+        self.exits(NOT_FOUND, self.imi("network", "status"), "holds no network")
+        self.ok(self.imi("network", "down"))
+        self.exits(LOCAL, self.imi("genesis", "id"), "genesis.imi", "--genesis FILE")
+
+    def test_an_unreachable_node(self):
+        self.exits(UNREACHABLE, self.imi("status", "--node", "127.0.0.1:1", "--timeout", "2s"))
+        self.exits(USAGE, self.imi("status", "--node", "127.0.0.1:99999"))
+
+    def test_keys(self):
+        key = self.home / "a.key"
+        made = self.ok(self.imi("--json", "key", "new", key, "--no-passphrase")).json()
+        self.assertEqual(stat.S_IMODE(os.stat(key).st_mode), 0o600)
+        self.assertEqual(self.ok(self.imi("--json", "key", "show", key)).json()["public_key"],
+                         made["public_key"])
+        self.exits(LOCAL, self.imi("key", "new", key, "--no-passphrase"), "never overwritten")
+        key.chmod(0o644)
+        self.exits(LOCAL, self.imi("key", "show", key), "chmod 600")
+        self.exits(LOCAL, self.imi("key", "show", self.home / "none.key"), "there is no key file")
+
+    def test_a_passphrase_comes_from_the_environment_or_a_file_never_from_nowhere(self):
+        sealed = self.home / "sealed.key"
+        self.ok(self.imi("key", "new", sealed, IMI_PASSPHRASE="open sesame"))
+        text = sealed.read_text()
+        self.assertNotIn("sesame", text)
+        self.assertIn("argon2id", text)
+        self.exits(LOCAL, self.imi("key", "new", self.home / "b.key"), "--passphrase-file")
+        secret = self.home / "pass"
+        secret.write_text("open sesame\n")
+        secret.chmod(0o644)
+        self.exits(LOCAL, self.imi("key", "new", self.home / "b.key", "--passphrase-file", secret),
+                   "chmod 600")
+        secret.chmod(0o600)
+        self.ok(self.imi("key", "new", self.home / "b.key", "--passphrase-file", secret))
+
+    def test_proof_files_that_are_none(self):
+        genesis = self.home / "genesis.imi"
+        genesis.write_bytes(b"not a genesis")
+        proof = self.home / "x.imi"
+        proof.write_bytes(b"not a proof")
+        self.exits(BAD_INPUT, self.imi("proof", "verify", proof, "--genesis", genesis), "no genesis file")
+        self.exits(LOCAL, self.imi("proof", "verify", self.home / "none", "--genesis", genesis))
+
+    def test_completion(self):
+        out = self.ok(self.imi("completion", "bash")).out
+        self.assertIn("complete -o default -F _imi imi", out)
+        self.assertIn("enterprise", out)
+
+    def test_a_full_disk_under_standard_output_is_an_error(self):
+        import subprocess
+        from imi_network import IMI, environment
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([str(IMI), "--help"], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=environment(self.home), check=False, timeout=30)
+        self.assertEqual(done.returncode, LOCAL)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,197 @@
+#include <doctest/doctest.h>
+
+#include <boost/json/parse.hpp>
+
+#include "base/hex.h"
+#include "cli/write/entry_json.h"
+#include "cli/write/rows.h"
+
+using namespace imi;       // NOLINT
+using namespace imi::cli;  // NOLINT
+
+namespace {
+
+// One field, two rules, two codes: as small as a catalog can be.
+ledger::Catalog catalog() {
+  ledger::Catalog c;
+  c.fields.push_back({ledger::FieldId(1), "food", {"食品", "food"}});
+  ledger::Rule minor;
+  minor.id = ledger::RuleId(1);
+  minor.text = "minor";
+  minor.names = {"轻微", "minor"};
+  minor.gravity = ledger::Gravity::kMinor;
+  ledger::Rule none = minor;
+  none.id = ledger::RuleId(2);
+  none.text = "none";
+  none.gravity = ledger::Gravity::kNone;
+  c.rules = {minor, none};
+  ledger::EventCode pests;
+  pests.id = ledger::CodeId(1);
+  pests.text = "food.pests";
+  pests.names = {"虫害", "pests"};
+  pests.field = ledger::FieldId(1);
+  pests.polarity = ledger::Polarity::kNegative;
+  pests.needs = ledger::kNeedsAmount;
+  pests.rules = {ledger::RuleId(1)};
+  ledger::EventCode passed = pests;
+  passed.id = ledger::CodeId(2);
+  passed.text = "food.inspection-passed";
+  passed.polarity = ledger::Polarity::kPositive;
+  passed.needs = 0;
+  passed.rules = {ledger::RuleId(2)};
+  c.codes = {pests, passed};
+  return c;
+}
+
+Record row(const RowMapper& m, std::vector<std::pair<std::string, std::string>> values) {
+  Record r;
+  r.row = 2;
+  r.values.resize(m.fields().size());
+  r.columns.resize(m.fields().size());
+  for (std::size_t i = 0; i < m.fields().size(); ++i) {
+    for (const auto& [k, v] : values) {
+      if (m.fields()[i].name == k) r.values[i] = v;
+    }
+  }
+  return r;
+}
+
+std::vector<std::pair<std::string, std::string>> good_event() {
+  return {{"source_key", "k1"},     {"uscc", "91350100M000100Y43"}, {"code", "food.pests"},
+          {"class", "minor"},       {"polarity", "negative"},       {"occurred", "2021-01-04"},
+          {"decided", "2021-01-05"}, {"amount_yuan", "12.50"},       {"basis", "s. 7"}};
+}
+
+// The columns that a changed row is refused for.
+std::vector<std::string> refused(const RowMapper& m, const std::string& field, const std::string& value) {
+  auto values = good_event();
+  bool set = false;
+  for (auto& [k, v] : values) {
+    if (k == field) {
+      v = value;
+      set = true;
+    }
+  }
+  if (!set) values.emplace_back(field, value);
+  const auto e = m.map(row(m, values));
+  std::vector<std::string> out;
+  if (!e) {
+    for (const auto& p : e.error()) out.push_back(m.fields()[p.field].name);
+  }
+  return out;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("An events row becomes an entry with exact fen, its rule, and its source key") {
+  const ledger::Catalog c = catalog();
+  const auto m = make_mapper("events", {&c, {}, true});
+  const auto e = m->map(row(*m, good_event()));
+  REQUIRE(e);
+  REQUIRE(e->has_value());
+  const auto& r = std::get<ledger::EventRecord>(**e);
+  CHECK(r.facts.rule == ledger::RuleId(1));
+  CHECK(r.facts.backfill);
+  const auto& what = std::get<ledger::PublicFacts>(r.facts.what);
+  CHECK(what.amount_fen == 1250);
+  CHECK(what.code == ledger::CodeId(1));
+  CHECK(r.source == ledger::source_key("k1"));
+  CHECK(r.subject == ledger::enterprise_id(*ledger::parse_uscc("91350100M000100Y43")));
+}
+
+TEST_CASE("Each wrong field of an events row is named, all of them at once") {
+  const ledger::Catalog c = catalog();
+  const auto m = make_mapper("events", {&c, {}, false});
+  CHECK(refused(*m, "uscc", "91350100M000100Y44") == Names{"uscc"});
+  CHECK(refused(*m, "code", "food.pest") == Names{"code"});
+  CHECK(refused(*m, "class", "serious") == Names{"class"});
+  CHECK(refused(*m, "class", "grave") == Names{"class"});
+  CHECK(refused(*m, "polarity", "positive") == Names{"polarity"});
+  CHECK(refused(*m, "occurred", "2021-02-30") == Names{"occurred"});
+  CHECK(refused(*m, "decided", "2021-01-03") == Names{"decided"});
+  CHECK(refused(*m, "amount_yuan", "12.505") == Names{"amount_yuan"});
+  CHECK(refused(*m, "amount_yuan", "") == Names{"amount_yuan"});
+  CHECK(refused(*m, "basis", "") == Names{"basis"});
+  CHECK(refused(*m, "grid", "x") == Names{"grid"});
+  CHECK(refused(*m, "outcome", "maybe") == Names{"outcome"});
+  CHECK(refused(*m, "source_key", "") == Names{"source_key"});
+  auto values = good_event();
+  values[1].second = "x";
+  values[5].second = "y";
+  const auto e = m->map(row(*m, values));
+  REQUIRE(!e);
+  CHECK(e.error().size() == 2);
+}
+
+TEST_CASE("Outcomes: the record comes without the final amount, the correction brings it") {
+  const ledger::Catalog c = catalog();
+  ledger::AgencyId agency;
+  agency.bytes[0] = 5;
+  auto values = good_event();
+  values.emplace_back("outcome", "correct");
+  const auto records = make_mapper("events", {&c, agency, false});
+  const auto recorded = records->map(row(*records, values));
+  REQUIRE(recorded);
+  CHECK(!std::get<ledger::PublicFacts>(std::get<ledger::EventRecord>(**recorded).facts.what).amount_fen);
+
+  const auto outcomes = make_mapper("event-outcomes", {&c, agency, false});
+  const auto corrected = outcomes->map(row(*outcomes, values));
+  REQUIRE(corrected);
+  const auto& e = std::get<ledger::EventCorrect>(**corrected);
+  CHECK(e.event == ledger::event_id(agency, ledger::source_key("k1")));
+  CHECK(std::get<ledger::PublicFacts>(e.facts.what).amount_fen == 1250);
+
+  values.back().second = "withdraw";
+  const auto withdrawn = outcomes->map(row(*outcomes, values));
+  REQUIRE(withdrawn);
+  CHECK(std::holds_alternative<ledger::EventWithdraw>(**withdrawn));
+
+  values.back().second = "pending";
+  const auto nothing = outcomes->map(row(*outcomes, values));
+  REQUIRE(nothing);
+  CHECK(!nothing->has_value());
+}
+
+TEST_CASE("An enterprises row: code, division, name and status are checked") {
+  const auto m = make_mapper("enterprises", {});
+  const std::vector<std::pair<std::string, std::string>> good = {
+      {"uscc", "91350100M000100Y43"}, {"name", "海港厨房"}, {"division", "440604010001"}, {"status", "存续"}};
+  const auto e = m->map(row(*m, good));
+  REQUIRE(e);
+  CHECK(std::get<ledger::SubjectEnterprise>(**e).name == "海港厨房");
+  for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
+           {"uscc", "91350100m000100Y43"}, {"division", "4406"}, {"division", "440600010001"},
+           {"name", ""}, {"name", std::string(201, 'x')}, {"status", "gone"}}) {
+    auto bad = good;
+    for (auto& [k, v] : bad) {
+      if (k == field) v = value;
+    }
+    const auto r = m->map(row(*m, bad));
+    REQUIRE(!r);
+    CHECK(m->fields()[r.error()[0].field].name == field);
+  }
+}
+
+TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
+  const ledger::Catalog c = catalog();
+  const auto why = [&](const char* text) {
+    const auto e = entries_from_json(boost::json::parse(text), c);
+    return e ? std::string() : e.error();
+  };
+  const auto good = entries_from_json(
+      boost::json::parse(R"([{"kind":"subject.enterprise","uscc":"91350100M000100Y43","name":"x","division":"440604010001"},
+        {"kind":"event.record","uscc":"91350100M000100Y43","code":"food.inspection-passed","occurred":"2021-01-04",
+         "decided":"2021-01-04","basis":"s. 7","source_key":"k"}])"),
+      c);
+  REQUIRE(good);
+  CHECK(good->size() == 2);
+  CHECK(why("[]").find("no entries") != std::string::npos);
+  CHECK(why("7").find("array") != std::string::npos);
+  CHECK(why(R"([{"kind":"event.recrod"}])").find("'event.record' meant") != std::string::npos);
+  CHECK(why(R"([{"kind":"event.withdraw","eid":"12"}])").find("field 'eid'") != std::string::npos);
+  CHECK(why((R"([{"kind":"att.status","aid":")" + std::string(64, 'a') +
+             R"(","action":"revoke","reasn":"replaced"}])").c_str())
+            .find("'reason' meant") != std::string::npos);
+}
