@@ -65,9 +65,7 @@ crypto_generichash_blake2b_state* as_state(std::array<std::uint8_t, 384>& s) {
 
 }  // namespace
 
-std::string_view domain_text(Domain d) {
-  return {kNames[static_cast<std::size_t>(d)].text, 16};
-}
+std::string_view domain_text(Domain d) { return {kNames[static_cast<std::size_t>(d)].text, 16}; }
 
 Hash256 hash(Domain d, ByteView data) {
   Hash256 out;

@@ -29,23 +29,23 @@ enum class Domain : std::uint8_t {
   kHead,               // a LedgerHead
   kLogLeaf,            // event log, RFC 6962 shape
   kLogNode,
-  kMapKey,             // state map: key space and key -> 32-byte path
-  kMapValue,           // state map: a record's bytes
-  kMapLeaf,            // state map: H(path, value hash)
-  kMapNode,            // state map: H(left, right)
-  kRangeLeaf,          // dossier and cell ranges (Merkle mountain ranges)
+  kMapKey,     // state map: key space and key -> 32-byte path
+  kMapValue,   // state map: a record's bytes
+  kMapLeaf,    // state map: H(path, value hash)
+  kMapNode,    // state map: H(left, right)
+  kRangeLeaf,  // dossier and cell ranges (Merkle mountain ranges)
   kRangeNode,
-  kRangeRoot,          // peaks -> root
-  kClaimLeaf,          // an attestation's salted claim
+  kRangeRoot,  // peaks -> root
+  kClaimLeaf,  // an attestation's salted claim
   kClaimNode,
-  kCommitment,         // salted commitments of persons' data
-  kPayload,            // off-ledger bodies
-  kOutcomes,           // the outcomes of a submission's entries
-  kDivision,           // small indexes
-  kDerive,             // key and identifier derivation
-  kQuery,              // a signed query
-  kLogHeader,          // the public half of a log leaf
-  kSafetyLog,          // frames of a node's safety log (node/wal.h)
+  kCommitment,  // salted commitments of persons' data
+  kPayload,     // off-ledger bodies
+  kOutcomes,    // the outcomes of a submission's entries
+  kDivision,    // small indexes
+  kDerive,      // key and identifier derivation
+  kQuery,       // a signed query
+  kLogHeader,   // the public half of a log leaf
+  kSafetyLog,   // frames of a node's safety log (node/wal.h)
   kTest,
 };
 inline constexpr std::size_t kDomainCount = static_cast<std::size_t>(Domain::kTest) + 1;

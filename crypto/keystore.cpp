@@ -59,7 +59,9 @@ std::unexpected<KeystoreError> refuse(Reason r, const std::filesystem::path& fil
   return std::unexpected(KeystoreError{r, file.string(), std::move(detail)});
 }
 std::unexpected<KeystoreError> io_error(const std::filesystem::path& file) {
-  const Reason r = errno == ENOENT ? Reason::kNoFile : errno == EEXIST ? Reason::kExists : Reason::kIo;
+  const Reason r = errno == ENOENT   ? Reason::kNoFile
+                   : errno == EEXIST ? Reason::kExists
+                                     : Reason::kIo;
   return refuse(r, file, std::strerror(errno));
 }
 
@@ -76,7 +78,7 @@ bool to_number(std::string_view s, std::uint64_t least, std::uint64_t most, std:
 std::expected<SecretText, KeystoreError> read_file(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return io_error(file);
-  struct stat st {};
+  struct stat st{};
   SecretText out;
   out.text.resize(kMaxFile + 1);
   const bool stat_ok = ::fstat(fd, &st) == 0;
@@ -131,7 +133,8 @@ std::expected<Parsed, KeystoreError> parse(std::string_view text,
   if (!version || !purpose || !key || !cipher) return refuse(Reason::kDamaged, file, "no key file");
   Parsed out;
   const auto public_key = fixed_from_hex<PublicKey>(*key);
-  if (!is_purpose(*purpose) || !public_key) return refuse(Reason::kDamaged, file, "bad public part");
+  if (!is_purpose(*purpose) || !public_key)
+    return refuse(Reason::kDamaged, file, "bad public part");
   out.info = {std::string(*purpose), *public_key, *cipher == kSealedCipher};
   if (out.info.sealed) {
     if (!parse_sealed(text, begin, out)) return refuse(Reason::kDamaged, file, "bad sealed part");
@@ -196,14 +199,17 @@ std::string describe(const KeystoreError& e) {
     case Reason::kNoFile: return "there is no key file " + e.path;
     case Reason::kIo: return "cannot read or write the key file " + e.path + ": " + e.detail;
     case Reason::kTooOpen:
-      return "the key file " + e.path + " can be read by others: chmod 600 it, and consider the key "
+      return "the key file " + e.path +
+             " can be read by others: chmod 600 it, and consider the key "
              "known to them";
     case Reason::kNotOwner: return "the key file " + e.path + " belongs to another user";
     case Reason::kDamaged: return e.path + " is not a sound key file: " + e.detail;
     case Reason::kNewerFormat: return e.path + " was written by a newer version of this program";
-    case Reason::kPassphraseNeeded: return "the key " + e.path + " is sealed: its passphrase is needed";
+    case Reason::kPassphraseNeeded:
+      return "the key " + e.path + " is sealed: its passphrase is needed";
     case Reason::kWrongPassphrase: return "the passphrase does not open the key " + e.path;
-    case Reason::kExists: return "there is a key at " + e.path + " already; keys are never overwritten";
+    case Reason::kExists:
+      return "there is a key at " + e.path + " already; keys are never overwritten";
     case Reason::kBadPurpose:
       return "the purpose of a key is 1 to 32 of a-z, 0-9 and '-': '" + e.detail + "'";
   }
@@ -233,7 +239,8 @@ std::expected<void, KeystoreError> save_key(const std::filesystem::path& file, c
               "\nmemory_kib " + std::to_string(p.memory_kib) + "\nsalt " + to_hex(p.salt) +
               "\nnonce " + to_hex(p.nonce) + "\n";
   SealKey seal;
-  if (!derive(seal, *passphrase, p)) return refuse(Reason::kIo, file, "not enough memory for Argon2id");
+  if (!derive(seal, *passphrase, p))
+    return refuse(Reason::kIo, file, "not enough memory for Argon2id");
   Bytes sealed(kSealedBytes);
   crypto_aead_xchacha20poly1305_ietf_encrypt(
       sealed.data(), nullptr, key.reveal().data(), key.reveal().size(), as_bytes(out.text).data(),
@@ -261,12 +268,13 @@ std::expected<SecretKey, KeystoreError> load_key(const std::filesystem::path& fi
   if (p->info.sealed) {
     if (!passphrase || passphrase->empty()) return refuse(Reason::kPassphraseNeeded, file);
     SealKey seal;
-    if (!derive(seal, *passphrase, *p)) return refuse(Reason::kIo, file, "not enough memory for Argon2id");
+    if (!derive(seal, *passphrase, *p))
+      return refuse(Reason::kIo, file, "not enough memory for Argon2id");
     Bytes opened(SecretKey::kSize);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-            opened.data(), nullptr, nullptr, secret.data(), secret.size(),
-            as_bytes(p->authenticated).data(), p->authenticated.size(), p->nonce.data(),
-            seal.bytes.data()) != 0) {
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(opened.data(), nullptr, nullptr, secret.data(),
+                                                   secret.size(), as_bytes(p->authenticated).data(),
+                                                   p->authenticated.size(), p->nonce.data(),
+                                                   seal.bytes.data()) != 0) {
       return refuse(Reason::kWrongPassphrase, file);
     }
     secret = std::move(opened);

@@ -2,9 +2,9 @@
 //
 // With a passphrase the secret is sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under
 // a key from Argon2id (RFC 9106) with the salt and costs in the file; all lines before the sealed
-// one are authenticated with it. Without one (local networks, hosts with an encrypted disk) the file
-// says `cipher none`. Either way a file that group or others can read or write, or that belongs to
-// another user, is refused (faults.md 61).
+// one are authenticated with it. Without one (local networks, hosts with an encrypted disk) the
+// file says `cipher none`. Either way a file that group or others can read or write, or that
+// belongs to another user, is refused (faults.md 61).
 //
 // The file is text, one "name value" a line, in this order, nothing else:
 //   imi-key 1
@@ -54,15 +54,15 @@ struct KeyInfo {
   bool sealed = false;  // needs a passphrase
 };
 
-// Writes a new file, mode 0600, synced with its folder. No passphrase (or an empty one): not sealed.
-[[nodiscard]] std::expected<void, KeystoreError> save_key(const std::filesystem::path& file,
-                                                          const SecretKey& key,
-                                                          std::string_view purpose,
-                                                          std::optional<std::string_view> passphrase,
-                                                          RandomSource& random);
+// Writes a new file, mode 0600, synced with its folder. No passphrase (or an empty one): not
+// sealed.
+[[nodiscard]] std::expected<void, KeystoreError> save_key(
+    const std::filesystem::path& file, const SecretKey& key, std::string_view purpose,
+    std::optional<std::string_view> passphrase, RandomSource& random);
 
 // What the file says without opening it. Permissions are checked as for load_key.
-[[nodiscard]] std::expected<KeyInfo, KeystoreError> read_key_info(const std::filesystem::path& file);
+[[nodiscard]] std::expected<KeyInfo, KeystoreError> read_key_info(
+    const std::filesystem::path& file);
 
 // The key. `passphrase` is ignored where the file is not sealed.
 [[nodiscard]] std::expected<SecretKey, KeystoreError> load_key(

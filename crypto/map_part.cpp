@@ -181,12 +181,6 @@ void HashPlan::run() {
   }
 }
 
-void HashPlan::clear() {
-  hashes_.resize(1);
-  leaves_.clear();
-  for (auto& rank : ranks_) rank.clear();
-}
-
 const MapLeaf& only_leaf(const Part& part) {
   IMI_CHECK(part.count == 1);
   if (!part.split) return part.leaves[0];

@@ -59,7 +59,8 @@ class HashPlan {
   void run();
   // After run().
   [[nodiscard]] Node node(Ticket t) const { return {hashes_[t.index], t.fill}; }
-  void clear();
+  // Room for this many nodes, as a hint.
+  void reserve(std::size_t nodes) { hashes_.reserve(nodes); }
 
  private:
   struct Placed {

@@ -118,6 +118,7 @@ std::expected<StagedUpdate, MapError> SparseMapTree::stage(std::span<const MapCh
   std::vector<Touched> touched;
   touched.reserve(changes.size());
   map_detail::HashPlan plan;
+  plan.reserve(changes.size() * 10);
   // From the last bucket to the first, so that all node indices come out descending.
   for (std::size_t end = changes.size(); end > 0;) {
     const std::uint32_t bucket = bucket_of(options_.bucket_bits, changes[end - 1].path);
