@@ -103,7 +103,7 @@ class Pool {
   };
   // Takes queued items, authors in turn, that satisfy F1 at `block_time`.
   [[nodiscard]] Batch take(const BatchLimits& limits, chain::TimeMs block_time,
-                           std::int64_t max_expiry_ms);
+                           std::int64_t max_expiry_ms, std::uint64_t now_us);
   // An item appears in a block under way (another member's): not to be proposed again.
   void mark_taken(const chain::ContentHash& content, std::uint64_t now_us);
   // Back to the front of its author's queue.
@@ -157,7 +157,8 @@ class Pool {
   std::unordered_map<chain::ContentHash, std::unique_ptr<Item>, FixedBytesHash> items_;
   std::unordered_map<chain::SubmissionId, Item*, FixedBytesHash> by_id_;
   std::map<ledger::AuthorId, Author> authors_;
-  Order order_;  // all items
+  Order order_;         // all items
+  Order queued_order_;  // those queued
   std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*> by_expiry_;
   std::optional<ledger::AuthorId> last_served_;
   std::uint64_t next_arrival_ = 0;

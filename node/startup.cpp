@@ -10,9 +10,7 @@ std::set<chain::ContentHash> listed(const consensus::SafetyState& state) {
   std::set<chain::ContentHash> out;
   for (const auto& [height, at] : state.heights) {
     if (at.accepted) out.insert(at.accepted->block.items.begin(), at.accepted->block.items.end());
-    if (at.prepared_block) {
-      out.insert(at.prepared_block->items.begin(), at.prepared_block->items.end());
-    }
+    for (const chain::Block& b : at.voted) out.insert(b.items.begin(), b.items.end());
   }
   return out;
 }

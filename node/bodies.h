@@ -1,0 +1,95 @@
+// Internal to the driver: the bodies of blocks under way, from the proposal until the block is
+// executed here and certified (B2, B4). Missing ones are fetched from those who hold the block.
+//
+// A body that arrives by any way (client, push, fetch) is offered here; a block whose bodies are all
+// held is answered BodiesReady, one with an invalid body or beyond the chain's limits BodiesInvalid.
+#pragma once
+
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "node/core.h"
+#include "node/pool.h"
+
+namespace imi::node {
+
+class Bodies {
+ public:
+  Bodies(Core& core, Pool& pool) : core_(core), pool_(pool) {}
+
+  // Bodies that our log gave back: at hand until `until` is certified and executed.
+  void restore(std::vector<Body> recovered, chain::Height until);
+
+  void need(const consensus::NeedBodies& request);
+  // The block is about to be executed: its bodies are kept and fetched as by need(), without an
+  // answer to the replica.
+  void keep(chain::Height height, const chain::BlockId& id,
+            const std::shared_ptr<const chain::Block>& block);
+  // True if nothing of the block is missing. The block is tracked.
+  [[nodiscard]] bool complete(chain::Height height, const chain::BlockId& id) const;
+  // Nothing if one is missing.
+  [[nodiscard]] std::optional<LedgerPort::Bodies> all_of(const chain::Block& block) const;
+
+  // A valid body arrived.
+  void offer(const Body& body);
+  // A content that can never be valid.
+  void refuse(const chain::ContentHash& content);
+  [[nodiscard]] const Body* find(const chain::ContentHash& content) const;
+
+  // Everything at or below is executed here and certified.
+  void release(chain::Height height);
+
+  // For the safety log: those of `contents` that its present file does not have yet; marked as logged.
+  [[nodiscard]] std::vector<WalBody> to_log(const std::vector<chain::ContentHash>& contents);
+  // For a new file of the log: the bodies of blocks that `state` voted for; marked as logged, and
+  // nothing else is.
+  [[nodiscard]] std::vector<WalBody> to_log(const consensus::SafetyState& state);
+
+  // Asks for what is missing and due. Once a tick.
+  void fetch_due();
+  // Called when a body that was missing came.
+  std::function<void()> on_arrival;
+
+  [[nodiscard]] std::size_t missing() const { return wanted_.size(); }
+
+  // True if a block with these sums may hold no further submission (C6).
+  [[nodiscard]] bool is_full(std::size_t items, std::uint64_t entries, std::uint64_t bytes) const;
+
+ private:
+  using Key = std::pair<chain::Height, chain::BlockId>;
+  struct Kept {
+    Body body;
+    std::size_t uses = 0;  // blocks that list it
+    bool logged = false;
+  };
+  struct BlockState {
+    std::shared_ptr<const chain::Block> block;
+    std::vector<chain::MemberId> holders;
+    std::set<chain::ContentHash> missing;
+    bool answer = false;   // the replica waits
+    bool invalid = false;
+    bool asked_ledger = false;
+    std::uint64_t next_fetch_us = 0;
+    std::uint32_t attempts = 0;
+  };
+  BlockState& track(chain::Height height, const chain::BlockId& id,
+                    const std::shared_ptr<const chain::Block>& block);
+  void settle(const Key& key, BlockState& state);
+  void drop(BlockState& state);
+  void fetch(const Key& key, BlockState& state);
+  void load_from_ledger(chain::Height height);
+  void log_one(const chain::ContentHash& content, std::vector<WalBody>& out);
+
+  Core& core_;
+  Pool& pool_;
+  std::map<Key, BlockState> blocks_;
+  std::unordered_map<chain::ContentHash, Kept, FixedBytesHash> kept_;
+  std::map<chain::ContentHash, std::set<Key>> wanted_;  // missing -> blocks that list it
+  std::map<chain::ContentHash, Body> recovered_;
+  std::set<chain::ContentHash> recovered_logged_;
+  chain::Height recovered_until_;
+};
+
+}  // namespace imi::node

@@ -1,0 +1,135 @@
+#include "node/clients.h"
+
+#include <algorithm>
+
+namespace imi::node {
+
+std::optional<Fate> Clients::recent(const chain::SubmissionId& id) const {
+  const auto it = recent_.find(id);
+  if (it == recent_.end()) return std::nullopt;
+  return Fate{Fate::Kind::kCommitted,          id, it->second.height, it->second.index,
+              it->second.height <= certified_, {}};
+}
+
+void Clients::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
+                  Done done) {
+  const std::uint64_t number = next_++;
+  const std::uint64_t deadline = core_.now_us() + std::uint64_t{timeout_ms} * 1000;
+  waiters_.emplace(number, Waiter{id, wait, deadline, timeout_ms, std::move(done)});
+  deadlines_.emplace(deadline, number);
+}
+
+void Clients::wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
+                   Done done) {
+  if (waiters_.size() >= core_.limits.max_waiting_clients) {
+    done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kTooManyWait, {}}));
+    return;
+  }
+  by_id_[id].push_back(next_);
+  add(id, wait, timeout_ms, std::move(done));
+}
+
+void Clients::answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done) {
+  fate.certified = fate.height <= certified_;
+  if (wait != WaitFor::kCertified || fate.certified) {
+    done(fate);
+    return;
+  }
+  if (waiters_.size() >= core_.limits.max_waiting_clients) {
+    done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kTooManyWait, {}}));
+    return;
+  }
+  until_certified_.emplace(fate.height, std::pair(next_, fate));
+  add(fate.id, wait, timeout_ms, std::move(done));
+}
+
+void Clients::finish(std::uint64_t number, SubmitResult result) {
+  const auto it = waiters_.find(number);
+  if (it == waiters_.end()) return;
+  const Waiter waiter = std::move(it->second);
+  waiters_.erase(it);
+  deadlines_.erase({waiter.deadline_us, number});
+  const auto same = by_id_.find(waiter.id);
+  if (same != by_id_.end()) {
+    std::erase(same->second, number);
+    if (same->second.empty()) by_id_.erase(same);
+  }
+  waiter.done(std::move(result));
+}
+
+void Clients::executed(chain::Height height, const std::vector<chain::SubmissionId>& ids) {
+  for (std::uint32_t i = 0; i < ids.size(); ++i) {
+    if (!recent_.try_emplace(ids[i], Place{height, i}).second) continue;
+    const Fate fate{Fate::Kind::kCommitted, ids[i], height, i, height <= certified_, {}};
+    core_.events.on_fate(fate);
+    const auto waiting = by_id_.find(ids[i]);
+    if (waiting == by_id_.end()) continue;
+    const std::vector<std::uint64_t> numbers = std::move(waiting->second);
+    by_id_.erase(waiting);
+    for (const std::uint64_t number : numbers) {
+      const auto waiter = waiters_.find(number);
+      if (waiter == waiters_.end()) continue;
+      if (waiter->second.wait == WaitFor::kCertified && !fate.certified) {
+        until_certified_.emplace(height, std::pair(number, fate));
+      } else {
+        finish(number, fate);
+      }
+    }
+  }
+  recent_blocks_.emplace_back(height, ids);
+  while (recent_blocks_.size() > core_.limits.recent_blocks ||
+         (recent_.size() > core_.limits.max_recent && recent_blocks_.size() > 1)) {
+    for (const chain::SubmissionId& id : recent_blocks_.front().second) {
+      const auto it = recent_.find(id);
+      if (it != recent_.end() && it->second.height == recent_blocks_.front().first) {
+        recent_.erase(it);
+      }
+    }
+    recent_blocks_.pop_front();
+  }
+}
+
+void Clients::certified(chain::Height height) {
+  certified_ = std::max(certified_, height);
+  while (!until_certified_.empty() && until_certified_.begin()->first <= certified_) {
+    auto [number, fate] = until_certified_.begin()->second;
+    until_certified_.erase(until_certified_.begin());
+    fate.certified = true;
+    finish(number, fate);
+  }
+}
+
+void Clients::expired(const chain::SubmissionId& id) {
+  Fate fate;
+  fate.kind = Fate::Kind::kExpired;
+  fate.id = id;
+  core_.events.on_fate(fate);
+  const auto waiting = by_id_.find(id);
+  if (waiting == by_id_.end()) return;
+  const std::vector<std::uint64_t> numbers = std::move(waiting->second);
+  by_id_.erase(waiting);
+  for (const std::uint64_t number : numbers) finish(number, fate);
+}
+
+void Clients::expire_waits() {
+  const std::uint64_t now = core_.now_us();
+  if (deadlines_.empty() || deadlines_.begin()->first > now) return;
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const std::uint64_t number = deadlines_.begin()->second;
+    const std::uint32_t timeout_ms = waiters_.at(number).timeout_ms;
+    finish(number, std::unexpected(NodeRefusal{NodeRefusal::Reason::kTimeout,
+                                               std::to_string(timeout_ms) + " ms"}));
+  }
+  // Those that left by their deadline.
+  std::erase_if(until_certified_,
+                [this](const auto& w) { return !waiters_.contains(w.second.first); });
+}
+
+void Clients::stop() {
+  while (!waiters_.empty()) {
+    finish(waiters_.begin()->first,
+           std::unexpected(NodeRefusal{NodeRefusal::Reason::kStopping, {}}));
+  }
+}
+
+}  // namespace imi::node

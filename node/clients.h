@@ -1,0 +1,67 @@
+// Internal to the driver: clients that wait for the fate of a submission, and the fates of the last
+// blocks, so that a repeat is answered and not proposed again.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "node/core.h"
+
+namespace imi::node {
+
+class Clients {
+ public:
+  explicit Clients(Core& core) : core_(core) {}
+  using Done = std::function<void(SubmitResult)>;
+
+  // Calls `done` when the submission is as far as `wait` says, expired, or `timeout_ms` passed.
+  void wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms, Done done);
+  // As wait(), for a submission that was committed before.
+  void answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done);
+
+  // A block was executed; `ids` in block order. The first place of an id stands.
+  void executed(chain::Height height, const std::vector<chain::SubmissionId>& ids);
+  void certified(chain::Height height);
+  void expired(const chain::SubmissionId& id);
+  // Once a tick.
+  void expire_waits();
+  void stop();
+
+  // Committed within the last blocks.
+  [[nodiscard]] std::optional<Fate> recent(const chain::SubmissionId& id) const;
+  [[nodiscard]] chain::Height certified_height() const { return certified_; }
+  void set_certified_height(chain::Height h) { certified_ = h; }
+  [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
+
+ private:
+  struct Waiter {
+    chain::SubmissionId id;
+    WaitFor wait{};
+    std::uint64_t deadline_us = 0;
+    std::uint32_t timeout_ms = 0;
+    Done done;
+  };
+  void finish(std::uint64_t number, SubmitResult result);
+  void add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms, Done done);
+
+  Core& core_;
+  chain::Height certified_;
+  std::map<std::uint64_t, Waiter> waiters_;  // by number
+  std::unordered_map<chain::SubmissionId, std::vector<std::uint64_t>, FixedBytesHash> by_id_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> deadlines_;  // (deadline, number)
+  std::multimap<chain::Height, std::pair<std::uint64_t, Fate>> until_certified_;
+  std::uint64_t next_ = 0;
+
+  struct Place {
+    chain::Height height;
+    std::uint32_t index = 0;
+  };
+  std::unordered_map<chain::SubmissionId, Place, FixedBytesHash> recent_;
+  std::deque<std::pair<chain::Height, std::vector<chain::SubmissionId>>> recent_blocks_;
+};
+
+}  // namespace imi::node

@@ -1,0 +1,84 @@
+#include "node/core.h"
+
+namespace imi::node {
+
+namespace {
+DriverEvents& no_events() {
+  static DriverEvents none;
+  return none;
+}
+}  // namespace
+
+Core::Core(const Ports& p, DriverOptions& o)
+    : ports(p),
+      limits(o.limits),
+      parameters(o.parameters),
+      admission(ledger::admission_limits(o.consensus.genesis, o.parameters)),
+      validators(static_cast<std::uint32_t>(o.set.members.size())),
+      peers(o.peers),
+      me(o.me),
+      events(o.events != nullptr ? *o.events : no_events()),
+      self_(std::make_shared<Core*>(this)) {}
+
+void Core::halt(HaltCode code, std::string sentence) {
+  if (halted_) return;
+  halted_ = HaltReport{code, std::move(sentence)};
+  events.log(LogLevel::kError, "halted: " + halted_->sentence);
+  events.on_halt(*halted_);
+}
+
+void Core::halt(const ledger::LedgerError& e) {
+  HaltCode code = HaltCode::kLedgerFailed;
+  switch (e.reason) {
+    case ledger::LedgerError::Reason::kStore:
+      if (e.store && e.store->reason == ledger::StoreError::Reason::kNoSpace) {
+        code = HaltCode::kLedgerFull;
+      }
+      break;
+    case ledger::LedgerError::Reason::kMismatch: code = HaltCode::kHeadMismatch; break;
+    case ledger::LedgerError::Reason::kDamaged:
+    case ledger::LedgerError::Reason::kNotNext:
+    case ledger::LedgerError::Reason::kBodyMismatch:
+    case ledger::LedgerError::Reason::kNotApplied:
+    case ledger::LedgerError::Reason::kBadBlock:
+    case ledger::LedgerError::Reason::kNoSuchHeight: code = HaltCode::kLedgerDamaged; break;
+    case ledger::LedgerError::Reason::kForeign:
+    case ledger::LedgerError::Reason::kOlderFormat:
+    case ledger::LedgerError::Reason::kNewerFormat:
+    case ledger::LedgerError::Reason::kStopped: break;
+  }
+  halt(code, describe(e));
+}
+
+void Core::run(Worker& worker, Priority priority, Task work, Task done) {
+  worker.run(priority, std::move(work), [self = self_, done = std::move(done)] {
+    if (Core* core = *self; core != nullptr && core->running()) done();
+  });
+}
+
+void Core::post(Task task) {
+  ports.loop.post([self = self_, task = std::move(task)] {
+    if (Core* core = *self; core != nullptr && !core->stopped_) task();
+  });
+}
+
+bool Core::send(PeerIndex to, Urgency urgency, SharedBytes frame) const {
+  if (is_self(to)) return false;
+  return ports.network.send(to, urgency, std::move(frame));
+}
+
+void Core::send_to_validators(Urgency urgency, const SharedBytes& frame) const {
+  for (std::uint32_t p = 0; p < validators; ++p) {
+    if (!is_self(PeerIndex(p))) (void)ports.network.send(PeerIndex(p), urgency, frame);
+  }
+}
+
+void Core::punish(PeerIndex peer, std::string_view why) {
+  ++counters.frames_malformed;
+  events.log(LogLevel::kWarning, "peer " + std::to_string(peer.value) +
+                                     " sent what no honest peer sends, disconnected: " +
+                                     std::string(why));
+  ports.network.disconnect(peer);
+}
+
+}  // namespace imi::node

@@ -1,0 +1,63 @@
+// Internal to the driver: what its parts share. One Core a driver; everything on the loop.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "consensus/input.h"
+#include "node/driver.h"
+
+namespace imi::node {
+
+class Core {
+ public:
+  Core(const Ports& p, DriverOptions& o);
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  const Ports ports;
+  const NodeLimits limits;
+  const ledger::Parameters parameters;
+  const ledger::AdmissionLimits admission;
+  const std::uint32_t validators;
+  const std::uint32_t peers;
+  const std::optional<chain::MemberId> me;
+  DriverEvents& events;
+  DriverCounters counters;
+
+  // One more input for the replica. Runs after the present one and its effects were dealt with.
+  std::function<void(consensus::Input)> input;
+  // Asks for Driver's end-of-turn work: batches of what came in are sent off, proposals made.
+  std::function<void()> want_flush;
+
+  [[nodiscard]] bool running() const { return !stopped_ && !halted_; }
+  [[nodiscard]] const std::optional<HaltReport>& halted() const { return halted_; }
+  // The first reason stands.
+  void halt(HaltCode code, std::string sentence);
+  void halt(const ledger::LedgerError& e);
+  void stop() { stopped_ = true; }
+
+  // `done` (and nothing of the driver) runs only while the driver lives and was not stopped.
+  void run(Worker& worker, Priority priority, Task work, Task done);
+  void post(Task task);
+
+  [[nodiscard]] std::uint64_t now_us() const { return ports.clock.monotonic_us(); }
+  [[nodiscard]] chain::TimeMs now() const { return ports.clock.now(); }
+  [[nodiscard]] bool is_self(PeerIndex p) const { return me && p.value == me->value; }
+  bool send(PeerIndex to, Urgency urgency, SharedBytes frame) const;
+  // To all connected validators but this one.
+  void send_to_validators(Urgency urgency, const SharedBytes& frame) const;
+  // It sent what no honest peer sends.
+  void punish(PeerIndex peer, std::string_view why);
+
+ private:
+  std::optional<HaltReport> halted_;
+  bool stopped_ = false;
+  std::shared_ptr<Core*> self_;  // emptied (set to null) when the driver goes
+
+ public:
+  ~Core() { *self_ = nullptr; }
+};
+
+}  // namespace imi::node

@@ -1,0 +1,305 @@
+// The driver's heart: inputs into consensus, effects out of it, in the order of the law (I4).
+#include "node/driver.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "node/driver_impl.h"
+#include "node/wire.h"
+
+namespace imi::node {
+
+namespace {
+
+consensus::SafetyRules make_rules(DriverOptions& o) {
+  if (o.me && o.key) {
+    return {o.consensus, o.set, *o.me, std::move(*o.key), std::move(o.safety)};
+  }
+  return consensus::SafetyRules::observer(o.consensus, o.set);
+}
+
+constexpr std::uint64_t kSweepUs = 1'000'000;
+
+}  // namespace
+
+Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::RestartFacts& facts,
+                   std::vector<Body> recovered)
+    : core(ports, o),
+      config(o.consensus),
+      silent_because(o.silent_because),
+      quorum(o.set.quorum()),
+      pool(o.limits.pool),
+      replica(o.consensus, o.set, make_rules(o), facts),
+      verifier(std::make_shared<const consensus::Verifier>(o.consensus, o.set, ports.signatures)),
+      bodies(core, pool),
+      outbox(core,
+             [this] {
+               return Outbox::Snapshot{replica.safety_state(),
+                                       bodies.to_log(replica.safety_state())};
+             }),
+      intake(core, verifier),
+      spread(core, pool),
+      clients(core),
+      execution(core, bodies),
+      sync(core, verifier, bodies, execution) {
+  chain::Height until;
+  const auto& heights = replica.safety_state().heights;
+  if (!heights.empty()) until = heights.rbegin()->first;
+  bodies.restore(std::move(recovered), until);
+  clients.set_certified_height(facts.stable ? facts.stable->head.height : chain::Height(0));
+  if (facts.stable) {
+    newest = std::make_shared<const chain::CheckpointCertificate>(*facts.stable);
+  }
+  core.input = [this](consensus::Input in) { input(std::move(in)); };
+  core.want_flush = [this] { want_flush(); };
+  bodies.on_arrival = [this] {
+    execution.advance();
+    sync.advance();
+  };
+  execution.on_executed = [this](const chain::LedgerHead& head, const chain::Block& block,
+                                 const LedgerPort::Bodies& executed) {
+    on_executed(head, block, executed);
+  };
+  execution.on_certified = [this](const chain::CheckpointCertificate& certificate) {
+    core.events.on_certified(certificate);
+    clients.certified(certificate.head.height);
+  };
+}
+
+void Driver::Impl::start() {
+  stepping = true;
+  consensus::Effects effects = replica.start();
+  stepping = false;
+  process(std::move(effects));
+  want_flush();
+}
+
+void Driver::Impl::input(consensus::Input in) {
+  inputs.push_back(std::move(in));
+  if (stepping) return;
+  stepping = true;
+  while (!inputs.empty() && core.running()) {
+    const consensus::Input next = std::move(inputs.front());
+    inputs.pop_front();
+    ++core.counters.steps;
+    process(replica.step(next));
+  }
+  stepping = false;
+}
+
+void Driver::Impl::process(consensus::Effects effects) {
+  core.events.on_effects(effects);
+  for (const consensus::Ignored i : effects.ignored) {
+    ++core.counters.ignored[static_cast<std::size_t>(i)];
+  }
+  // What a block under a checkpoint certificate is stored with is that certificate.
+  std::vector<Bytes> proofs;
+  for (const consensus::Execute& e : effects.execute) {
+    if (e.commit) {
+      proofs.push_back(encode(StoredProof(*e.commit)));
+    } else {
+      IMI_CHECK(replica.stable() && replica.stable()->head.height >= e.block->header.height,
+                "a block without a commit certificate lies under the stable checkpoint");
+      proofs.push_back(encode(StoredProof(*replica.stable())));
+    }
+  }
+  WalGroup group{std::move(effects.persist.records), {}};
+  if (core.ports.wal != nullptr) group.bodies = bodies.to_log(effects.persist.bodies);
+  Task after;
+  if (!effects.execute.empty()) {
+    after = [this, blocks = std::move(effects.execute), proofs = std::move(proofs)] {
+      for (std::size_t i = 0; i < blocks.size() && core.running(); ++i) {
+        execution.execute(blocks[i], proofs[i]);
+      }
+    };
+  }
+  outbox.add(std::move(group), std::move(effects.send), std::move(after));
+  if (!core.running()) return;
+
+  for (const consensus::NeedBodies& n : effects.need_bodies) bodies.need(n);
+  if (effects.stable) on_stable(*effects.stable);
+  if (effects.fetch_blocks) sync.want(*effects.fetch_blocks);
+  on_returned(effects.returned);
+  process_notices(effects);
+}
+
+void Driver::Impl::process_notices(const consensus::Effects& effects) {
+  for (const consensus::Committed& c : effects.committed) {
+    ++core.counters.blocks_committed;
+    core.counters.submissions_committed += c.items;
+    want_flush();
+  }
+  for (const consensus::Evidence& e : effects.evidence) {
+    ++core.counters.evidence;
+    core.events.log(LogLevel::kError, "member " + std::to_string(e.member.value) +
+                                          " signed two different " +
+                                          std::string(consensus::name(e.kind)) +
+                                          " messages: evidence kept");
+  }
+  if (effects.view) {
+    ++core.counters.view_changes;
+    if (!effects.view->changing) spread.on_view(effects.view->view, effects.view->primary);
+    core.events.log(LogLevel::kInfo,
+                    (effects.view->changing ? "changing to view " : "in view ") +
+                        std::to_string(effects.view->view.value) + ", primary is member " +
+                        std::to_string(effects.view->primary.value));
+    want_flush();
+  }
+  if (effects.alarm) {
+    ++core.counters.alarms;
+    core.events.log(LogLevel::kError, std::to_string(effects.alarm->differing) +
+                                          " members sign another head than ours at height " +
+                                          std::to_string(effects.alarm->height.value));
+  }
+  if (effects.signing_stop) {
+    const auto why = static_cast<consensus::SafetyRefusal>(effects.signing_stop->reason);
+    signing_stopped = consensus::describe(why);
+    core.events.log(LogLevel::kError, "this key signs nothing any more: " + signing_stopped);
+  }
+  if (effects.halt) {
+    const bool mismatch = effects.halt->reason == consensus::HaltReason::kHeadMismatch;
+    core.halt(mismatch ? HaltCode::kHeadMismatch : HaltCode::kConsensus,
+              std::string(consensus::describe(effects.halt->reason)) + " (height " +
+                  std::to_string(effects.halt->height.value) +
+                  "). The data is kept as it is; do not start this node again before it was "
+                  "examined");
+  }
+}
+
+void Driver::Impl::on_stable(const chain::CheckpointCertificate& certificate) {
+  newest = std::make_shared<const chain::CheckpointCertificate>(certificate);
+  execution.certify(certificate);
+  bodies.release(std::min(replica.stable_height(), replica.executed_height()));
+  for (std::uint32_t p = core.validators; p < core.peers; ++p) {
+    if (core.ports.network.is_connected(PeerIndex(p))) send_notice(PeerIndex(p));
+  }
+}
+
+void Driver::Impl::on_returned(const std::vector<consensus::Returned>& returned) {
+  // In reverse, so that what goes back to the front of a queue keeps its order.
+  for (auto r = returned.rbegin(); r != returned.rend(); ++r) {
+    switch (r->reason) {
+      case consensus::ReturnReason::kNoSlot:
+      case consensus::ReturnReason::kExpiryTooFar:
+      case consensus::ReturnReason::kTooMany:
+      case consensus::ReturnReason::kNotChosen: pool.requeue(r->item); break;
+      // In an ancestor that is under way: it commits there, or comes back as not chosen.
+      case consensus::ReturnReason::kRepeated: break;
+      // It leaves when the chain's time is past its expiry.
+      case consensus::ReturnReason::kExpired: break;
+    }
+  }
+  if (!returned.empty()) want_flush();
+}
+
+void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block& block,
+                               const LedgerPort::Bodies& executed) {
+  ++core.counters.blocks_executed;
+  core.events.on_executed(head, block, executed);
+  std::vector<chain::SubmissionId> ids;
+  ids.reserve(executed.size());
+  for (const auto& submission : executed) {
+    ids.push_back(submission->digests->id);
+    core.counters.entries_committed += submission->header.count;
+    (void)pool.remove(ids.back());
+  }
+  clients.executed(head.height, ids);
+  std::vector<chain::ContentHash> gone;
+  for (const Pool::Expired& e : pool.expire(head.time)) {
+    gone.push_back(e.content);
+    clients.expired(e.id);
+  }
+  if (!gone.empty()) input(consensus::PendingRemoved{std::move(gone)});
+  input(consensus::Executed{head});
+  if (!core.running()) return;
+  bodies.release(std::min(replica.stable_height(), replica.executed_height()));
+  sync.advance();
+  want_flush();
+}
+
+void Driver::Impl::tick() {
+  if (!core.running()) return;
+  input(consensus::Tick{core.now()});
+  bodies.fetch_due();
+  spread.repush_due();
+  clients.expire_waits();
+  sync.advance();
+  const std::uint64_t now = core.now_us();
+  if (now >= next_sweep_us) {
+    next_sweep_us = now + kSweepUs;
+    // A block that took an item and came to nothing without a word (its proposal was never adopted).
+    const std::uint64_t patience = std::uint64_t{config.max_view_timeout_ms} * 1000;
+    if (now > patience) pool.requeue_taken_before(now - patience);
+  }
+  if (pool.queued() != 0) want_flush();
+}
+
+// ---- the public face ------------------------------------------------------------------------------
+
+Driver::Driver(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Driver::~Driver() { stop(); }
+
+void Driver::tick() { impl_->tick(); }
+void Driver::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
+  impl_->on_message(from, std::move(frame), std::move(hold));
+}
+void Driver::on_peer(PeerIndex peer, bool connected) { impl_->on_peer(peer, connected); }
+void Driver::submit(SharedBytes submission, WaitFor wait, std::uint32_t timeout_ms,
+                    std::function<void(SubmitResult)> done) {
+  impl_->submit({std::move(submission), wait, timeout_ms, std::move(done)});
+}
+
+void Driver::submit_batch(std::vector<SharedBytes> submissions,
+                          std::function<void(std::vector<SubmitResult>)> done) {
+  struct Batch {
+    std::vector<std::optional<SubmitResult>> results;
+    std::size_t left = 0;
+    std::function<void(std::vector<SubmitResult>)> done;
+  };
+  if (submissions.empty()) {
+    done({});
+    return;
+  }
+  auto batch = std::make_shared<Batch>();
+  batch->results.resize(submissions.size());
+  batch->left = submissions.size();
+  batch->done = std::move(done);
+  for (std::size_t i = 0; i < submissions.size(); ++i) {
+    impl_->submit({std::move(submissions[i]), WaitFor::kAccepted, 0, [batch, i](SubmitResult r) {
+                     batch->results[i] = std::move(r);
+                     if (--batch->left != 0) return;
+                     std::vector<SubmitResult> out;
+                     out.reserve(batch->results.size());
+                     for (auto& result : batch->results) out.push_back(std::move(*result));
+                     batch->done(std::move(out));
+                   }});
+  }
+}
+
+Fate Driver::fate(const chain::SubmissionId& id) const {
+  if (auto recent = impl_->clients.recent(id)) return *recent;
+  Fate fate;
+  fate.id = id;
+  if (const Body* body = impl_->pool.find_by_id(id)) {
+    fate.kind = Fate::Kind::kPending;
+    fate.expiry = body->expiry();
+  }
+  return fate;
+}
+
+NodeStatus Driver::status() const { return impl_->status(); }
+const DriverCounters& Driver::counters() const { return impl_->core.counters; }
+bool Driver::halted() const { return impl_->core.halted().has_value(); }
+const consensus::SafetyState& Driver::safety_state() const {
+  return impl_->replica.safety_state();
+}
+
+void Driver::stop() {
+  impl_->core.stop();
+  for (Impl::Submitted& s : std::exchange(impl_->submitted, {})) {
+    s.done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kStopping, {}}));
+  }
+  impl_->clients.stop();
+}
+
+}  // namespace imi::node

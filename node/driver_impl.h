@@ -1,0 +1,87 @@
+// Internal to the driver: its parts and how they are wired.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "consensus/replica.h"
+#include "node/bodies.h"
+#include "node/clients.h"
+#include "node/core.h"
+#include "node/execution.h"
+#include "node/intake.h"
+#include "node/outbox.h"
+#include "node/pool.h"
+#include "node/spread.h"
+#include "node/sync.h"
+
+namespace imi::node {
+
+struct Driver::Impl {
+  Impl(DriverOptions options, const Ports& ports, const consensus::RestartFacts& facts,
+       std::vector<Body> recovered);
+  void start();
+
+  // ---- inputs and effects (driver.cpp) ---------------------------------------------------------
+  void input(consensus::Input in);
+  void process(consensus::Effects effects);
+  void process_notices(const consensus::Effects& effects);
+  void on_stable(const chain::CheckpointCertificate& certificate);
+  void on_returned(const std::vector<consensus::Returned>& returned);
+  void on_executed(const chain::LedgerHead& head, const chain::Block& block,
+                   const LedgerPort::Bodies& executed);
+  void tick();
+
+  // ---- what comes in (receive.cpp) ---------------------------------------------------------------
+  void on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold);
+  void on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
+  void on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
+  void on_peer(PeerIndex peer, bool connected);
+  // The pool's answer to one checked body from a peer; false if it is not held afterwards.
+  bool admit_from_peer(PeerIndex from, const CheckedBody& checked);
+  struct Submitted {
+    SharedBytes bytes;
+    WaitFor wait{};
+    std::uint32_t timeout_ms = 0;
+    std::function<void(SubmitResult)> done;
+  };
+  void submit(Submitted s);
+  void check_submitted();
+  void admit_submitted(const Submitted& s, const CheckedBody& checked,
+                       const std::optional<ledger::LedgerDb::Applied>& applied);
+
+  // ---- proposals (propose.cpp) --------------------------------------------------------------------
+  void want_flush();
+  void flush();
+  void propose();
+  [[nodiscard]] bool worth_proposing(std::uint32_t slots) const;
+
+  // ---- status (status.cpp) ------------------------------------------------------------------------
+  [[nodiscard]] NodeStatus status() const;
+  void send_notice(PeerIndex to) const;
+
+  Core core;
+  const consensus::Config config;
+  const std::string silent_because;
+  const chain::Quorum quorum;
+  Pool pool;
+  consensus::Replica replica;
+  std::shared_ptr<const consensus::Verifier> verifier;
+  Bodies bodies;
+  Outbox outbox;
+  Intake intake;
+  Spread spread;
+  Clients clients;
+  Execution execution;
+  Sync sync;
+
+  std::deque<consensus::Input> inputs;
+  bool stepping = false;
+  bool flush_posted = false;
+  std::vector<Submitted> submitted;
+  std::uint64_t next_sweep_us = 0;
+  std::shared_ptr<const chain::CheckpointCertificate> newest;  // stable
+  std::string signing_stopped;
+};
+
+}  // namespace imi::node

@@ -1,0 +1,103 @@
+// From the ledger and the safety log to a running driver.
+#include "node/checks.h"
+#include "node/driver_impl.h"
+#include "node/wire.h"
+
+namespace imi::node {
+
+consensus::Config consensus_config(const chain::GenesisId& genesis, const ledger::Parameters& p,
+                                   std::uint32_t tick_ms) {
+  consensus::Config c;
+  c.genesis = genesis;
+  c.pipeline = p.window;
+  c.max_block_items = p.max_block_items;
+  c.max_expiry_ms = p.max_expiry_ms;
+  c.past_tolerance_ms = p.past_skew_ms;
+  c.future_tolerance_ms = p.future_skew_ms;
+  c.rotation_heights = p.rotation_heights;
+  c.tick_ms = tick_ms;
+  c.progress_timeout_ms = p.timeout_ms;
+  c.max_view_timeout_ms = p.max_timeout_ms;
+  c.heartbeat_ms = p.heartbeat_ms;
+  return c;
+}
+
+namespace {
+
+HaltReport report(const ledger::LedgerError& e) {
+  const bool mismatch = e.reason == ledger::LedgerError::Reason::kMismatch;
+  return {mismatch ? HaltCode::kHeadMismatch : HaltCode::kLedgerDamaged, describe(e)};
+}
+HaltReport damaged(chain::Height h, std::string_view what) {
+  return {HaltCode::kLedgerDamaged, "the ledger's block " + std::to_string(h.value) + " " +
+                                        std::string(what) +
+                                        ": move the data away and let the node fetch the chain"};
+}
+
+// The higher of what is known and `c`.
+void raise(std::optional<chain::CheckpointCertificate>& known,
+           const chain::CheckpointCertificate& c) {
+  if (!known || c.head.height > known->head.height) known = c;
+}
+
+// The ledger's last certificate may have been lost in a power cut (it is written with the next block);
+// the safety log's and those stored beside blocks are as good.
+std::expected<consensus::RestartFacts, HaltReport> restart_facts(
+    LedgerPort& ledger, const consensus::SafetyState& safety) {
+  consensus::RestartFacts facts;
+  facts.executed = ledger.applied();
+  const auto own = ledger.certificate();
+  if (own) facts.stable = *own;
+  const chain::Height from = own ? own->head.height.next() : chain::Height(1);
+  if (safety.stable) raise(facts.stable, *safety.stable);
+  for (chain::Height h = from; h <= facts.executed.height; h = h.next()) {
+    auto stored = ledger.block(h);
+    if (!stored) return std::unexpected(report(stored.error()));
+    auto proof = decode<StoredProof>(stored->commit_certificate);
+    if (!proof) return std::unexpected(damaged(h, "has no certificate that can be read"));
+    if (const auto* checkpoint = std::get_if<chain::CheckpointCertificate>(&*proof)) {
+      raise(facts.stable, *checkpoint);
+    } else {
+      facts.decided.push_back(
+          {std::move(stored->block), std::get<consensus::CommitCertificate>(std::move(*proof))});
+    }
+  }
+  if (facts.stable) {
+    const chain::Height stable = facts.stable->head.height;
+    std::erase_if(facts.decided, [stable](const consensus::RestartBlock& b) {
+      return b.block.header.height <= stable;
+    });
+    if (stable >= from && stable <= facts.executed.height) {
+      if (auto ok = ledger.set_certified(*facts.stable); !ok) {
+        return std::unexpected(report(ok.error()));
+      }
+    }
+  }
+  return facts;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions options,
+                                                                 const Ports& ports) {
+  auto facts = restart_facts(ports.ledger, options.safety);
+  if (!facts) return std::unexpected(facts.error());
+  const auto limits = ledger::admission_limits(options.consensus.genesis, options.parameters);
+  std::vector<Body> recovered;
+  for (const WalBody& b : options.bodies) {
+    auto body = check_body(b.bytes, limits, SignatureCheck::kSkip);
+    if (!body || body->content() != b.content) {
+      return std::unexpected(HaltReport{
+          HaltCode::kSafetyLogFailed,
+          "a body in the safety log is not the one it is filed under: the log is damaged"});
+    }
+    recovered.push_back(std::move(*body));
+  }
+  auto impl = std::make_shared<Impl>(std::move(options), ports, *facts, std::move(recovered));
+  std::unique_ptr<Driver> driver(new Driver(impl));
+  impl->start();
+  if (impl->core.halted()) return std::unexpected(*impl->core.halted());
+  return driver;
+}
+
+}  // namespace imi::node

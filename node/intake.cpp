@@ -1,0 +1,126 @@
+#include "node/intake.h"
+
+#include <algorithm>
+
+#include "node/wire.h"
+
+namespace imi::node {
+
+void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
+  ++core_.counters.messages_in;
+  // Consensus repeats what is lost (A8), so a flood costs its sender's messages and no memory.
+  if (received_.size() + messages_under_way_ >= core_.limits.max_verifying_messages) {
+    ++core_.counters.messages_refused;
+    return;
+  }
+  received_.push_back({from, std::move(frame), std::move(hold)});
+  core_.want_flush();
+}
+
+void Intake::flush() {
+  if (received_.empty()) return;
+  auto piece = std::make_shared<Piece>();
+  piece->in = std::move(received_);
+  received_.clear();
+  messages_under_way_ += piece->in.size();
+  const std::uint64_t ticket = next_ticket_++;
+  const std::uint32_t validators = core_.validators;
+  core_.run(
+      core_.ports.verify, Priority::kVote,
+      [piece, validators, verifier = verifier_] {
+        for (const Received& r : piece->in) {
+          auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
+          if (!decoded) {
+            piece->malformed.push_back(1);
+            piece->out.emplace_back();
+            continue;
+          }
+          std::optional<chain::MemberId> member;
+          if (r.from.value < validators) {
+            member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
+          }
+          auto verified = verifier->verify(std::move(*decoded), member);
+          piece->malformed.push_back(0);
+          piece->out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
+        }
+      },
+      [this, ticket, piece] { deliver(ticket, piece); });
+}
+
+void Intake::deliver(std::uint64_t ticket, std::shared_ptr<Piece> piece) {
+  finished_.emplace(ticket, std::move(piece));
+  for (auto next = finished_.begin();
+       next != finished_.end() && next->first == next_to_deliver_ && core_.running();
+       next = finished_.begin()) {
+    const std::shared_ptr<Piece> ready = std::move(next->second);
+    finished_.erase(next);
+    ++next_to_deliver_;
+    messages_under_way_ -= ready->in.size();
+    hand_on(*ready);
+  }
+}
+
+void Intake::hand_on(const Piece& piece) {
+  for (std::size_t i = 0; i < piece.in.size() && core_.running(); ++i) {
+    if (piece.malformed[i] != 0) {
+      core_.punish(piece.in[i].from, "a consensus message that does not parse");
+    } else if (!piece.out[i]) {
+      ++core_.counters.messages_refused;
+    } else {
+      core_.input(consensus::Receive{*piece.out[i]});
+    }
+  }
+}
+
+void Intake::check(std::vector<SharedBytes> bodies, SignatureCheck signature, bool lookup,
+                   std::function<void(Answer)> done) {
+  struct Job {
+    std::vector<SharedBytes> in;
+    std::vector<std::optional<CheckedBody>> out;
+    std::vector<std::optional<ledger::LedgerDb::Applied>> applied;
+    std::size_t pieces = 0;
+    std::function<void(Answer)> done;
+  };
+  auto job = std::make_shared<Job>();
+  const std::size_t n = bodies.size();
+  const std::size_t chunk = core_.limits.verify_chunk;
+  job->in = std::move(bodies);
+  job->out.resize(n);
+  job->applied.resize(lookup ? n : 0);
+  job->pieces = std::max<std::size_t>(1, (n + chunk - 1) / chunk);
+  job->done = std::move(done);
+  verifying_ += n;
+  for (std::size_t begin = 0; begin == 0 || begin < n; begin += chunk) {
+    const std::size_t end = std::min(n, begin + chunk);
+    core_.run(
+        core_.ports.verify, Priority::kBulk,
+        [job, begin, end, signature, lookup, limits = core_.admission,
+         &ledger = core_.ports.ledger] {
+          for (std::size_t i = begin; i < end; ++i) {
+            job->out[i] = check_body(std::move(job->in[i]), limits, signature);
+            if (!lookup || !job->out[i]->has_value()) continue;
+            if (auto applied = ledger.find_submission((*job->out[i])->id())) {
+              job->applied[i] = *applied;
+            }
+          }
+        },
+        [this, job, n] {
+          if (--job->pieces != 0) return;
+          verifying_ -= n;
+          Answer answer;
+          answer.bodies.reserve(n);
+          for (auto& b : job->out) {
+            if (b->has_value()) {
+              ++core_.counters.submissions_verified;
+            } else {
+              ++core_.counters.submissions_refused;
+            }
+            answer.bodies.push_back(std::move(*b));
+          }
+          answer.applied = std::move(job->applied);
+          job->done(std::move(answer));
+        });
+  }
+}
+
+}  // namespace imi::node

@@ -1,0 +1,211 @@
+#include "node/pool.h"
+
+#include <set>
+
+#include "base/check.h"
+
+namespace imi::node {
+
+std::string_view describe(PoolRefusal r) {
+  switch (r) {
+    case PoolRefusal::kFull: return "the node's pool is full; send it again in a moment";
+    case PoolRefusal::kAuthorFull:
+      return "this author's share of the node's pool is used up; wait until some are committed";
+    case PoolRefusal::kConflict:
+      return "another submission with the same id and another signature is pending";
+  }
+  return "unknown";
+}
+
+std::expected<Pool::Added, PoolRefusal> Pool::add(const Body& body, std::uint64_t now_us,
+                                                  bool local) {
+  if (const auto known = items_.find(body.content()); known != items_.end()) {
+    known->second->local = known->second->local || local;
+    return Added::kKnown;
+  }
+  if (by_id_.contains(body.id())) return std::unexpected(PoolRefusal::kConflict);
+  const std::size_t size = body.bytes->size();
+  if (items_.size() >= limits_.max_items || bytes_ + size > limits_.max_bytes) {
+    return std::unexpected(PoolRefusal::kFull);
+  }
+  const auto author = authors_.try_emplace(body.submission->header.author).first;
+  if (author->second.items >= limits_.max_author_items ||
+      author->second.bytes + size > limits_.max_author_bytes) {
+    if (author->second.items == 0) authors_.erase(author);
+    return std::unexpected(PoolRefusal::kAuthorFull);
+  }
+  auto item = std::make_unique<Item>();
+  item->body = body;
+  item->arrival = next_arrival_++;
+  item->added_us = now_us;
+  item->local = local;
+  item->author = author;
+  ++author->second.items;
+  author->second.bytes += size;
+  bytes_ += size;
+  order_.emplace(item->arrival, item.get());
+  by_expiry_.emplace(std::pair(body.expiry(), item->arrival), item.get());
+  by_id_.emplace(body.id(), item.get());
+  enqueue(*item, false);
+  items_.emplace(body.content(), std::move(item));
+  return Added::kNew;
+}
+
+const Body* Pool::find(const chain::ContentHash& content) const {
+  const auto it = items_.find(content);
+  return it == items_.end() ? nullptr : &it->second->body;
+}
+
+const Body* Pool::find_by_id(const chain::SubmissionId& id) const {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : &it->second->body;
+}
+
+std::size_t Pool::author_items(const ledger::AuthorId& author) const {
+  const auto it = authors_.find(author);
+  return it == authors_.end() ? 0 : it->second.items;
+}
+
+std::optional<std::uint64_t> Pool::oldest_queued_us() const {
+  if (queued_order_.empty()) return std::nullopt;
+  return queued_order_.begin()->second->added_us;
+}
+
+void Pool::enqueue(Item& item, bool front) {
+  auto& queue = item.author->second.queue;
+  item.place = queue.insert(front ? queue.begin() : queue.end(), &item);
+  item.queued = true;
+  queued_order_.emplace(item.arrival, &item);
+  ++queued_;
+  queued_entries_ += item.body.entries();
+  queued_bytes_ += item.body.bytes->size();
+}
+
+void Pool::dequeue(Item& item) {
+  item.author->second.queue.erase(item.place);
+  item.queued = false;
+  queued_order_.erase(item.arrival);
+  --queued_;
+  queued_entries_ -= item.body.entries();
+  queued_bytes_ -= item.body.bytes->size();
+}
+
+void Pool::erase(Item& item) {
+  if (item.queued) dequeue(item);
+  const auto author = item.author;
+  --author->second.items;
+  author->second.bytes -= item.body.bytes->size();
+  bytes_ -= item.body.bytes->size();
+  if (author->second.items == 0) authors_.erase(author);
+  order_.erase(item.arrival);
+  by_expiry_.erase(std::pair(item.body.expiry(), item.arrival));
+  by_id_.erase(item.body.id());
+  const chain::ContentHash content = item.body.content();
+  items_.erase(content);
+}
+
+Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
+                       std::int64_t max_expiry_ms, std::uint64_t now_us) {
+  Batch batch;
+  std::set<ledger::AuthorId> done;  // authors whose next item does not fit or is not due
+  while (queued_ != 0 && done.size() < authors_.size()) {
+    auto author = last_served_ ? authors_.upper_bound(*last_served_) : authors_.begin();
+    if (author == authors_.end()) author = authors_.begin();
+    last_served_ = author->first;
+    if (author->second.queue.empty()) {
+      done.insert(author->first);
+      continue;
+    }
+    if (done.contains(author->first)) continue;
+    Item& item = *author->second.queue.front();
+    const bool room = batch.items.size() < limits.max_items &&
+                      batch.entries + item.body.entries() <= limits.max_entries &&
+                      batch.bytes + item.body.bytes->size() <= limits.max_bytes;
+    // One item always fits: admission bounds it by the chain's own limits of a block.
+    if (!room && !batch.items.empty()) {
+      batch.full = true;
+      done.insert(author->first);
+      continue;
+    }
+    const chain::TimeMs expiry = item.body.expiry();
+    if (expiry.value > block_time.value + max_expiry_ms) {
+      done.insert(author->first);  // not yet: our clock is behind the author's
+      continue;
+    }
+    dequeue(item);
+    if (expiry <= block_time) {  // it leaves the pool when the chain's time says so (expire())
+      item.taken_us = UINT64_MAX;
+      continue;
+    }
+    item.taken_us = now_us;
+    batch.items.push_back(item.body.facts());
+    batch.entries += item.body.entries();
+    batch.bytes += item.body.bytes->size();
+  }
+  return batch;
+}
+
+void Pool::mark_taken(const chain::ContentHash& content, std::uint64_t now_us) {
+  const auto it = items_.find(content);
+  if (it == items_.end()) return;
+  it->second->taken_us = now_us;
+  if (it->second->queued) dequeue(*it->second);
+}
+
+void Pool::requeue(const chain::ContentHash& content) {
+  const auto it = items_.find(content);
+  if (it != items_.end() && !it->second->queued) enqueue(*it->second, true);
+}
+
+void Pool::requeue_taken_before(std::uint64_t before_us) {
+  for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+    Item& item = *it->second;
+    if (!item.queued && item.taken_us < before_us) enqueue(item, true);
+  }
+}
+
+bool Pool::remove(const chain::SubmissionId& id) {
+  const auto it = by_id_.find(id);
+  if (it == by_id_.end()) return false;
+  erase(*it->second);
+  return true;
+}
+
+std::vector<Pool::Expired> Pool::expire(chain::TimeMs block_time) {
+  std::vector<Expired> out;
+  while (!by_expiry_.empty() && by_expiry_.begin()->first.first <= block_time) {
+    Item& item = *by_expiry_.begin()->second;
+    out.push_back({item.body.id(), item.body.content()});
+    erase(item);
+  }
+  return out;
+}
+
+void Pool::mark_held(const chain::ContentHash& content, std::uint32_t member) {
+  const auto it = items_.find(content);
+  if (it != items_.end()) it->second->holders.set(member);
+}
+
+std::vector<chain::ContentHash> Pool::held_by(std::uint32_t member, std::size_t max) const {
+  std::vector<chain::ContentHash> out;
+  for (const auto& [arrival, item] : order_) {
+    if (out.size() == max) break;
+    if (item->holders.test(member)) out.push_back(item->body.content());
+  }
+  return out;
+}
+
+std::vector<Body> Pool::not_held_by(std::uint32_t member, std::uint64_t before_us, std::size_t max,
+                                    std::size_t max_bytes) const {
+  std::vector<Body> out;
+  std::size_t bytes = 0;
+  for (const auto& [arrival, item] : order_) {
+    if (out.size() == max || bytes >= max_bytes || item->added_us >= before_us) break;
+    if (item->holders.test(member)) continue;
+    bytes += item->body.bytes->size();
+    out.push_back(item->body);
+  }
+  return out;
+}
+
+}  // namespace imi::node

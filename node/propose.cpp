@@ -1,0 +1,60 @@
+// When a turn of the loop ends: batches leave, and the primary decides whether a block is due.
+#include <algorithm>
+
+#include "node/driver_impl.h"
+
+namespace imi::node {
+
+void Driver::Impl::want_flush() {
+  if (flush_posted) return;
+  flush_posted = true;
+  // Behind everything that is already posted: what arrived together is dealt with together.
+  core.post([this] {
+    flush_posted = false;
+    flush();
+  });
+}
+
+void Driver::Impl::flush() {
+  if (!core.running()) return;
+  intake.flush();
+  check_submitted();
+  spread.flush();
+  if (core.running()) propose();
+}
+
+// An idle chain takes what there is at once (latency). While blocks are under way, a further one must
+// be worth its votes and syncs, or somebody waited long enough (throughput).
+bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
+  const std::size_t backlog = execution.backlog();
+  if (pool.queued() == 0 || backlog >= core.limits.max_execution_backlog) return false;
+  const bool idle = slots >= config.pipeline && backlog == 0;
+  if (idle) return true;
+  if (pool.queued_entries() >= core.limits.eager_entries ||
+      pool.queued_bytes() >= core.limits.eager_bytes) {
+    return true;
+  }
+  const auto oldest = pool.oldest_queued_us();
+  return oldest && core.now_us() - *oldest >= core.limits.batch_wait_us;
+}
+
+void Driver::Impl::propose() {
+  if (pool.queued() == 0 || stepping) return;
+  const BatchLimits limits{
+      std::min(core.limits.block_items, core.parameters.max_block_items),
+      std::min(core.limits.block_entries, core.parameters.max_block_entries),
+      std::min<std::size_t>(core.limits.block_bytes, core.parameters.max_block_body_bytes)};
+  for (std::uint32_t slots = replica.proposal_slots(); slots != 0 && worth_proposing(slots);
+       slots = replica.proposal_slots()) {
+    const chain::TimeMs now = core.now();
+    Pool::Batch batch =
+        pool.take(limits, replica.next_block_time(now), core.parameters.max_expiry_ms,
+                  core.now_us());
+    if (batch.items.empty()) return;
+    ++core.counters.blocks_proposed;
+    input(consensus::Propose{std::move(batch.items), batch.full, now});
+    if (!core.running()) return;
+  }
+}
+
+}  // namespace imi::node

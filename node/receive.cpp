@@ -1,0 +1,167 @@
+// What comes to the driver from peers and clients.
+#include <algorithm>
+
+#include "node/driver_impl.h"
+#include "node/wire.h"
+
+namespace imi::node {
+
+void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
+  if (!core.running() || from.value >= core.peers || core.is_self(from)) return;
+  if (frame->empty()) return core.punish(from, "an empty frame");
+  switch (static_cast<FrameKind>(frame->front())) {
+    case FrameKind::kConsensus:
+      intake.message(from, std::move(frame), std::move(hold));
+      return;
+    case FrameKind::kPush: on_push(from, frame, std::move(hold)); return;
+    case FrameKind::kAck: {
+      const auto ack = read_frame<AckFrame>(*frame);
+      if (!ack) return core.punish(from, "an acknowledgement that does not parse");
+      spread.on_ack(from, ack->number, ack->refused);
+      return;
+    }
+    case FrameKind::kFetchBodies: {
+      const auto request = read_frame<FetchBodiesFrame>(*frame);
+      if (!request) return core.punish(from, "a request for bodies that does not parse");
+      sync.serve_bodies(from, *request);
+      return;
+    }
+    case FrameKind::kBodies: on_bodies(from, frame, std::move(hold)); return;
+    case FrameKind::kFetchRuns: {
+      const auto request = read_frame<FetchRunsFrame>(*frame);
+      if (!request) return core.punish(from, "a request for blocks that does not parse");
+      sync.serve_runs(from, *request);
+      return;
+    }
+    case FrameKind::kRuns: sync.on_runs(from, std::move(frame), std::move(hold)); return;
+  }
+  core.punish(from, "a frame of unknown kind " + std::to_string(frame->front()));
+}
+
+bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked) {
+  if (!checked) {
+    if (checked.error().content) bodies.refuse(*checked.error().content);
+    return false;
+  }
+  const Body& body = *checked;
+  bodies.offer(body);
+  if (clients.recent(body.id())) return true;
+  // Clocks differ: what is due soon is kept, and not proposed before it is due.
+  const chain::TimeMs latest(core.now().value + 2 * std::int64_t{core.parameters.max_expiry_ms});
+  if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
+  const auto added = pool.add(body, core.now_us(), false);
+  if (!added) return false;
+  if (*added == Pool::Added::kNew) spread.added(body, false);
+  spread.held_by_peer(body.content(), from);
+  return true;
+}
+
+void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold) {
+  if (intake.full()) return;  // not acknowledged: it comes again
+  auto push = read_frame<PushFrame>(*frame);
+  if (!push) return core.punish(from, "a push that does not parse");
+  std::vector<SharedBytes> in;
+  in.reserve(push->submissions.size());
+  for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
+  intake.check(std::move(in), SignatureCheck::kVerify, false,
+               [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
+                 std::vector<std::uint32_t> refused;
+                 for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
+                   if (!admit_from_peer(from, answer.bodies[i])) refused.push_back(i);
+                 }
+                 spread.acknowledge(from, number, std::move(refused));
+               });
+}
+
+void Driver::Impl::on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold) {
+  if (bodies.missing() == 0 || intake.verifying() >= 2 * core.limits.max_verifying) return;
+  auto answer = read_frame<BodiesFrame>(*frame);
+  if (!answer) return core.punish(from, "bodies that do not parse");
+  std::vector<SharedBytes> in;
+  in.reserve(answer->submissions.size());
+  for (Bytes& b : answer->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
+  intake.check(std::move(in), SignatureCheck::kVerify, false,
+               [this, hold = std::move(hold)](Intake::Answer checked) {
+                 for (const CheckedBody& body : checked.bodies) {
+                   if (body) {
+                     ++core.counters.bodies_fetched;
+                     bodies.offer(*body);
+                   } else if (body.error().content) {
+                     bodies.refuse(*body.error().content);
+                   }
+                 }
+               });
+}
+
+void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
+  if (!core.running() || !connected) return;
+  if (peer.value >= core.validators) send_notice(peer);
+}
+
+// ---- clients --------------------------------------------------------------------------------------
+
+void Driver::Impl::submit(Submitted s) {
+  if (!core.running()) {
+    s.done(std::unexpected(core.halted()
+                               ? NodeRefusal{NodeRefusal::Reason::kHalted, core.halted()->sentence}
+                               : NodeRefusal{NodeRefusal::Reason::kStopping, {}}));
+    return;
+  }
+  if (intake.verifying() + submitted.size() >= core.limits.max_verifying) {
+    s.done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kBusy, {}}));
+    return;
+  }
+  submitted.push_back(std::move(s));
+  want_flush();
+}
+
+void Driver::Impl::check_submitted() {
+  if (submitted.empty()) return;
+  auto batch = std::make_shared<std::vector<Submitted>>(std::exchange(submitted, {}));
+  std::vector<SharedBytes> in;
+  in.reserve(batch->size());
+  for (const Submitted& s : *batch) in.push_back(s.bytes);
+  intake.check(std::move(in), SignatureCheck::kVerify, true,
+               [this, batch](Intake::Answer answer) {
+                 for (std::size_t i = 0; i < batch->size(); ++i) {
+                   admit_submitted((*batch)[i], answer.bodies[i], answer.applied[i]);
+                 }
+               });
+}
+
+void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,
+                                   const std::optional<ledger::LedgerDb::Applied>& applied) {
+  if (!checked) {
+    s.done(std::unexpected(checked.error().error));
+    return;
+  }
+  const Body& body = *checked;
+  if (auto recent = clients.recent(body.id())) {
+    clients.answer(*recent, s.wait, s.timeout_ms, s.done);
+    return;
+  }
+  if (applied) {
+    clients.answer({Fate::Kind::kCommitted, body.id(), applied->height, applied->index, false, {}},
+                   s.wait, s.timeout_ms, s.done);
+    return;
+  }
+  const chain::TimeMs block_time = replica.next_block_time(core.now());
+  if (auto ok = ledger::check_window(body.expiry(), block_time, core.admission); !ok) {
+    s.done(std::unexpected(ok.error()));
+    return;
+  }
+  const auto added = pool.add(body, core.now_us(), true);
+  if (!added) {
+    s.done(std::unexpected(added.error()));
+    return;
+  }
+  bodies.offer(body);
+  if (*added == Pool::Added::kNew) spread.added(body, true);
+  if (s.wait == WaitFor::kAccepted) {
+    s.done(Fate{Fate::Kind::kPending, body.id(), {}, 0, false, body.expiry()});
+  } else {
+    clients.wait(body.id(), s.wait, s.timeout_ms, s.done);
+  }
+}
+
+}  // namespace imi::node
