@@ -256,8 +256,9 @@ void add_chain(std::vector<MethodSpec>& out) {
   out.push_back(
       {"log_proof",
        "A proof over the event log",
-       "With `id` and `index`: that an accepted entry of a submission stands in the log. With `from` "
-       "and `root`: that today's log begins with all of the older log of that size and root. RFC "
+       "With `id` and `index`: that an accepted entry of a submission stands in the log. With "
+       "`from` and `root`: that today's log begins with all of the older log of that size and "
+       "root. RFC "
        "6962 shapes.",
        {{"id", ParamType::kHex32, false, 0, 0, {}, "submission id"},
         {"index", ParamType::kInteger, false, 0, 4095, {}, "entry in its submission, from 0"},

@@ -66,8 +66,8 @@ TEST_CASE("parameters are bound by name and by position") {
   CHECK(*named == *placed);
   const auto gap = bind_params(method("log_proof"), json::array{nullptr, 1, 2});
   REQUIRE(gap);
-  CHECK_FALSE(gap->contains("index"));
-  CHECK(gap->at("to") == 2);
+  CHECK_FALSE(gap->contains("id"));
+  CHECK(gap->at("from") == 2);
   CHECK(bind_params(method("status"), nullptr)->empty());
 }
 
