@@ -124,7 +124,7 @@ void Replica::receive(const VerifiedMessage& m, const BlockData& b) {
 // ---- order --------------------------------------------------------------------------------------
 
 std::optional<Replica::Link> Replica::decided_link(Height h) const {
-  if (h == executed_.height && h.value != 0) return Link{executed_.block, executed_.time};
+  if (h == executed_.height) return Link{executed_.block, executed_.time};
   if (h == stable_height_) return stable_link_;
   if (const auto it = decided_.find(h); it != decided_.end() && it->second.header) {
     return Link{it->second.id, it->second.header->time};

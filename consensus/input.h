@@ -54,13 +54,15 @@ struct BodiesInvalid {
   BlockId id;
 };
 
-// Valid submissions the node holds and has not seen executed (C2, C6). Bodies of blocks need not be
-// announced.
+// Valid submissions the node holds and has not seen executed. While one is in no block the progress
+// timer runs (C2), so announce what is forwarded to all members, the primary among them. Bodies of
+// blocks need not be announced.
 struct PendingAdded {
   std::vector<ItemFacts> items;
 };
-// The present primary is known to hold them: it acknowledged them, or they came from it. Repeat
-// after every view change, for the new primary. Unknown hashes are ignored.
+// The present primary is known to hold them: it acknowledged them, or they came from it. From then
+// on the member complains if they are left out (C6). Repeat after every view change, for the new
+// primary. Unknown hashes are ignored.
 struct PendingAtPrimary {
   View view;  // whose primary
   std::vector<ContentHash> items;

@@ -103,12 +103,6 @@ void Replica::advance() {
     }
   }
   if (!halted_) execute_decided();
-  if (halted_ || changing_) return;
-  if (std::exchange(complain_, false)) {
-    start_view_change(view_.next(), Cause::kComplaint);
-  } else if (std::exchange(rotate_, false)) {
-    start_view_change(view_.next(), Cause::kRotation);
-  }
 }
 
 // Proposals that came before their view or their window, and are due now.

@@ -13,7 +13,10 @@ constexpr std::size_t kMaxComplaintCandidates = 64;
 void Replica::on(const PendingAdded& i) {
   for (const ItemFacts& item : i.items) {
     if (pending_.size() >= kMaxPending) return;
-    pending_.try_emplace(item.content, Pending{item.id, item.expiry, std::nullopt, false});
+    if (pending_.try_emplace(item.content, Pending{item.id, item.expiry, std::nullopt, false})
+            .second) {
+      ++unproposed_;
+    }
   }
 }
 
@@ -35,6 +38,7 @@ void Replica::forget_pending(const std::vector<ContentHash>& items) {
     const auto it = pending_.find(content);
     if (it == pending_.end()) continue;
     if (it->second.at_primary) waiting_.erase({*it->second.at_primary, content});
+    if (!it->second.in_block) --unproposed_;
     pending_.erase(it);
   }
 }
@@ -45,6 +49,7 @@ void Replica::mark_in_block(const Block& block, bool in_block) {
     const auto it = pending_.find(content);
     if (it == pending_.end()) continue;
     Pending& pending = it->second;
+    if (pending.in_block != in_block) unproposed_ += in_block ? -1 : 1;
     pending.in_block = in_block;
     if (!pending.at_primary) continue;
     waiting_.erase({*pending.at_primary, content});

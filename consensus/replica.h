@@ -340,13 +340,14 @@ class Replica {
   std::map<std::pair<MemberId, Height>, Ticks> fetch_answered_;
 
   std::map<ContentHash, Pending> pending_;
+  std::int64_t unproposed_ = 0;                      // of pending_, those in no block
   std::set<std::pair<Ticks, ContentHash>> waiting_;  // at the primary, in no block
 
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;
   bool started_ = false;
-  bool complain_ = false;  // C6: the primary left out a submission; acted on after the step
-  bool rotate_ = false;    // C8
+  bool complain_ = false;  // C6: the primary left out a submission; acted on at the next tick
+  bool rotate_ = false;    // C8: likewise
   Link stable_link_;       // id and time of the stable block
   Effects out_;
   Persist withheld_;  // only ever used by Defect::kVoteBeforePersist

@@ -31,8 +31,14 @@ std::int64_t Replica::past_tolerance_ms() const {
   return ms;
 }
 
+// Views are left on ticks alone, never in the step of a vote, so that no vote shares a step with a
+// promise above it (I5).
 void Replica::check_timeouts() {
   if (!rules_.can_sign()) return;
+  const bool complain = std::exchange(complain_, false);
+  const bool rotate = std::exchange(rotate_, false);
+  if (!changing_ && complain) return start_view_change(view_.next(), Cause::kComplaint);
+  if (!changing_ && rotate) return start_view_change(view_.next(), Cause::kRotation);
   const bool view_late = !confirmed_ && view_since_ && tick_ - *view_since_ >= period();
   const bool progress_late =
       !changing_ && confirmed_ && progress_since_ && tick_ - *progress_since_ >= period();
@@ -58,7 +64,7 @@ bool Replica::outstanding() const {
   }
   // With the window full it is certification that is awaited (D4), and no primary could help.
   if (decided_tip_ >= window_end()) return false;
-  return !waiting_.empty() || tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
+  return unproposed_ > 0 || tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
 }
 
 }  // namespace imi::consensus
