@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "crypto/hash_pairs.h"
 
 namespace imi::crypto {
 namespace {
@@ -194,11 +195,25 @@ void load(DecodeArchive& ar, MerklePeaks& v) {
   for (Hash256& h : v.peaks) ar(h);
 }
 
+// Level by level, a node without a neighbour moving up as it is: that is the same shape as
+// splitting at powers of two, and it gives hash_pairs() many nodes at a time.
 Hash256 merkle_root(Domain node_domain, std::span<const Hash256> leaves) {
-  MerklePeaks tree;
-  tree.peaks.reserve(static_cast<std::size_t>(std::bit_width(leaves.size())) + 1);
-  for (const Hash256& leaf : leaves) tree.append(node_domain, leaf);
-  return tree.root(node_domain);
+  if (leaves.empty()) return hash(node_domain, {});
+  std::vector<Hash256> level;
+  std::vector<PairJob> jobs;
+  while (leaves.size() > 1) {
+    const std::size_t pairs = leaves.size() / 2;
+    std::vector<Hash256> above(pairs + leaves.size() % 2);
+    jobs.clear();
+    for (std::size_t i = 0; i < pairs; ++i) {
+      jobs.push_back({&leaves[2 * i], &leaves[2 * i + 1], &above[i]});
+    }
+    hash_pairs(node_domain, jobs);
+    if (leaves.size() % 2 != 0) above.back() = leaves.back();
+    level = std::move(above);
+    leaves = level;
+  }
+  return leaves[0];
 }
 
 // ---- inclusion --------------------------------------------------------------------------------
