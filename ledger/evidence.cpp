@@ -73,8 +73,7 @@ Result<Answer> dossier(EvidenceSource& source, const SubjectId& sid,
 // so up to expiry + grace absence means "was never committed".
 Fate fate_of_absent(const AskSubmission& ask, const Parameters& parameters, chain::TimeMs now) {
   if (!ask.expiry || now < *ask.expiry) return Fate::kNotCommitted;
-  const std::int64_t since = now.value - ask.expiry->value;
-  return since < parameters.grace_ms ? Fate::kExpired : Fate::kTooLongAgo;
+  return ask.expiry->value > now.value - parameters.grace_ms ? Fate::kExpired : Fate::kTooLongAgo;
 }
 
 Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
@@ -103,6 +102,20 @@ Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
 }
 
 }  // namespace
+
+std::string_view name(Fate f) {
+  switch (f) {
+    case Fate::kCommitted:
+      return "committed";
+    case Fate::kNotCommitted:
+      return "not-committed";
+    case Fate::kExpired:
+      return "expired";
+    case Fate::kTooLongAgo:
+      return "too-long-ago";
+  }
+  return "unknown";
+}
 
 Result<Answer> work_out(const Question& question, const Parameters& parameters,
                         EvidenceSource& source) {
