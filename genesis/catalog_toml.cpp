@@ -86,8 +86,8 @@ std::uint8_t parse_needs(TomlReader& t) {
                                  Need{"notice", ledger::kNeedsNotice}};
   std::uint8_t needs = 0;
   for (const std::string& text : t.texts("needs")) {
-    const auto it = std::find_if(kNeeds.begin(), kNeeds.end(),
-                                 [&](const Need& n) { return n.text == text; });
+    const auto it =
+        std::find_if(kNeeds.begin(), kNeeds.end(), [&](const Need& n) { return n.text == text; });
     if (it == kNeeds.end()) {
       t.fail("needs", "may hold amount, doc, grid, notice");
     } else {

@@ -10,8 +10,8 @@ namespace imi::genesis {
 
 inline constexpr std::array kGravities = {ledger::Gravity::kNone, ledger::Gravity::kMinor,
                                           ledger::Gravity::kGeneral, ledger::Gravity::kSerious};
-inline constexpr std::array kPolarities = {
-    ledger::Polarity::kNeutral, ledger::Polarity::kPositive, ledger::Polarity::kNegative};
+inline constexpr std::array kPolarities = {ledger::Polarity::kNeutral, ledger::Polarity::kPositive,
+                                           ledger::Polarity::kNegative};
 inline constexpr std::array kBasisLevels = {
     ledger::BasisLevel::kLaw, ledger::BasisLevel::kRegulation, ledger::BasisLevel::kRule,
     ledger::BasisLevel::kNormative, ledger::BasisLevel::kPact};

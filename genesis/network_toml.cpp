@@ -164,9 +164,9 @@ std::string agency_text(const Genesis& genesis, const AgencyProfile& p) {
   out += "tier = " + quoted(name(p.tier)) + "\n";
   out += "source_class = " + quoted(name(p.source_class)) + "\n";
   out += "roles = " + list_text(roles, [](ledger::Role r) { return name(r); }) + "\n";
-  out += "fields = " + list_text(p.fields, [&](ledger::FieldId f) {
-           return genesis.catalog.find(f)->text;
-         }) + "\n";
+  out += "fields = " +
+         list_text(p.fields, [&](ledger::FieldId f) { return genesis.catalog.find(f)->text; }) +
+         "\n";
   out += "divisions = " +
          list_text(p.divisions, [](const ledger::Division& d) { return ledger::text(d); }) + "\n";
   out += "keys = " + list_text(p.keys, [](const auto& k) { return to_hex(k); }) + "\n";

@@ -44,9 +44,9 @@ struct SampleNetwork {
 
 struct SampleOptions {
   std::string chain_name = "chancheng-sample";
-  chain::TimeMs time;                         // of genesis
+  chain::TimeMs time;  // of genesis
   ledger::Parameters parameters;
-  std::vector<chain::Validator> validators;   // in the order of their member ids
+  std::vector<chain::Validator> validators;  // in the order of their member ids
 };
 
 // Agency keys are drawn from `random`: a SeededRandom gives the same network again.

@@ -1,4 +1,5 @@
-// Reading TOML into our own types: typed fields, ranges, unknown keys refused, errors with the line.
+// Reading TOML into our own types: typed fields, ranges, unknown keys refused, errors with the
+// line.
 //
 // A document and its tables share one error: the first that was met. Getters return a harmless
 // value after an error, so that callers read everything and look at error() once. toml++ stays

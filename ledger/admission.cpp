@@ -32,7 +32,8 @@ std::expected<Submission, AdmissionError> read_submission(ByteView bytes,
   ar(s.header, s.signature);
   if (auto ok = check_shape(s.header, limits); !ok) return std::unexpected(ok.error());
   const std::size_t count = ar.length();
-  if (count != s.header.count) return fail(Reason::kCountMismatch, s.header.count, signed_of(count));
+  if (count != s.header.count)
+    return fail(Reason::kCountMismatch, s.header.count, signed_of(count));
 
   auto d = std::make_shared<SubmissionDigests>();
   s.entries.reserve(count);

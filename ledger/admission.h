@@ -1,5 +1,6 @@
-// Admission: what can be said of a submission without the ledger's state. The RPC refuses by it, and
-// every replica checks by it before it signs a PREPARE (B4, F1): what passes can always be executed.
+// Admission: what can be said of a submission without the ledger's state. The RPC refuses by it,
+// and every replica checks by it before it signs a PREPARE (B4, F1): what passes can always be
+// executed.
 //
 // Three separate checks, because they cost differently and run in different places: structure
 // (decode_submission + check_stateless: hashing), window (arithmetic), signature (36 us; verify
@@ -31,12 +32,12 @@ struct AdmissionError {
     kMalformed = 2,     // a = the byte, b = CodecError::Reason
     kWrongGenesis = 3,  // signed for another chain
     kNoEntries = 4,
-    kTooManyEntries = 5,    // a = count, b = the limit
-    kCountMismatch = 6,     // a = the header's count, b = entries present
-    kEntriesMismatch = 7,   // the entries are not those that were signed
-    kExpired = 8,           // a = expiry, b = block time
-    kExpiryTooFar = 9,      // a = expiry, b = the latest allowed
-    kBadKey = 10,           // not a point on the curve
+    kTooManyEntries = 5,   // a = count, b = the limit
+    kCountMismatch = 6,    // a = the header's count, b = entries present
+    kEntriesMismatch = 7,  // the entries are not those that were signed
+    kExpired = 8,          // a = expiry, b = block time
+    kExpiryTooFar = 9,     // a = expiry, b = the latest allowed
+    kBadKey = 10,          // not a point on the curve
     kBadSignature = 11,
   };
   Reason reason{};
@@ -48,8 +49,8 @@ struct AdmissionError {
 [[nodiscard]] std::string_view name(AdmissionError::Reason r);
 [[nodiscard]] std::string describe(const AdmissionError& e);
 
-// Decodes exactly one submission, bounded, and computes its digests on the way (each entry is hashed
-// where it lies, without encoding it again).
+// Decodes exactly one submission, bounded, and computes its digests on the way (each entry is
+// hashed where it lies, without encoding it again).
 [[nodiscard]] std::expected<Submission, AdmissionError> decode_submission(
     ByteView bytes, const AdmissionLimits& limits);
 

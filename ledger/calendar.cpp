@@ -70,8 +70,7 @@ Day day_from(const CivilDate& date) {
 
 Day add_months(Day day, std::uint32_t months) {
   const CivilDate from = civil(day);
-  const std::int64_t month0 =
-      static_cast<std::int64_t>(from.year) * 12 + (from.month - 1) + months;
+  const std::int64_t month0 = static_cast<std::int64_t>(from.year) * 12 + (from.month - 1) + months;
   CivilDate to;
   to.year = static_cast<std::int32_t>(floor_div(month0, 12));
   to.month = static_cast<std::uint32_t>(month0 - floor_div(month0, 12) * 12) + 1;

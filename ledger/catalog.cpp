@@ -14,10 +14,9 @@ constexpr std::size_t kMaxLawBytes = 200;
 constexpr std::uint8_t kMaxLevel = 4;
 
 bool is_text(std::string_view t) {
-  return !t.empty() && t.size() <= kMaxTextBytes &&
-         std::all_of(t.begin(), t.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-         });
+  return !t.empty() && t.size() <= kMaxTextBytes && std::all_of(t.begin(), t.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
 }
 
 bool is_names(const Names& n) {
@@ -131,7 +130,8 @@ std::expected<void, CatalogError> Catalog::validate() const {
     if (auto ok = check_code(c, *this); !ok) return ok;
   }
   for (const Schema& s : schemas) {
-    if (find(s.field) == nullptr) return std::unexpected(CatalogError{Reason::kUnknownField, s.text});
+    if (find(s.field) == nullptr)
+      return std::unexpected(CatalogError{Reason::kUnknownField, s.text});
     if (s.registrar_level > kMaxLevel || s.issuer_level > kMaxLevel || s.max_days == 0) {
       return std::unexpected(CatalogError{Reason::kBadLevel, s.text});
     }

@@ -48,10 +48,10 @@ struct Rule {
   std::string text;  // "order36-general": stable, [a-z0-9.-], 1..40 bytes
   Names names;
   Gravity gravity = Gravity::kNone;
-  bool published = false;         // false: never shown to the public (minor)
-  bool shared = true;             // false: not handed on at all (residents' pacts)
-  std::uint16_t min_months = 0;   // before which repair is not granted
-  std::uint16_t max_months = 0;   // after which publication stops by itself; 0 = no maximum
+  bool published = false;        // false: never shown to the public (minor)
+  bool shared = true;            // false: not handed on at all (residents' pacts)
+  std::uint16_t min_months = 0;  // before which repair is not granted
+  std::uint16_t max_months = 0;  // after which publication stops by itself; 0 = no maximum
   ClockStart start = ClockStart::kDecision;
   std::uint16_t seal_months = 0;  // after the act's END, leaves every answer; 0 = never sealed
   bool repairable = false;
@@ -130,16 +130,16 @@ struct Schema {
 
 struct CatalogError {
   enum class Reason : std::uint8_t {
-    kTooMany,        // more than the limit above
-    kNotAscending,   // ids must strictly ascend
-    kTextTwice,      // two entries with one text
-    kBadText,        // empty, too long, or other characters
+    kTooMany,       // more than the limit above
+    kNotAscending,  // ids must strictly ascend
+    kTextTwice,     // two entries with one text
+    kBadText,       // empty, too long, or other characters
     kBadNames,
-    kUnknownRule,    // a code or bucket names a rule that is not there
+    kUnknownRule,  // a code or bucket names a rule that is not there
     kUnknownField,
-    kBadRules,       // none, too many, or not ascending
-    kBadMonths,      // min > max, or beyond kMaxMonths
-    kBadRule,        // published but not shared, or the text of the law is too long
+    kBadRules,   // none, too many, or not ascending
+    kBadMonths,  // min > max, or beyond kMaxMonths
+    kBadRule,    // published but not shared, or the text of the law is too long
     kBadNeeds,
     kBadLevel,
   };

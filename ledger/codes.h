@@ -21,8 +21,8 @@ enum class CodeError : std::uint8_t {
 };
 [[nodiscard]] std::string_view describe(CodeError e);
 
-// Unified social credit code, GB 32100-2015: 18 characters of 0-9 and A-Z without I, O, S, V, Z; the
-// last is check value (31 - sum(c_i * 3^(i-1)) mod 31) mod 31. The organisation code inside (GB
+// Unified social credit code, GB 32100-2015: 18 characters of 0-9 and A-Z without I, O, S, V, Z;
+// the last is check value (31 - sum(c_i * 3^(i-1)) mod 31) mod 31. The organisation code inside (GB
 // 11714, characters 9..17) is not checked: valid codes exist whose inner digit is wrong.
 using Uscc = FixedBytes<struct UsccTag, 18>;
 [[nodiscard]] std::expected<Uscc, CodeError> parse_uscc(std::string_view text);

@@ -157,8 +157,8 @@ void load_entry(DecodeArchive& ar, Entry& entry) {
 
 Hash256 entry_hash(const Entry& entry) { return crypto::entry_leaf_hash(encode(entry)); }
 
-Hash256 result_id(const Entry& entry, const AuthorId& author,
-                  const chain::SubmissionId& submission, std::uint32_t index) {
+Hash256 result_id(const Entry& entry, const AuthorId& author, const chain::SubmissionId& submission,
+                  std::uint32_t index) {
   return std::visit(ResultId{author, submission, index}, entry);
 }
 

@@ -87,8 +87,8 @@ struct AgencyProfile {
   AgencyTier tier = AgencyTier::kDistrict;
   SourceClass source_class = SourceClass::kStateOrgan;
   Roles roles;
-  std::vector<FieldId> fields;      // ascending
-  std::vector<Division> divisions;  // ascending, 1..32: where it has jurisdiction
+  std::vector<FieldId> fields;          // ascending
+  std::vector<Division> divisions;      // ascending, 1..32: where it has jurisdiction
   std::vector<crypto::PublicKey> keys;  // ascending, 1..8: any one signs
   bool operator==(const AgencyProfile&) const = default;
   template <class A>
@@ -297,8 +297,8 @@ struct EventRecord {
 enum class ChangeReason : std::uint8_t {
   kTypo = 1,
   kWrongSubject = 2,
-  kFinalDecision = 3,   // the final instance decided otherwise, or fixed the amount
-  kRevoked = 4,         // the act itself was revoked or quashed
+  kFinalDecision = 3,  // the final instance decided otherwise, or fixed the amount
+  kRevoked = 4,        // the act itself was revoked or quashed
   kDuplicate = 5,
   kOther = 6,
 };
@@ -334,7 +334,8 @@ struct EventWithdraw {
 
 // ---- any of them ------------------------------------------------------------------------------
 
-// Its wire form is one byte EntryKind, then the entry (entries.cpp). Not the codec's general variant.
+// Its wire form is one byte EntryKind, then the entry (entries.cpp). Not the codec's general
+// variant.
 using Entry = std::variant<AgencyRegister, AgencyUpdate, SubjectEnterprise, SubjectPerson, AttIssue,
                            AttStatus, EventRecord, EventCorrect, EventWithdraw>;
 

@@ -69,9 +69,9 @@ void Execution::run_submission(const Submission& submission) {
   const SubmissionHeader& header = submission.header;
   const Parameters& parameters = block_.policy.parameters;
   IMI_CHECK(header.genesis == block_.policy.genesis);
-  IMI_CHECK(header.expiry > block_.time &&
-                header.expiry <= block_.time.plus(parameters.max_expiry_ms),
-            "a block holds a submission outside its window (F1)");
+  IMI_CHECK(
+      header.expiry > block_.time && header.expiry <= block_.time.plus(parameters.max_expiry_ms),
+      "a block holds a submission outside its window (F1)");
   const auto d = digests(submission);
   IMI_CHECK(d->entries.size() == submission.entries.size());
 

@@ -96,8 +96,8 @@ struct ExecutionResult {
 [[nodiscard]] std::vector<Outcome> expand(const Submission& submission,
                                           const SubmissionOutcomes& outcomes);
 
-// A best-effort look for the pool: would the author and its key be refused now? nullopt: no. A later
-// block may change the answer either way.
+// A best-effort look for the pool: would the author and its key be refused now? nullopt: no. A
+// later block may change the answer either way.
 [[nodiscard]] std::expected<std::optional<Refusal>, StoreError> check_author(
     const StateView& view, const SubmissionHeader& header);
 

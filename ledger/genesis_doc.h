@@ -39,17 +39,17 @@ struct Genesis {
 
 struct GenesisError {
   enum class Reason : std::uint8_t {
-    kNotGenesis,    // no magic: another kind of file
+    kNotGenesis,  // no magic: another kind of file
     kTooLarge,
-    kMalformed,     // damaged: see detail
+    kMalformed,  // damaged: see detail
     kChainName,
-    kSuite,         // a suite this build does not have
-    kTime,          // before 2000 or after 2199
+    kSuite,  // a suite this build does not have
+    kTime,   // before 2000 or after 2199
     kParameters,
     kValidators,
     kCatalog,
-    kAgencies,      // an agency's registration would be refused: see detail
-    kNoCouncil,     // no agency could ever register another
+    kAgencies,   // an agency's registration would be refused: see detail
+    kNoCouncil,  // no agency could ever register another
     kTooManyAgencies,
   };
   Reason reason{};

@@ -31,8 +31,7 @@ std::string_view describe(ParametersError e) {
              "max_block_body_bytes at least max_submission_bytes and at most 32 MiB";
     case ParametersError::kSubmission:
       return "max_submission_bytes must be 1 KiB..8 MiB, max_entries 1..4096";
-    case ParametersError::kExpiry:
-      return "max_expiry_ms must be 1 s..24 h, grace_ms at most 24 h";
+    case ParametersError::kExpiry: return "max_expiry_ms must be 1 s..24 h, grace_ms at most 24 h";
     case ParametersError::kDispute: return "dispute_days must be 1..365";
   }
   return "?";

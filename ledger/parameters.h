@@ -23,23 +23,22 @@ struct Parameters {
   std::uint32_t activation_delay = 32;    // D >= L: heights before a membership change counts
   std::uint32_t rotation_heights = 0;     // R: planned view change every R heights; 0 = never
   // Blocks
-  std::uint32_t max_block_items = 4'096;              // submissions
-  std::uint32_t max_block_entries = 16'384;           // entries of all its submissions
-  std::uint32_t max_block_body_bytes = 8u << 20;      // encoded submissions
+  std::uint32_t max_block_items = 4'096;          // submissions
+  std::uint32_t max_block_entries = 16'384;       // entries of all its submissions
+  std::uint32_t max_block_body_bytes = 8u << 20;  // encoded submissions
   // Submissions
   std::uint32_t max_submission_bytes = 2u << 20;
   std::uint32_t max_entries = kMaxEntriesOfSubmission;
-  std::uint32_t max_expiry_ms = 600'000;   // E_max: expiry <= block time + E_max (F1)
-  std::uint32_t grace_ms = 600'000;        // fate records live this much longer (F3)
+  std::uint32_t max_expiry_ms = 600'000;  // E_max: expiry <= block time + E_max (F1)
+  std::uint32_t grace_ms = 600'000;       // fate records live this much longer (F3)
   // Credit
   std::uint16_t dispute_days = 20;  // an objection is overdue after this
   bool operator==(const Parameters&) const = default;
   template <class A>
   void serialize(A& ar) {
     ar(version, window, timeout_ms, max_timeout_ms, heartbeat_ms, past_skew_ms, future_skew_ms,
-       activation_delay, rotation_heights, max_block_items, max_block_entries,
-       max_block_body_bytes, max_submission_bytes, max_entries, max_expiry_ms, grace_ms,
-       dispute_days);
+       activation_delay, rotation_heights, max_block_items, max_block_entries, max_block_body_bytes,
+       max_submission_bytes, max_entries, max_expiry_ms, grace_ms, dispute_days);
   }
 
   [[nodiscard]] std::uint32_t span() const { return 2 * window; }  // L

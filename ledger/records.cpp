@@ -51,9 +51,8 @@ Hash256 SubmissionOutcomes::digest() const {
 }
 
 const Refusal* SubmissionOutcomes::refusal(std::uint32_t index) const {
-  const auto it =
-      std::lower_bound(refused.begin(), refused.end(), index,
-                       [](const Refused& r, std::uint32_t i) { return r.index < i; });
+  const auto it = std::lower_bound(refused.begin(), refused.end(), index,
+                                   [](const Refused& r, std::uint32_t i) { return r.index < i; });
   return it != refused.end() && it->index == index ? &it->refusal : nullptr;
 }
 

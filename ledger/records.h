@@ -1,4 +1,5 @@
-// The records of the state map, as stored, hashed and proved. One struct a key space (state_keys.h).
+// The records of the state map, as stored, hashed and proved. One struct a key space
+// (state_keys.h).
 //
 // Fields of later entries (dispute, repair, erasure, access, grants, links, forwarding) are here at
 // zero, one byte each, so that those entries need no migration.
@@ -113,10 +114,10 @@ struct SubjectState {
 // true; at worst it becomes possible later than it might).
 struct Roll {
   RuleId rule;
-  std::uint32_t live = 0;      // events in life kLive
-  std::uint32_t disputed = 0;  // of those, with an open dispute
-  std::uint32_t unended = 0;   // of those, whose act has no end yet
-  Day max_start;               // over all ever recorded: clock_start()
+  std::uint32_t live = 0;        // events in life kLive
+  std::uint32_t disputed = 0;    // of those, with an open dispute
+  std::uint32_t unended = 0;     // of those, whose act has no end yet
+  Day max_start;                 // over all ever recorded: clock_start()
   std::optional<Day> max_ended;  // over all ever recorded that had an end
   bool operator==(const Roll&) const = default;
   template <class A>
@@ -148,7 +149,7 @@ struct DossierState {
   SubjectLife life = SubjectLife::kOpen;  // as the subject's, so that an event reads one record
   Division division;                      // as the subject's; zero for persons
   crypto::RangePeaks peaks;               // of all transitions: n = peaks.size()
-  std::vector<Roll> rolls;  // ascending by rule, <= 16
+  std::vector<Roll> rolls;                // ascending by rule, <= 16
   ReservedRange access;
   ReservedRange grants;
   ReservedRange links;
@@ -165,7 +166,7 @@ struct DossierState {
 
 enum class Transition : std::uint8_t {
   kRecord = 1,
-  kCorrect = 2,   // the new event's leaf; prev_seq = last leaf of the superseded one
+  kCorrect = 2,  // the new event's leaf; prev_seq = last leaf of the superseded one
   kWithdraw = 3,
   // 4 object, 5 resolve, 6 fulfil, 7 statement, 8 repair.request, 9 repair.decide
 };
@@ -247,8 +248,8 @@ struct EventState {
   Version record_version{1};
   Life life = Life::kLive;
   EventFacts facts;
-  Day recorded;          // the block's day; a person's is floored to the month
-  chain::Height height;  // of the block that recorded it
+  Day recorded;                // the block's day; a person's is floored to the month
+  chain::Height height;        // of the block that recorded it
   std::uint64_t last_seq = 0;  // dossier leaf of its latest transition
   std::optional<EventId> supersedes;
   std::optional<EventId> superseded_by;

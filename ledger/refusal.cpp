@@ -17,8 +17,8 @@ std::string day_text(std::int64_t day) {
 }
 
 bool is_day(RefusalField f) {
-  return f == RefusalField::kOccurred || f == RefusalField::kDecided ||
-         f == RefusalField::kEnded || f == RefusalField::kNotified;
+  return f == RefusalField::kOccurred || f == RefusalField::kDecided || f == RefusalField::kEnded ||
+         f == RefusalField::kNotified;
 }
 
 std::string division_text(std::int64_t code) {
@@ -142,8 +142,7 @@ std::string describe(const Refusal& r) {
   const std::string b = std::to_string(r.b);
   const std::string field(name(r.field));
   switch (r.code) {
-    case RefusalCode::kNoSuchAuthor:
-      return "the author is not registered on this chain";
+    case RefusalCode::kNoSuchAuthor: return "the author is not registered on this chain";
     case RefusalCode::kKeyNotAuthorised:
       return "the signing key is not one of the author's current keys; use the key that the latest "
              "agency.update names";
@@ -165,7 +164,8 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kKeyReused:
       return "the key belongs or belonged to another record; make a fresh one";
     case RefusalCode::kDuplicateSource:
-      return "this agency has recorded an event with this source key already; nothing to do, or use "
+      return "this agency has recorded an event with this source key already; nothing to do, or "
+             "use "
              "event.correct";
     case RefusalCode::kSubjectClosed: return "the subject's record is closed";
     case RefusalCode::kFieldOutOfRange: return field_sentence(r);
@@ -177,8 +177,7 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kUsccInvalid:
       return "the unified social credit code is wrong: " +
              std::string(describe(static_cast<CodeError>(r.a)));
-    case RefusalCode::kFieldMissing:
-      return "this event code requires the field '" + field + "'";
+    case RefusalCode::kFieldMissing: return "this event code requires the field '" + field + "'";
     case RefusalCode::kParentLoop: return "the agency would be its own ancestor";
     case RefusalCode::kSelfLockout:
       return "an agency cannot suspend itself or give up its own council role; another council "
@@ -187,8 +186,10 @@ std::string describe(const Refusal& r) {
       return "the record has changed since: version " + a + " was named, version " + b +
              " is in force; read it again";
     case RefusalCode::kLevelNotAllowed:
-      return "assurance level " + a + " is not allowed to this issuer under the schema; the highest "
-             "is " + b;
+      return "assurance level " + a +
+             " is not allowed to this issuer under the schema; the highest "
+             "is " +
+             b;
     case RefusalCode::kSelfAttestation:
       return "the holder's key is the issuer's own; nobody attests himself";
     case RefusalCode::kAlreadyRevoked: return "the attestation is revoked; that is final";
@@ -204,7 +205,8 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kNoticeMissing:
       return "this event code requires a prior notice to the subject, on or before the decision";
     case RefusalCode::kPlaintextForPerson:
-      return "the field '" + field + "' would describe a person in plain; put it into the "
+      return "the field '" + field +
+             "' would describe a person in plain; put it into the "
              "commitment (days: only the first of a month)";
     case RefusalCode::kRuleNotAllowed:
       return "rule " + a + " is not one that code or bucket " + b + " allows";

@@ -14,11 +14,11 @@ namespace imi::ledger {
 
 enum class RefusalCode : std::uint8_t {
   // Who
-  kNoSuchAuthor = 1,      // the author is no agency, subject, nor the hash of the signing key
-  kKeyNotAuthorised = 2,  // not one of the author's current keys
-  kAuthorSuspended = 3,   // the agency is suspended or closed
-  kRoleMissing = 4,       // a = the role asked for (Role bits)
-  kOutOfJurisdiction = 5, // a = the division (12 digits) that the agency does not cover
+  kNoSuchAuthor = 1,       // the author is no agency, subject, nor the hash of the signing key
+  kKeyNotAuthorised = 2,   // not one of the author's current keys
+  kAuthorSuspended = 3,    // the agency is suspended or closed
+  kRoleMissing = 4,        // a = the role asked for (Role bits)
+  kOutOfJurisdiction = 5,  // a = the division (12 digits) that the agency does not cover
   // What does not exist, or exists already
   kNoSuchAgency = 10,
   kNoSuchSubject = 11,
@@ -44,21 +44,21 @@ enum class RefusalCode : std::uint8_t {
   // Versions
   kStaleVersion = 50,  // a = the version named, b = the version in force
   // Attestations
-  kLevelNotAllowed = 60,   // a = the level, b = the highest this issuer may give under the schema
-  kSelfAttestation = 61,   // the holder's key is a key of the issuer
+  kLevelNotAllowed = 60,  // a = the level, b = the highest this issuer may give under the schema
+  kSelfAttestation = 61,  // the holder's key is a key of the issuer
   kAlreadyRevoked = 62,
-  kNotIssuer = 63,         // neither the issuer nor the holder
-  kIllegalTransition = 64, // a = the state now, b = the action (AttState, AttAction)
+  kNotIssuer = 63,          // neither the issuer nor the holder
+  kIllegalTransition = 64,  // a = the state now, b = the action (AttState, AttAction)
   // Events
-  kTypeScope = 70,           // the code is not for this class of subject, or not this agency's field
-  kBasisInsufficient = 71,   // a = the basis level given, b = the weakest the code allows
-  kNoticeMissing = 72,       // the code requires a prior notice, on or before the decision
+  kTypeScope = 70,          // the code is not for this class of subject, or not this agency's field
+  kBasisInsufficient = 71,  // a = the basis level given, b = the weakest the code allows
+  kNoticeMissing = 72,      // the code requires a prior notice, on or before the decision
   kPlaintextForPerson = 73,  // field: what would name or narrow down a person
   kRuleNotAllowed = 74,      // a = the rule, b = the code or bucket
   kSuperseded = 75,          // corrected already; the newer event must be named
   kWithdrawn = 76,
-  kNotRecorder = 77,         // another agency recorded it
-  kRollFull = 78,            // a = the rule; the subject has events under 16 other rules (8 a code)
+  kNotRecorder = 77,  // another agency recorded it
+  kRollFull = 78,     // a = the rule; the subject has events under 16 other rules (8 a code)
 };
 [[nodiscard]] bool is_known(RefusalCode c);
 // "role-missing": stable, lower case, hyphens.

@@ -37,11 +37,10 @@ EventStatus status(const EventState& event, const Rule& rule, Day day) {
 RollStatus status(const Roll& roll, const Rule& rule, Day day) {
   RollStatus s;
   s.nothing_live = roll.live == 0;
-  s.all_expired = s.nothing_live || (rule.max_months != 0 &&
-                                     add_months(roll.max_start, rule.max_months) <= day);
-  s.all_sealed = s.nothing_live ||
-                 (rule.seal_months != 0 && roll.unended == 0 && roll.max_ended &&
-                  add_months(*roll.max_ended, rule.seal_months) <= day);
+  s.all_expired = s.nothing_live ||
+                  (rule.max_months != 0 && add_months(roll.max_start, rule.max_months) <= day);
+  s.all_sealed = s.nothing_live || (rule.seal_months != 0 && roll.unended == 0 && roll.max_ended &&
+                                    add_months(*roll.max_ended, rule.seal_months) <= day);
   return s;
 }
 

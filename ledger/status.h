@@ -13,17 +13,17 @@ namespace imi::ledger {
 
 struct EventStatus {
   Life life = Life::kLive;
-  bool disputed = false;   // an objection is open
-  bool overdue = false;    // and its days have run out
-  bool repairable = false; // the minimum has passed and the rule allows repair
-  bool published = false;  // shown to the public
-  bool shared = false;     // handed to agencies and grantees
-  bool expired = false;    // the maximum has passed: publication stopped by itself
-  bool sealed = false;     // leaves every answer
-  Day publish_from;                   // first day of the rule's months
-  std::optional<Day> publish_until;   // first day no longer published; none = no maximum
-  std::optional<Day> repair_from;     // first day repair may be granted; none = not repairable
-  std::optional<Day> sealed_from;     // first day sealed; none = not known yet, or never
+  bool disputed = false;             // an objection is open
+  bool overdue = false;              // and its days have run out
+  bool repairable = false;           // the minimum has passed and the rule allows repair
+  bool published = false;            // shown to the public
+  bool shared = false;               // handed to agencies and grantees
+  bool expired = false;              // the maximum has passed: publication stopped by itself
+  bool sealed = false;               // leaves every answer
+  Day publish_from;                  // first day of the rule's months
+  std::optional<Day> publish_until;  // first day no longer published; none = no maximum
+  std::optional<Day> repair_from;    // first day repair may be granted; none = not repairable
+  std::optional<Day> sealed_from;    // first day sealed; none = not known yet, or never
   bool operator==(const EventStatus&) const = default;
 };
 

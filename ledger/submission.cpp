@@ -7,16 +7,14 @@
 namespace imi::ledger {
 
 chain::SubmissionId submission_id(const SubmissionHeader& header) {
-  return chain::retag<chain::SubmissionId>(
-      crypto::hash_of(crypto::Domain::kSubmissionId, header));
+  return chain::retag<chain::SubmissionId>(crypto::hash_of(crypto::Domain::kSubmissionId, header));
 }
 
 chain::ContentHash content_hash(const SubmissionHeader& header,
                                 const crypto::Signature& signature) {
   Bytes bytes = encode(header);
   append(bytes, signature.view());
-  return chain::retag<chain::ContentHash>(
-      crypto::hash(crypto::Domain::kSubmissionContent, bytes));
+  return chain::retag<chain::ContentHash>(crypto::hash(crypto::Domain::kSubmissionContent, bytes));
 }
 
 Hash256 signing_digest(const SubmissionHeader& header) {

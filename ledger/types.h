@@ -29,7 +29,8 @@ using AttestationId = FixedBytes<struct AttestationIdTag, 32>;
 
 // Days since 1970-01-01 in UTC+8, the calendar of every rule (calendar.h).
 using Day = StrongId<struct DayTag, std::int32_t>;
-// Number of an event code, rule, field or schema in the catalog. Stable; the texts are the catalog's.
+// Number of an event code, rule, field or schema in the catalog. Stable; the texts are the
+// catalog's.
 using CodeId = StrongId<struct CodeIdTag, std::uint16_t>;
 using RuleId = StrongId<struct RuleIdTag, std::uint16_t>;
 using FieldId = StrongId<struct FieldIdTag, std::uint8_t>;
@@ -81,7 +82,8 @@ enum class Polarity : std::uint8_t { kNeutral = 0, kPositive = 1, kNegative = 2 
 [[nodiscard]] constexpr bool is_known(Polarity p) { return p <= Polarity::kNegative; }
 [[nodiscard]] std::string_view name(Polarity p);
 
-// On what an act rests, strongest first (法律, 行政法规, 部门规章或地方性法规, 规范性文件, 居民公约).
+// On what an act rests, strongest first (法律, 行政法规, 部门规章或地方性法规, 规范性文件,
+// 居民公约).
 enum class BasisLevel : std::uint8_t {
   kLaw = 1,
   kRegulation = 2,

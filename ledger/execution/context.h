@@ -35,7 +35,8 @@ struct Context {
   [[nodiscard]] AgencyId agency_id() const { return chain::retag<AgencyId>(header.author); }
 };
 
-// The author's agency record, if the author is an agency, the key one of its keys, and it is active.
+// The author's agency record, if the author is an agency, the key one of its keys, and it is
+// active.
 [[nodiscard]] std::expected<const AgencyState*, Refusal> agency(Context& c);
 // And has the role.
 [[nodiscard]] std::expected<const AgencyState*, Refusal> agency_with(Context& c, Role role);

@@ -14,8 +14,8 @@ std::vector<Roll>::iterator roll_at(std::vector<Roll>& rolls, RuleId rule) {
 }
 
 bool room_in(const std::vector<Roll>& rolls, RuleId rule, std::size_t limit) {
-  return rolls.size() < limit || std::any_of(rolls.begin(), rolls.end(),
-                                             [rule](const Roll& r) { return r.rule == rule; });
+  return rolls.size() < limit ||
+         std::any_of(rolls.begin(), rolls.end(), [rule](const Roll& r) { return r.rule == rule; });
 }
 
 std::vector<Cell>::iterator cell_at(std::vector<Cell>& cells, CodeId code) {

@@ -5,8 +5,8 @@
 
 namespace imi::ledger::execution {
 
-// True if an event under `rule` (and of `code`, for enterprises) can be counted: there is a roll for
-// it already, or room for one.
+// True if an event under `rule` (and of `code`, for enterprises) can be counted: there is a roll
+// for it already, or room for one.
 [[nodiscard]] bool has_room(const DossierState& dossier, RuleId rule, std::optional<CodeId> code);
 
 // The code of an event; none for a person's.

@@ -137,9 +137,10 @@ Verdict check_public(const PublicFacts& p, const EventFacts& f, const Policy& po
                   static_cast<std::int64_t>(code->weakest_basis));
   }
   if (p.amount_fen && *p.amount_fen > kMaxAmountFen) {
-    return out_of_range(RefusalField::kAmount,
-                        static_cast<std::int64_t>(std::min<std::uint64_t>(*p.amount_fen, INT64_MAX)),
-                        static_cast<std::int64_t>(kMaxAmountFen));
+    return out_of_range(
+        RefusalField::kAmount,
+        static_cast<std::int64_t>(std::min<std::uint64_t>(*p.amount_fen, INT64_MAX)),
+        static_cast<std::int64_t>(kMaxAmountFen));
   }
   if (p.grid && (p.grid->set == 0 || p.grid->district == 0)) {
     return out_of_range(RefusalField::kGrid, p.grid->district);

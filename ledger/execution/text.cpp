@@ -6,7 +6,7 @@ namespace imi::ledger::execution {
 namespace {
 
 struct Form {
-  std::size_t length = 0;  // bytes; 0 = not a first byte
+  std::size_t length = 0;   // bytes; 0 = not a first byte
   std::uint8_t low = 0x80;  // allowed range of the second byte
   std::uint8_t high = 0xbf;
 };
