@@ -124,11 +124,8 @@ void Driver::Impl::process(consensus::Effects effects) {
 }
 
 void Driver::Impl::process_notices(const consensus::Effects& effects) {
-  for (const consensus::Committed& c : effects.committed) {
-    ++core.counters.blocks_committed;
-    core.counters.submissions_committed += c.items;
-    want_flush();
-  }
+  core.counters.blocks_committed += effects.committed.size();
+  if (!effects.committed.empty()) want_flush();
   for (const consensus::Evidence& e : effects.evidence) {
     ++core.counters.evidence;
     core.events.log(LogLevel::kError, "member " + std::to_string(e.member.value) +
@@ -196,6 +193,7 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
                                const LedgerPort::Bodies& executed) {
   ++core.counters.blocks_executed;
   core.events.on_executed(head, block, executed);
+  core.counters.submissions_committed += executed.size();
   std::vector<chain::SubmissionId> ids;
   ids.reserve(executed.size());
   for (const auto& submission : executed) {
