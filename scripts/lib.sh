@@ -5,6 +5,8 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 export ROOT
 # The same sorting and the same text everywhere; a home for ccache where the caller has none.
 export LC_ALL=C.UTF-8 HOME="${HOME:-/tmp}"
+# A fresh clone in another folder finds what an earlier one compiled.
+export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=true
 
 say() { printf '==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
