@@ -1,0 +1,346 @@
+// The driver: four nodes of the real thing in virtual time, as clients and operators see them.
+#include <doctest/doctest.h>
+
+#include "tests/unit/node/cluster.h"
+
+namespace imi::node::test {
+namespace {
+
+// Four validators, initialised and running.
+struct Running : Cluster {
+  explicit Running(std::uint32_t observers = 0) : Cluster(observers) {
+    for (const auto& n : nodes) {
+      if (n->member) n->init();
+    }
+    for (const auto& n : nodes) n->start();
+  }
+  // Submits n.. through node `via` and waits until all are certified there.
+  void commit(std::uint32_t via, std::uint32_t first, std::uint32_t count) {
+    std::uint32_t done = 0;
+    for (std::uint32_t n = first; n < first + count; ++n) {
+      node(via).submit_later(*submission(n), WaitFor::kCertified, 20'000, [&done](SubmitResult r) {
+        REQUIRE(r);
+        CHECK(r->kind == Fate::Kind::kCommitted);
+        CHECK(r->certified);
+        ++done;
+      });
+    }
+    REQUIRE(run_until([&done, count] { return done == count; }));
+  }
+  void same_stores() {
+    REQUIRE(run_until([this] { return certified_everywhere(1); }));
+    const chain::LedgerHead head = node(0).up() ? node(0).certified : node(1).certified;
+    for (const auto& n : nodes) {
+      if (n->up()) CHECK(n->db->certified() == head);
+    }
+  }
+};
+
+ledger::AdmissionError::Reason admission(const SubmitResult& r) {
+  REQUIRE_FALSE(r);
+  REQUIRE(std::holds_alternative<ledger::AdmissionError>(r.error()));
+  return std::get<ledger::AdmissionError>(r.error()).reason;
+}
+NodeRefusal::Reason refusal(const SubmitResult& r) {
+  REQUIRE_FALSE(r);
+  REQUIRE(std::holds_alternative<NodeRefusal>(r.error()));
+  return std::get<NodeRefusal>(r.error()).reason;
+}
+
+}  // namespace
+
+TEST_CASE("a submission given to any node is committed and certified at all, within a few syncs") {
+  Running c;
+  c.run_for(100);
+  for (std::uint32_t via = 0; via < 4; ++via) {
+    const std::uint64_t began = c.now_us;
+    const SubmitResult r = c.node(via).submit(*c.submission(via), WaitFor::kCertified);
+    REQUIRE(r);
+    CHECK(r->kind == Fate::Kind::kCommitted);
+    CHECK(r->certified);
+    // 4 syncs of 0.3 ms, 4 hops of 0.2 ms, an execution of 0.4 ms and no timer in between.
+    CHECK(c.now_us - began < 9'000);
+    REQUIRE(c.run_until([&] { return c.certified_everywhere(r->height.value); }));
+  }
+  for (const auto& n : c.nodes) CHECK(n->entries_executed == 4);
+}
+
+TEST_CASE("each level of waiting is answered when it is reached") {
+  Running c;
+  const auto accepted = c.node(1).submit(*c.submission(1), WaitFor::kAccepted);
+  REQUIRE(accepted);
+  CHECK(accepted->kind == Fate::Kind::kPending);
+  CHECK(c.node(1).driver->fate(accepted->id).kind == Fate::Kind::kPending);
+  const auto committed = c.node(2).submit(*c.submission(2), WaitFor::kCommitted);
+  REQUIRE(committed);
+  CHECK(committed->kind == Fate::Kind::kCommitted);
+  CHECK(committed->height.value >= 1);
+}
+
+TEST_CASE("a repeated submission is answered with its first place and changes nothing") {
+  Running c;
+  const auto s = c.submission(1);
+  const auto first = c.node(1).submit(*s, WaitFor::kCertified);
+  REQUIRE(first);
+  for (const std::uint32_t via : {1U, 2U}) {
+    const auto again = c.node(via).submit(*s, WaitFor::kCertified);
+    REQUIRE(again);
+    CHECK(again->height == first->height);
+    CHECK(again->index == first->index);
+  }
+  c.run_for(200);
+  for (const auto& n : c.nodes) CHECK(n->entries_executed == 1);
+}
+
+TEST_CASE("a repeat long after is found in the ledger") {
+  Running c;
+  c.limits.recent_blocks = 1;
+  c.node(1).kill();
+  c.node(1).start();
+  const auto s = c.submission(1);
+  const auto first = c.node(1).submit(*s, WaitFor::kCertified);
+  REQUIRE(first);
+  c.commit(1, 2, 1);
+  c.commit(1, 3, 1);
+  CHECK(c.node(1).driver->fate(first->id).kind == Fate::Kind::kUnknown);
+  const auto again = c.node(1).submit(*s, WaitFor::kCertified);
+  REQUIRE(again);
+  CHECK(again->height == first->height);
+}
+
+TEST_CASE("bad submissions are refused by name before they are spread") {
+  Running c;
+  auto forged = *c.submission(1);
+  forged.signature.bytes[10] ^= 1;
+  CHECK(admission(c.node(0).submit(forged, WaitFor::kAccepted)) ==
+        ledger::AdmissionError::Reason::kBadSignature);
+  const auto enterprise = ledger::test::TestChain::enterprise(1);
+  const auto expired = c.chain.submit_at({enterprise}, chain::TimeMs(1));
+  CHECK(admission(c.node(0).submit(*expired, WaitFor::kAccepted)) ==
+        ledger::AdmissionError::Reason::kExpired);
+  const auto far = c.chain.submit_at({enterprise}, chain::TimeMs(c.node(0).now().value + 3'600'000));
+  CHECK(admission(c.node(0).submit(*far, WaitFor::kAccepted)) ==
+        ledger::AdmissionError::Reason::kExpiryTooFar);
+  std::optional<SubmitResult> garbage;
+  c.node(0).driver->submit(std::make_shared<const Bytes>(Bytes{1, 2, 3}), WaitFor::kAccepted, 0,
+                           [&garbage](SubmitResult r) { garbage = std::move(r); });
+  REQUIRE(c.run_until([&] { return garbage.has_value(); }));
+  CHECK(admission(*garbage) == ledger::AdmissionError::Reason::kMalformed);
+  for (const auto& n : c.nodes) CHECK(n->driver->status().pool_items == 0);
+}
+
+TEST_CASE("several hundred submissions through all nodes share blocks and are each applied once") {
+  Running c;
+  c.run_for(50);
+  std::uint32_t done = 0;
+  for (std::uint32_t n = 0; n < 400; ++n) {
+    c.node(n % 4).submit_later(*c.submission(n), WaitFor::kCertified, 20'000,
+                               [&done](const SubmitResult& r) {
+                                 REQUIRE(r);
+                                 ++done;
+                               });
+  }
+  REQUIRE(c.run_until([&] { return done == 400; }));
+  CHECK(c.node(0).certified.height.value < 40);
+  c.same_stores();
+  for (const auto& n : c.nodes) CHECK(n->entries_executed == 400);
+}
+
+TEST_CASE("nothing signed leaves before the safety log returned") {
+  Running c;
+  c.run_for(50);
+  TestNode& backup = c.node((c.primary().index + 1) % 4);
+  backup.sync_us.reset();
+  const std::size_t before = backup.votes_sent;
+  // The three others are a quorum and go on.
+  c.commit(c.primary().index, 0, 3);
+  CHECK(backup.votes_sent == before);
+  CHECK(backup.driver->status().log_groups_queued > 0);
+}
+
+TEST_CASE("a killed primary is replaced, what clients were promised stays, and it catches up") {
+  Running c;
+  c.commit(0, 0, 5);
+  TestNode& dead = c.primary();
+  const std::uint32_t via = (dead.index + 1) % 4;
+  std::uint32_t done = 0;
+  for (std::uint32_t n = 10; n < 30; ++n) {
+    c.node(via).submit_later(*c.submission(n), WaitFor::kCertified, 20'000,
+                             [&done](const SubmitResult& r) {
+                               REQUIRE(r);
+                               ++done;
+                             });
+  }
+  c.run_for(1);
+  dead.kill();
+  dead.files.power_cut();
+  const std::uint64_t began = c.now_us;
+  REQUIRE(c.run_until([&] { return done == 20; }));
+  CHECK(c.now_us - began < 2'500'000);
+  dead.start();
+  CHECK(dead.silent_because.empty());
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(c.node(via).certified.height.value); },
+                      5'000));
+  c.commit(dead.index, 50, 3);
+  c.same_stores();
+}
+
+TEST_CASE("all four killed at once commit again after the third is back") {
+  Running c;
+  c.commit(0, 0, 8);
+  for (const auto& n : c.nodes) {
+    n->kill();
+    n->files.power_cut();
+  }
+  for (std::uint32_t i = 0; i < 3; ++i) c.node(i).start();
+  const std::uint64_t began = c.now_us;
+  c.commit(1, 20, 4);
+  CHECK(c.now_us - began < 5'000'000);
+  c.node(3).start();
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(2); }, 5'000));
+  c.same_stores();
+}
+
+TEST_CASE("a node that was cut off for many blocks catches up from peers") {
+  Running c;
+  c.commit(0, 0, 1);
+  TestNode& slow = c.node((c.primary().index + 2) % 4);
+  slow.kill();
+  const std::uint32_t via = c.primary().index;
+  for (std::uint32_t n = 0; n < 60; ++n) c.commit(via, 100 + 3 * n, 3);
+  slow.start();
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(61); }, 10'000));
+  CHECK(slow.driver->counters().blocks_synced > 30);
+  CHECK(slow.driver->status().ready);
+  c.commit(slow.index, 500, 2);
+}
+
+TEST_CASE("bodies that never arrived by push are fetched from who holds the block") {
+  Running c;
+  c.run_for(50);
+  const std::uint32_t victim = (c.primary().index + 1) % 4;
+  constexpr std::uint8_t kPush = 1;
+  c.filter = [victim](std::uint32_t, std::uint32_t to, const Bytes& frame) {
+    return to != victim || frame[0] != kPush;
+  };
+  c.commit(c.primary().index, 0, 4);
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }));
+  CHECK(c.node(victim).driver->counters().bodies_fetched > 0);
+}
+
+TEST_CASE("a submission that only a backup got reaches the primary although the push was lost") {
+  Running c;
+  c.run_for(50);
+  const std::uint32_t via = (c.primary().index + 1) % 4;
+  bool lose = true;
+  c.filter = [&](std::uint32_t, std::uint32_t, const Bytes& frame) {
+    return !(lose && frame[0] == 1);
+  };
+  std::optional<SubmitResult> result;
+  c.node(via).submit_later(*c.submission(1), WaitFor::kCertified, 9'000,
+                           [&](SubmitResult r) { result = std::move(r); });
+  c.run_for(100);
+  lose = false;
+  REQUIRE(c.run_until([&] { return result.has_value(); }));
+  CHECK(result->has_value());
+}
+
+TEST_CASE("an observer follows on checkpoint certificates and votes for nothing") {
+  Running c(1);
+  c.commit(0, 0, 6);
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }, 5'000));
+  TestNode& observer = c.node(4);
+  CHECK(observer.driver->status().role == NodeRole::kObserver);
+  CHECK(observer.votes_sent == 0);
+  CHECK(observer.entries_executed == 6);
+  // Restarted far behind, it follows again.
+  observer.kill();
+  for (std::uint32_t n = 0; n < 20; ++n) c.commit(1, 100 + n, 1);
+  observer.start();
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(20); }, 5'000));
+  // A client may use it too.
+  CHECK(observer.submit(*c.submission(900), WaitFor::kCertified));
+}
+
+TEST_CASE("a validator without its safety log observes, and the other three commit") {
+  Cluster c;
+  for (std::uint32_t i = 0; i < 3; ++i) c.node(i).init();
+  for (const auto& n : c.nodes) n->start();
+  TestNode& silent = c.node(3);
+  CHECK(silent.silent_because.find("imid init") != std::string::npos);
+  REQUIRE(c.node(0).submit(*c.submission(1), WaitFor::kCertified));
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }, 5'000));
+  CHECK(silent.driver->status().role == NodeRole::kSilentValidator);
+  CHECK(silent.votes_sent == 0);
+}
+
+TEST_CASE("a full disk halts the node by name while reads may go on; the others commit") {
+  Running c;
+  c.commit(0, 0, 2);
+  TestNode& full = c.node((c.primary().index + 1) % 4);
+  full.files.fail_append = IoError::Reason::kNoSpace;
+  c.commit(c.primary().index, 10, 2);
+  REQUIRE(c.run_until([&] { return full.halted.has_value(); }));
+  CHECK(full.halted->code == HaltCode::kSafetyLogFull);
+  CHECK(reads_may_go_on(full.halted->code));
+  const std::size_t votes = full.votes_sent;
+  c.commit(c.primary().index, 20, 2);
+  CHECK(full.votes_sent == votes);
+  CHECK(refusal(full.submit(*c.submission(30), WaitFor::kAccepted)) == NodeRefusal::Reason::kHalted);
+  CHECK_FALSE(full.driver->status().ready);
+  // Room was made: a restart reads its log again and takes part.
+  full.kill();
+  full.files.fail_append.reset();
+  full.files.power_cut();
+  full.start();
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(2); }, 5'000));
+  c.commit(full.index, 40, 2);
+}
+
+TEST_CASE("a failed sync halts the node for good and reads stop") {
+  Running c;
+  c.commit(0, 0, 1);
+  TestNode& bad = c.node((c.primary().index + 1) % 4);
+  bad.files.fail_sync = IoError::Reason::kIo;
+  c.commit(c.primary().index, 10, 1);
+  REQUIRE(c.run_until([&] { return bad.halted.has_value(); }));
+  CHECK(bad.halted->code == HaltCode::kSafetyLogFailed);
+  CHECK_FALSE(reads_may_go_on(bad.halted->code));
+}
+
+TEST_CASE("a client that waits longer than it allowed is told so, and its fate stays knowable") {
+  Running c;
+  c.run_for(50);
+  for (std::uint32_t i = 1; i < 4; ++i) c.node(i).kill();
+  const auto late = c.node(0).submit(*c.submission(1), WaitFor::kCommitted, 300);
+  CHECK(refusal(late) == NodeRefusal::Reason::kTimeout);
+  CHECK(c.node(0).driver->status().pool_items == 1);
+  CHECK(c.node(0).driver->status().why_not.find("needs 2") != std::string::npos);
+}
+
+TEST_CASE("frames that no honest peer sends cost the connection and nothing else") {
+  Running c;
+  c.run_for(50);
+  TestNode& n = c.node(0);
+  for (const Bytes& evil : {Bytes{}, Bytes{99}, Bytes{0, 1, 2}, Bytes{1, 5, 0xff, 0xff, 0xff, 0x7f},
+                            Bytes{2, 1}, Bytes{3}, Bytes{5, 1}}) {
+    n.disconnected.clear();
+    n.driver->on_message(PeerIndex(2), std::make_shared<const Bytes>(evil));
+    c.run_for(5);
+    CHECK(n.disconnected.contains(2));
+  }
+  c.commit(0, 0, 2);
+}
+
+TEST_CASE("a stopped driver answers those who wait and ignores what completes later") {
+  Running c;
+  std::optional<SubmitResult> result;
+  c.node(1).submit_later(*c.submission(1), WaitFor::kCertified, 5'000,
+                         [&](SubmitResult r) { result = std::move(r); });
+  c.node(1).driver->stop();
+  REQUIRE(result);
+  CHECK(refusal(*result) == NodeRefusal::Reason::kStopping);
+  c.run_for(50);
+}
+
+}  // namespace imi::node::test
