@@ -52,7 +52,7 @@ std::string option_name(const CLI::Option* o) {
     for (const std::string& l : o->get_lnames()) joined_names += (joined_names.empty() ? "--" : ", --") + l;
     return joined_names;
   }();
-  if (!o->get_positional() && o->get_type_size() != 0) {
+  if (!o->get_positional() && o->get_items_expected_max() != 0) {
     const std::string type = o->get_type_name();
     name += " " + (type.empty() ? std::string("VALUE") : type);
   }
@@ -207,9 +207,11 @@ std::shared_ptr<CLI::FormatterBase> manual_formatter(std::size_t width, bool col
 UsageProblem explain(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App* at = deepest(&root);
   const std::string name = full_name(at);
-  if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error); extras != nullptr) {
-    const auto left = root.remaining(true);
-    if (!left.empty()) return explain_extra(at, left.front());
+  // A word that nothing took is the cause, even where the parser noticed a consequence first.
+  const bool usual = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                     dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (const auto left = root.remaining(true); usual && !left.empty()) {
+    return explain_extra(at, left.front());
   }
   if (!at->get_subcommands({}).empty()) {
     return {fmt::format("'{}' needs a command: {}", name, joined(command_names(at), "or")),

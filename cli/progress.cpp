@@ -60,7 +60,9 @@ Progress::Progress(std::string label, std::uint64_t total, const Terminal& err, 
       began_(std::chrono::steady_clock::now()),
       last_(began_) {}
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() {
+  if (drawn_) finish();
+}
 
 std::int64_t Progress::elapsed_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -

@@ -26,7 +26,7 @@ class Progress {
   // Cheap: draws at most 10 times a second on a terminal, every 5 s elsewhere.
   void update(std::uint64_t done);
   void set_total(std::uint64_t total) { total_ = total; }
-  // The last state, with a new line. Called by the destructor if not before.
+  // The last state, with a new line. The destructor calls it if anything was drawn.
   void finish();
   [[nodiscard]] std::int64_t elapsed_ms() const;
 

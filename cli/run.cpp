@@ -62,7 +62,10 @@ int run(Session& session, const std::vector<std::string>& words) {
   add_global_options(app, session.options);
   add_all_commands(app, session);
   app.add_subcommand("help", "this help")->group("")->callback([&] {
-    session.action = [&] { session.out().raw(app.help()); };
+    // Not app.help(): that would be the help of this very subcommand.
+    session.action = [&] {
+      session.out().raw(app.get_formatter()->make_help(&app, "imi", CLI::AppFormatMode::Normal));
+    };
   });
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them backwards

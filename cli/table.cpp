@@ -52,14 +52,17 @@ std::string Table::render(std::size_t width, bool color) const {
     return std::accumulate(w.begin(), w.end(), kGap * (columns_.size() - 1));
   };
   while (total() > width) {
-    std::size_t widest = columns_.size();
+    // The column with the most room above its least gives way first.
+    std::size_t loosest = columns_.size();
+    std::size_t most_slack = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const std::size_t floor = std::max(columns_[i].least, display_width(columns_[i].title));
-      if (columns_[i].least == 0 || w[i] <= floor) continue;
-      if (widest == columns_.size() || w[i] > w[widest]) widest = i;
+      if (columns_[i].least == 0 || w[i] <= floor || w[i] - floor <= most_slack) continue;
+      most_slack = w[i] - floor;
+      loosest = i;
     }
-    if (widest == columns_.size()) return render_records(width, color);
-    --w[widest];
+    if (loosest == columns_.size()) return render_records(width, color);
+    --w[loosest];
   }
   std::string out;
   std::string line;

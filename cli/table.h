@@ -1,6 +1,6 @@
 // Tables and labelled lists for people, laid out to the terminal's width.
 //
-// A table that does not fit first narrows its widest shrinkable columns (values end in U+2026),
+// A table that does not fit first narrows the columns that may be cut (values end in U+2026),
 // and where even that is too wide becomes a list of records, so that a narrow terminal never shows
 // wrapped rows. Values are made printable() here. Pure apart from the terminal's description.
 #pragma once

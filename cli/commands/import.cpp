@@ -21,6 +21,7 @@ struct Options {
   std::string author;
   bool check = false;
   bool resume = false;
+  bool wait = false;
 };
 
 json::array problems_json(const CheckReport& r) {
@@ -117,7 +118,7 @@ void add_import_commands(CLI::App& root, Session& s) {
     k->add_option("--as", o->as, "agency that signs: its short name, or a key file")->type_name("AGENCY");
     k->add_option("--author", o->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
     k->add_flag("--check", o->check, "check every row, send nothing");
-    k->add_flag("--wait", o->import.certified, "wait for certificates, not only for blocks");
+    k->add_flag("--wait", o->wait, "wait until every row is certified (always so; said for clarity)");
     k->add_flag("--resume", o->resume, "go on where an earlier run stopped (always so; said for clarity)");
     k->add_flag("--skip-bad-rows", o->import.skip_bad_rows, "import the good rows of a file with bad ones");
     if (kind != "enterprises" && kind != "attestation-status") {

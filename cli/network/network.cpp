@@ -189,7 +189,7 @@ void Network::remove_all() {
     const std::string name = entry.path().filename().string();
     const bool ours = name.starts_with("validator-") || name == "agencies" || name == "persons" ||
                       name == "imports" || name == "demo" || name == "network.json" ||
-                      name == "genesis.imi";
+                      name == "genesis.imi" || name == "trusted-head" || name == "bench-subjects";
     if (ours) std::filesystem::remove_all(entry.path(), ec);
   }
   manifest_ = {};

@@ -71,6 +71,23 @@ std::string gravity_text(const View& v, const EventState& e) {
   return rule == nullptr ? std::string() : std::string(ledger::name(rule->gravity));
 }
 
+// "minor", or the polarity where there is no gravity.
+std::string class_text(const View& v, const EventState& e) {
+  const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule);
+  if (rule != nullptr && rule->gravity != ledger::Gravity::kNone) return gravity_text(v, e);
+  return std::string(ledger::name(polarity_of(v, e)));
+}
+
+// One word for a table.
+std::string short_status(const View& v, const EventState& e) {
+  const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule);
+  if (e.life != ledger::Life::kLive || rule == nullptr) return std::string(ledger::name(e.life));
+  const ledger::EventStatus st = ledger::status(e, *rule, v.today);
+  if (st.sealed) return "sealed";
+  if (st.disputed) return "disputed";
+  return st.published ? "published" : st.expired ? "expired" : "unpublished";
+}
+
 void show_event(Output& out, const View& v, const std::string& id, const EventState& e) {
   Fields f;
   f.add("event", id);
@@ -135,15 +152,17 @@ void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
   out.show(f);
   if (d.events.empty()) return;
   out.line();
-  Table t({{"decided"}, {"code", Align::kLeft, 10}, {"class", Align::kLeft, 5},
-           {"polarity", Align::kLeft, 8}, {"amount", Align::kRight}, {"status", Align::kLeft, 8},
-           {"document", Align::kLeft, 8}, {"event", Align::kLeft, 9}});
+  Table t({{"decided"}, {"code", Align::kLeft, 20}, {"class", Align::kLeft, 8},
+           {"amount", Align::kRight}, {"status", Align::kLeft, 11}, {"document", Align::kLeft, 10},
+           {"event", Align::kLeft, 12}});
   for (const auto& [id, e] : in_order(d)) {
     const auto* facts = std::get_if<ledger::PublicFacts>(&e->facts.what);
-    const bool bad = polarity_of(v, *e) == ledger::Polarity::kNegative;
-    t.add({day(e->facts.decided), code_text(v, *e), gravity_text(v, *e),
-           Cell(std::string(ledger::name(polarity_of(v, *e))), bad ? Style::kWarn : Style::kGood),
-           amount_text(*e), status_text(v, *e), facts != nullptr ? facts->doc : "", to_hex(id)});
+    const ledger::Polarity polarity = polarity_of(v, *e);
+    const Style style = polarity == ledger::Polarity::kNegative   ? Style::kWarn
+                        : polarity == ledger::Polarity::kPositive ? Style::kGood
+                                                                  : Style::kPlain;
+    t.add({day(e->facts.decided), code_text(v, *e), Cell(class_text(v, *e), style), amount_text(*e),
+           short_status(v, *e), facts != nullptr ? facts->doc : "", to_hex(id)});
   }
   out.show(t);
   if (d.leaves.size() < d.total) {

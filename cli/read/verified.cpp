@@ -175,7 +175,9 @@ void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
   if (auto ok = write_whole(o.out, as_text(v.bundle)); !ok) {
     fail(ExitCode::kLocal, "cannot-write", ok.error());
   }
-  s.out().line(fmt::format("saved {}; anyone can check it: imi proof verify {} --genesis {}", o.out,
+  const bool person = std::holds_alternative<ledger::AskPerson>(v.answer.question);
+  s.out().line(fmt::format("saved {}; {}: imi proof verify {} --genesis {}", o.out,
+                           person ? "whoever has it sees this record and can check it" : "anyone can check it",
                            o.out, s.genesis_path().string()));
 }
 

@@ -65,12 +65,14 @@ Author resolve_author(Session& s, const std::string& as, const std::string& auth
   return Author{std::move(name), *id, s.load_key(file)};
 }
 
-ledger::Submission sign_now(Session& s, const Author& author, std::vector<ledger::Entry> entries) {
+ledger::Submission sign_now(Session& s, const Author& author, std::vector<ledger::Entry> entries,
+                            std::int64_t valid_ms) {
+  if (valid_ms == 0) valid_ms = s.genesis().parameters.max_expiry_ms / 2;
   ledger::SubmissionTerms terms;
   terms.genesis = s.genesis_id();
   terms.author = author.id;
   terms.nonce = crypto::system_random().fixed<ledger::Nonce>();
-  terms.expiry = chain::TimeMs(s.now_ms() + s.genesis().parameters.max_expiry_ms / 2);
+  terms.expiry = chain::TimeMs(s.now_ms() + valid_ms);
   return ledger::sign_submission(terms, std::move(entries), author.key);
 }
 

@@ -24,9 +24,10 @@ struct Author {
 [[nodiscard]] Author resolve_author(Session& session, const std::string& as,
                                     const std::string& author = {});
 
-// Signed now, valid for half of what the chain allows.
+// Signed now; `valid_ms` 0 = half of what the chain allows.
 [[nodiscard]] ledger::Submission sign_now(Session& session, const Author& author,
-                                          std::vector<ledger::Entry> entries);
+                                          std::vector<ledger::Entry> entries,
+                                          std::int64_t valid_ms = 0);
 
 // "--wait": accepted, committed or certified; throws Failure on anything else.
 [[nodiscard]] std::string wait_level(const std::string& text);

@@ -61,7 +61,7 @@ class Run {
   ImportReport run() {
     count_settled();
     if (done_ == check_.good && open_.empty()) return finish();
-    sender_.emplace(session_, std::string(options_.certified ? rpc::kWaitCertified : rpc::kWaitCommitted),
+    sender_.emplace(session_, std::string(rpc::kWaitCertified),
                     options_.window, [this](std::uint64_t tag, const Fate& f) { settle(tag, f); });
     try {
       resend_open();
@@ -98,7 +98,7 @@ class Run {
         report_.before += sub.rows.size();
       }
     }
-    progress_.update(done_);
+    if (done_ < check_.good || !open_.empty()) progress_.update(done_);
   }
 
   void resend_open() {
@@ -196,7 +196,6 @@ class Run {
 
   ImportReport finish() {
     journal_ok(journal_.sync());
-    progress_.update(done_);
     if (report_.submissions > 0 || !open_.empty()) progress_.finish();
     report_.elapsed_ms = progress_.elapsed_ms();
     return std::move(report_);

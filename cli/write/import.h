@@ -20,7 +20,6 @@ struct ImportOptions {
   std::uint32_t batch = 500;          // entries a submission
   std::uint32_t window = 4;           // submissions under way
   std::uint64_t max_rows = 0;         // 0 = all; else stop after so many good rows
-  bool certified = false;             // wait for certificates, not only for blocks
   bool skip_bad_rows = false;
   bool backfill = false;
 };

@@ -13,6 +13,7 @@ namespace imi::cli {
 namespace {
 
 constexpr std::int64_t kWaitMs = 10'000;  // one `submit` waits so long; then it is sent again
+constexpr int kOutcomeAsks = 120;          // 5 s; a submission of long ago has no outcomes any more
 
 // Errors that another try may not meet. All others are refusals: sending again changes nothing.
 constexpr std::array kPassing = {
@@ -120,6 +121,12 @@ void Sender::answered(LoadClient::Done& done) {
     return again(w, std::chrono::milliseconds(200));
   }
   last_answer_ = Clock::now();
+  // A block's outcomes are told from the certified state, some milliseconds after it committed.
+  if (fate->kind == Fate::Kind::kCommitted && fate->outcomes.empty() && w.outcome_asks < kOutcomeAsks) {
+    ++w.outcome_asks;
+    w.asking_fate = true;
+    return again(w, std::chrono::milliseconds(w.outcome_asks < 20 ? 5 : 50));
+  }
   const bool final = fate->kind == Fate::Kind::kCommitted || fate->kind == Fate::Kind::kExpired;
   const bool enough = fate->kind == Fate::Kind::kPending && wait_ == rpc::kWaitAccepted;
   if (!final && !enough) {
@@ -150,7 +157,7 @@ void Sender::poll(std::chrono::milliseconds wait) {
   auto pause = wait;
   for (auto& [tag, w] : waiting_) {
     if (!w.sent && w.not_before <= now) start(tag, w);
-    if (!w.sent) pause = std::min(pause, std::chrono::milliseconds(20));
+    if (!w.sent) pause = std::min(pause, std::chrono::milliseconds(5));
   }
   load_->poll(std::min(pause, std::chrono::milliseconds(100)));
   if (refused_) fail(*refused_);

@@ -45,7 +45,9 @@ class Sender {
     std::string id;
     std::string request;
     bool sent = false;
-    bool asking_fate = false;    // the ledger said it has expired: find out whether it committed
+    // `submission` is asked, not `submit`: the ledger said it has expired, or told no outcomes yet.
+    bool asking_fate = false;
+    int outcome_asks = 0;
     Clock::time_point not_before;
   };
   void connect();
