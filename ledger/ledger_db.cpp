@@ -362,6 +362,19 @@ std::expected<StoredBlock, LedgerError> LedgerDb::block(chain::Height height) co
   return out;
 }
 
+std::expected<std::vector<SubmissionOutcomes>, LedgerError> LedgerDb::outcomes(
+    chain::Height height) const {
+  if (height.value == 0 || height > applied().height) {
+    return std::unexpected(refused(Reason::kNoSuchHeight, "height " + std::to_string(height.value)));
+  }
+  auto row = impl_->core->store->get(rows::outcomes_key(height));
+  if (!row) return std::unexpected(store_failed(std::move(row.error())));
+  if (!row->has_value()) return rows::OutcomesRow();  // a block without submissions
+  auto out = decode<rows::OutcomesRow>(**row);
+  if (!out) return std::unexpected(damaged("the outcomes of a block do not decode"));
+  return std::move(*out);
+}
+
 std::expected<chain::LedgerHead, LedgerError> LedgerDb::head(chain::Height height) const {
   const LedgerCore& core = *impl_->core;
   {

@@ -30,6 +30,7 @@
 
 #include "chain/block.h"
 #include "chain/certificate.h"
+#include "ledger/outcome.h"
 #include "ledger/store.h"
 
 namespace imi::ledger {
@@ -134,6 +135,10 @@ class LedgerDb {
   [[nodiscard]] std::expected<StoredBlock, LedgerError> block(chain::Height height) const;
   // The same without bodies.
   [[nodiscard]] std::expected<StoredBlock, LedgerError> block_header(chain::Height height) const;
+  // Outcomes of the submissions of an applied block, in block order: what commit_block() recorded,
+  // certified or not (execution is deterministic, so a certificate can only confirm it).
+  [[nodiscard]] std::expected<std::vector<SubmissionOutcomes>, LedgerError> outcomes(
+      chain::Height height) const;
   // The head after `height`.
   [[nodiscard]] std::expected<chain::LedgerHead, LedgerError> head(chain::Height height) const;
   // The checkpoint certificate of exactly that height, or nullopt if this node never had it.

@@ -49,7 +49,7 @@ void Handlers::Impl::block(RpcRequest& q, RpcResponder& r) {
   if (!stored) return r.error(to_rpc(stored.error()));
   const auto reader = db.reader();
   const bool certified = reader && height <= reader->head().height;
-  r.result(block_json(db, *stored, certified ? outcomes.get(*reader, height) : nullptr, certified));
+  r.result(block_json(db, *stored, outcomes.get(db, height), certified));
 }
 
 void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
@@ -62,7 +62,7 @@ void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
     if (!stored) return r.error(to_rpc(stored.error()));
     const bool certified = reader && chain::Height(h) <= reader->head().height;
     out.push_back(block_json(
-        db, *stored, certified ? outcomes.get(*reader, chain::Height(h)) : nullptr, certified));
+        db, *stored, outcomes.get(db, chain::Height(h)), certified));
   }
   r.result(std::move(out));
 }

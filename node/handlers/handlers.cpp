@@ -37,15 +37,14 @@ void AnswerThread::run(Task task) {
   wake_.notify_one();
 }
 
-OutcomesCache::Outcomes OutcomesCache::get(const ledger::LedgerReader& reader,
-                                           chain::Height height) {
+OutcomesCache::Outcomes OutcomesCache::get(const ledger::LedgerDb& db, chain::Height height) {
   {
     const std::lock_guard lock(mutex_);
     if (auto it = blocks_.find(height); it != blocks_.end()) return it->second;
   }
-  auto found = reader.outcomes(height);
-  if (!found || !*found) return nullptr;
-  auto shared = std::make_shared<const std::vector<ledger::SubmissionOutcomes>>(std::move(**found));
+  auto found = db.outcomes(height);
+  if (!found) return nullptr;
+  auto shared = std::make_shared<const std::vector<ledger::SubmissionOutcomes>>(std::move(*found));
   const std::lock_guard lock(mutex_);
   blocks_[height] = shared;
   if (blocks_.size() > kBlocks) blocks_.erase(blocks_.begin());

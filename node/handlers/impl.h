@@ -32,8 +32,8 @@ class AnswerThread {
 class OutcomesCache {
  public:
   using Outcomes = std::shared_ptr<const std::vector<ledger::SubmissionOutcomes>>;
-  // Null above the certified head, or if the store fails.
-  [[nodiscard]] Outcomes get(const ledger::LedgerReader& reader, chain::Height height);
+  // Null above the applied head, or if the store fails.
+  [[nodiscard]] Outcomes get(const ledger::LedgerDb& db, chain::Height height);
 
  private:
   static constexpr std::size_t kBlocks = 16;

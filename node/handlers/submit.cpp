@@ -106,14 +106,14 @@ std::string Handlers::Impl::fate_text(const Fate& fate, const SharedBytes& bytes
   if (fate.kind != Fate::Kind::kCommitted) return out + '}';
   out += fmt::format(",\"height\":{},\"index\":{},\"certified\":{}", fate.height.value, fate.index,
                      fate.certified);
-  const auto reader = db.reader();
-  const auto block = reader ? outcomes.get(*reader, fate.height) : nullptr;
+  const auto block = outcomes.get(db, fate.height);
   if (block != nullptr && fate.index < block->size()) {
     std::optional<ledger::Submission> submission;
     if (bytes != nullptr) {
       if (auto s = decode<ledger::Submission>(*bytes)) submission = std::move(*s);
-    } else if (auto s = reader->submission(fate.height, fate.index); s && *s) {
-      submission = std::move(**s);
+    } else if (const auto reader = db.reader()) {
+      auto s = reader->submission(fate.height, fate.index);
+      if (s && *s) submission = std::move(**s);
     }
     append_outcomes(out, (*block)[fate.index], submission ? &*submission : nullptr);
   }
