@@ -7,7 +7,9 @@
 namespace imi::cli {
 
 std::string describe(const RowError& e) {
-  if (e.column == 0) return fmt::format("row {}: {}", e.row, e.reason);
+  if (e.row == 0) return e.reason;
+  if (e.column == 0 && e.column_name.empty()) return fmt::format("row {}: {}", e.row, e.reason);
+  if (e.column == 0) return fmt::format("row {} ({}): {}", e.row, e.column_name, e.reason);
   if (e.column_name.empty()) return fmt::format("row {}, column {}: {}", e.row, e.column, e.reason);
   return fmt::format("row {}, column {} ({}): {}", e.row, e.column, e.column_name, e.reason);
 }

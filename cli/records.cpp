@@ -156,8 +156,7 @@ std::expected<bool, RowError> RecordReader::next_json(Record& record) {
 }
 
 RowError RecordReader::error(const Record& record, std::size_t field, std::string reason) const {
-  return {record.row, csv_ ? record.columns[field] : 0, spec_[field].name,
-          csv_ ? std::move(reason) : spec_[field].name + ": " + std::move(reason), false};
+  return {record.row, csv_ ? record.columns[field] : 0, spec_[field].name, std::move(reason), false};
 }
 
 }  // namespace imi::cli

@@ -133,7 +133,7 @@ class Cli(NetworkTest):
         self.exits(REFUSED, self.imi("enterprise", "register", code, "--name", "x", "--division", DIVISION,
                                      "--as", MARKET), "already")
         facts = ["--code", "food.premises-unsanitary", "--class", "minor", "--occurred", "2026-01-05",
-                 "--decided", "2026-01-06", "--basis", "s. 7"]
+                 "--decided", "2026-01-06", "--basis", "s. 7", "--doc", "d 1"]
         done = self.ok(self.imi("--json", "event", "record", code, *facts, "--source-key", "one", "--as", FOOD,
                                 "--wait", "certified")).json()
         self.assertEqual(done["fate"], "committed")
@@ -228,7 +228,7 @@ class Cli(NetworkTest):
 
     def test_import_json_lines(self):
         rows = [{"source_key": f"jl-{i}", "uscc": uscc(3), "code": "food.premises-unsanitary", "class": "minor",
-                 "occurred": "2026-01-05", "decided": "2026-01-06", "basis": "s. 7"} for i in range(5)]
+                 "occurred": "2026-01-05", "decided": "2026-01-06", "basis": "s. 7", "doc": f"d {i}"} for i in range(5)]
         path = self.file("events.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
         self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as", FOOD)).json()["added"], 5)
 
