@@ -18,9 +18,11 @@ std::string not_utf8_hint(std::string_view text, std::size_t at) {
   const auto b = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
   };
-  // In GBK and GB18030 a lead byte 0x81..0xFE is followed by 0x40..0xFE or, in four-byte forms, a digit.
-  const bool gb = b(at) >= 0x81 && b(at) <= 0xFE &&
-                  ((b(at + 1) >= 0x40 && b(at + 1) <= 0xFE) || (b(at + 1) >= '0' && b(at + 1) <= '9'));
+  // In GBK and GB18030 a lead byte 0x81..0xFE is followed by 0x40..0xFE or, in four-byte forms, a
+  // digit.
+  const bool gb =
+      b(at) >= 0x81 && b(at) <= 0xFE &&
+      ((b(at + 1) >= 0x40 && b(at + 1) <= 0xFE) || (b(at + 1) >= '0' && b(at + 1) <= '9'));
   return fmt::format("byte 0x{:02x} is not UTF-8{}", b(at),
                      gb ? "; it looks like GBK/GB18030: convert with "
                           "`iconv -f GB18030 -t UTF-8 in.csv > out.csv`"
@@ -44,10 +46,13 @@ std::expected<bool, RowError> CsvReader::start() {
   const int first = buffer->sgetc();
   if (first == 0xFE || first == 0xFF) {
     over_ = true;
-    return std::unexpected(RowError{1, 0, {},
-                                    "the file is UTF-16: save it as UTF-8, or convert with `iconv -f "
-                                    "UTF-16 -t UTF-8 in.csv > out.csv`",
-                                    true});
+    return std::unexpected(
+        RowError{1,
+                 0,
+                 {},
+                 "the file is UTF-16: save it as UTF-8, or convert with `iconv -f "
+                 "UTF-16 -t UTF-8 in.csv > out.csv`",
+                 true});
   }
   if (first == 0xEF) {
     const int bom[3] = {get(), get(), get()};
@@ -150,7 +155,9 @@ std::expected<bool, RowError> CsvReader::next_row(CsvRow& row) {
     }
     if (offset_ - began > kMaxRowBytes) {
       over_ = true;
-      return std::unexpected(RowError{row_, row.fields.size() + 1, {},
+      return std::unexpected(RowError{row_,
+                                      row.fields.size() + 1,
+                                      {},
                                       fmt::format("the row is longer than {} bytes: a quote that "
                                                   "opens here is probably never closed",
                                                   grouped(kMaxRowBytes)),

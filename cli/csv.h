@@ -1,9 +1,9 @@
-// A streaming reader of comma-separated values (RFC 4180), with the tolerance that real exports need
-// and no more: a UTF-8 byte order mark, CRLF or LF line ends, a last line without an end, empty lines
-// skipped. Rows are numbered as a spreadsheet shows them: the header is row 1.
+// A streaming reader of comma-separated values (RFC 4180), with the tolerance that real exports
+// need and no more: a UTF-8 byte order mark, CRLF or LF line ends, a last line without an end,
+// empty lines skipped. Rows are numbered as a spreadsheet shows them: the header is row 1.
 //
-// A malformed row is reported and the reader goes on with the next one; what cannot be resumed after
-// (UTF-16, a quote that never closes) is marked fatal. Memory is bounded by kMaxRowBytes.
+// A malformed row is reported and the reader goes on with the next one; what cannot be resumed
+// after (UTF-16, a quote that never closes) is marked fatal. Memory is bounded by kMaxRowBytes.
 #pragma once
 
 #include <cstdint>

@@ -48,8 +48,10 @@ std::string option_name(const CLI::Option* o) {
   std::string name = o->get_positional() ? o->get_name(true, false) : o->get_name(false, true);
   name = o->get_positional() ? name : [&] {
     std::string joined_names;
-    for (const std::string& s : o->get_snames()) joined_names += (joined_names.empty() ? "-" : ", -") + s;
-    for (const std::string& l : o->get_lnames()) joined_names += (joined_names.empty() ? "--" : ", --") + l;
+    for (const std::string& s : o->get_snames())
+      joined_names += (joined_names.empty() ? "-" : ", -") + s;
+    for (const std::string& l : o->get_lnames())
+      joined_names += (joined_names.empty() ? "--" : ", --") + l;
     return joined_names;
   }();
   if (!o->get_positional() && o->get_items_expected_max() != 0) {
@@ -109,7 +111,8 @@ class Manual : public CLI::Formatter {
   }
 
   [[nodiscard]] std::string commands(const CLI::App* app) const {
-    const auto all = app->get_subcommands([](const CLI::App* s) { return !s->get_group().empty(); });
+    const auto all =
+        app->get_subcommands([](const CLI::App* s) { return !s->get_group().empty(); });
     if (all.empty()) return {};
     std::size_t left = 0;
     for (const CLI::App* s : all) left = std::max(left, s->get_name().size());
@@ -186,8 +189,7 @@ UsageProblem explain_extra(const CLI::App* at, const std::string& word) {
   const std::string shown = cut(printable(word), 40);
   if (word.starts_with('-')) {
     const auto near = nearest(word.substr(0, word.find('=')), option_names(at));
-    return {fmt::format("'{}' has no option '{}'", name, shown),
-            near ? *near : name + " --help"};
+    return {fmt::format("'{}' has no option '{}'", name, shown), near ? *near : name + " --help"};
   }
   const std::vector<std::string> names = command_names(at);
   if (names.empty()) {

@@ -1,5 +1,5 @@
-// Ctrl-C: the first one asks the command to come to a safe stop, a second one ends it at once (which
-// is safe too: everything that matters is journaled first).
+// Ctrl-C: the first one asks the command to come to a safe stop, a second one ends it at once
+// (which is safe too: everything that matters is journaled first).
 #pragma once
 
 namespace imi::cli {

@@ -37,7 +37,8 @@ std::array<std::uint8_t, 8> check_of(ByteView payload) {
 Bytes frame(const Bytes& payload) {
   Bytes out;
   const auto n = static_cast<std::uint32_t>(payload.size());
-  for (unsigned shift = 0; shift < 32; shift += 8) out.push_back(static_cast<std::uint8_t>(n >> shift));
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    out.push_back(static_cast<std::uint8_t>(n >> shift));
   append(out, check_of(payload));
   append(out, payload);
   return out;
@@ -66,8 +67,9 @@ std::string describe(const JournalError& e) {
     case JournalError::Reason::kForeign:
       return e.detail + " belongs to another file, agency or network; move it away to start anew";
     case JournalError::Reason::kDamaged:
-      return e.detail + " is not a readable import journal; move it away (the ledger itself refuses "
-                        "what it already has) and run again";
+      return e.detail +
+             " is not a readable import journal; move it away (the ledger itself refuses "
+             "what it already has) and run again";
   }
   return e.detail;
 }
@@ -99,7 +101,7 @@ std::expected<Journal, JournalError> Journal::open(const std::string& path,
 }
 
 std::expected<void, JournalError> Journal::load(const JournalHeader& header) {
-  struct stat st {};
+  struct stat st{};
   if (::fstat(fd_, &st) != 0) return io_error("cannot read", path_);
   Bytes file(static_cast<std::size_t>(st.st_size));
   for (std::size_t at = 0; at < file.size();) {

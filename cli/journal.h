@@ -1,13 +1,13 @@
 // The import journal: what makes an import resumable and impossible to apply twice.
 //
-// Every submission is written here, signed and whole, and synced BEFORE it is sent. After a crash or
-// Ctrl-C the next run asks the network for the fate of each unsettled id, and sends the very same
-// bytes again where none is known: the id (which covers the nonce) is the same, so the ledger applies
-// it once. Only a submission proved expired is ever replaced by a new one.
+// Every submission is written here, signed and whole, and synced BEFORE it is sent. After a crash
+// or Ctrl-C the next run asks the network for the fate of each unsettled id, and sends the very
+// same bytes again where none is known: the id (which covers the nonce) is the same, so the ledger
+// applies it once. Only a submission proved expired is ever replaced by a new one.
 //
 // File: "IMIJRNL1", then frames {length u32 LE, first 8 bytes of the BLAKE2b-256 of the payload,
-// payload = codec bytes of Entry}. A torn or damaged tail (a crash in mid-write) is cut off when the
-// file is opened: what it held was not yet sent. One process at a time (flock).
+// payload = codec bytes of Entry}. A torn or damaged tail (a crash in mid-write) is cut off when
+// the file is opened: what it held was not yet sent. One process at a time (flock).
 //
 // Not thread-safe. Owner: the importing command.
 #pragma once
@@ -28,9 +28,9 @@ struct JournalHeader {
   SchemaVersion<1> version;
   chain::GenesisId genesis;
   Hash256 author;
-  std::string kind;       // "enterprises", "events", ...
-  Hash256 content;        // of the whole input file
-  std::uint64_t rows = 0; // good rows in it
+  std::string kind;        // "enterprises", "events", ...
+  Hash256 content;         // of the whole input file
+  std::uint64_t rows = 0;  // good rows in it
   bool operator==(const JournalHeader&) const = default;
   template <class A>
   void serialize(A& ar) {

@@ -76,7 +76,8 @@ void Output::error(const Failure& f) {
   }
   const bool color = err_.color;
   std::fputs((styled("error: ", Style::kBad, color) + f.what + "\n").c_str(), stderr);
-  if (!f.hint.empty()) std::fputs((styled("  try: ", Style::kDim, color) + f.hint + "\n").c_str(), stderr);
+  if (!f.hint.empty())
+    std::fputs((styled("  try: ", Style::kDim, color) + f.hint + "\n").c_str(), stderr);
 }
 
 bool Output::flush() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }

@@ -24,8 +24,8 @@ std::string progress_line(std::string_view label, std::uint64_t done, std::uint6
       parts.push_back("in " + duration_text(elapsed_ms));
     } else if (done > 0 && total > done) {
       // The time so far, scaled: steadier than the last second's rate.
-      parts.push_back(
-          duration_text(static_cast<std::int64_t>(ms * (total - done) / done)) + " to go");
+      parts.push_back(duration_text(static_cast<std::int64_t>(ms * (total - done) / done)) +
+                      " to go");
     }
   }
   const auto join = [&](std::size_t n) {

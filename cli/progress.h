@@ -10,8 +10,8 @@
 
 namespace imi::cli {
 
-// One line, no longer than `width` columns: "events  [#####.....]  54%  4,907 of 9,070  2,310/s  2 s
-// to go". The parts that do not fit are left out, the bar first. Pure.
+// One line, no longer than `width` columns: "events  [#####.....]  54%  4,907 of 9,070  2,310/s  2
+// s to go". The parts that do not fit are left out, the bar first. Pure.
 [[nodiscard]] std::string progress_line(std::string_view label, std::uint64_t done,
                                         std::uint64_t total, std::int64_t elapsed_ms,
                                         std::size_t width, bool unicode);

@@ -53,9 +53,9 @@ std::expected<void, RowError> RecordReader::read_header() {
     const auto it = std::find(names.begin(), names.end(), name);
     if (it == names.end()) {
       const auto near = nearest(name, names);
-      return bad(fmt::format("unknown column '{}'{}", printable(name),
-                             near ? ": is '" + *near + "' meant?"
-                                  : "; the columns are " + joined(names)));
+      return bad(
+          fmt::format("unknown column '{}'{}", printable(name),
+                      near ? ": is '" + *near + "' meant?" : "; the columns are " + joined(names)));
     }
     const auto field = static_cast<std::size_t>(it - names.begin());
     if (seen[field]) return bad(fmt::format("the column '{}' stands twice", name));
@@ -87,10 +87,12 @@ std::expected<bool, RowError> RecordReader::next(Record& record) {
   if (!*more) return false;
   record.row = row.number;
   if (row.fields.size() != column_field_.size()) {
-    return std::unexpected(RowError{row.number, 0, {},
-                                    fmt::format("{} columns where the header has {}",
-                                                row.fields.size(), column_field_.size()),
-                                    false});
+    return std::unexpected(RowError{
+        row.number,
+        0,
+        {},
+        fmt::format("{} columns where the header has {}", row.fields.size(), column_field_.size()),
+        false});
   }
   for (std::size_t i = 0; i < row.fields.size(); ++i) {
     record.values[column_field_[i]] = std::move(row.fields[i]);
@@ -127,9 +129,11 @@ std::expected<bool, RowError> RecordReader::next_json(Record& record) {
   const json::value value = parser.release();
   if (!value.is_object()) return bad(1, "a JSON object is expected: {\"uscc\": ..., ...}");
   for (const auto& [key, v] : value.get_object()) {
-    const auto it = std::find_if(spec_.begin(), spec_.end(),
-                                 [&](const FieldSpec& f) { return std::string_view(key) == f.name; });
-    if (it == spec_.end()) return bad(0, fmt::format("unknown field '{}'", printable(std::string(key))));
+    const auto it = std::find_if(spec_.begin(), spec_.end(), [&](const FieldSpec& f) {
+      return std::string_view(key) == f.name;
+    });
+    if (it == spec_.end())
+      return bad(0, fmt::format("unknown field '{}'", printable(std::string(key))));
     const auto field = static_cast<std::size_t>(it - spec_.begin());
     record.columns[field] = field + 1;
     std::string& out = record.values[field];
@@ -156,7 +160,8 @@ std::expected<bool, RowError> RecordReader::next_json(Record& record) {
 }
 
 RowError RecordReader::error(const Record& record, std::size_t field, std::string reason) const {
-  return {record.row, csv_ ? record.columns[field] : 0, spec_[field].name, std::move(reason), false};
+  return {record.row, csv_ ? record.columns[field] : 0, spec_[field].name, std::move(reason),
+          false};
 }
 
 }  // namespace imi::cli

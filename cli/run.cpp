@@ -33,19 +33,24 @@ void add_global_options(CLI::App& app, GlobalOptions& o) {
   app.add_flag("-q,--quiet", o.quiet, "no notes and no progress");
   app.add_option("--dir", o.dir, "folder of the network; else IMI_HOME, else ~/.imi/demo")
       ->type_name("FOLDER");
-  app.add_option("--node", o.nodes, "nodes to ask, in this order, host:port[,host:port]; else "
-                                    "IMI_NODES, else those of the network's folder")
+  app.add_option("--node", o.nodes,
+                 "nodes to ask, in this order, host:port[,host:port]; else "
+                 "IMI_NODES, else those of the network's folder")
       ->type_name("ADDRESS");
-  app.add_option("--genesis", o.genesis, "genesis file that answers are checked against; else "
-                                         "genesis.imi of the network's folder")
+  app.add_option("--genesis", o.genesis,
+                 "genesis file that answers are checked against; else "
+                 "genesis.imi of the network's folder")
       ->type_name("FILE");
   app.add_flag("--no-verify", o.no_verify, "take a node's word: do not ask for proofs");
   app.add_option("--max-age", o.max_age, "refuse answers that stand on an older head")
-      ->type_name("TIME")->capture_default_str();
+      ->type_name("TIME")
+      ->capture_default_str();
   app.add_option("--timeout", o.timeout, "longest time to wait for the nodes")
-      ->type_name("TIME")->capture_default_str();
-  app.add_option("--passphrase-file", o.passphrase_file, "file with the passphrase of sealed keys; "
-                                                         "else IMI_PASSPHRASE, else a prompt")
+      ->type_name("TIME")
+      ->capture_default_str();
+  app.add_option("--passphrase-file", o.passphrase_file,
+                 "file with the passphrase of sealed keys; "
+                 "else IMI_PASSPHRASE, else a prompt")
       ->type_name("FILE");
 }
 
@@ -68,7 +73,8 @@ int run(Session& session, const std::vector<std::string>& words) {
     };
   });
   try {
-    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them backwards
+    app.parse(
+        std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them backwards
   } catch (const CLI::CallForHelp&) {
     const CLI::App* at = &app;
     while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
@@ -105,7 +111,8 @@ int run_words(const std::vector<std::string>& words) {
     return rpc::to_int(f.exit);
   } catch (const std::exception& e) {
     // Out of memory, or a library's exception that nobody expected: still a sentence, no trace.
-    Output(json, false).error({ExitCode::kLocal, fmt::format("unexpected: {}", e.what()), "", "internal", {}});
+    Output(json, false)
+        .error({ExitCode::kLocal, fmt::format("unexpected: {}", e.what()), "", "internal", {}});
     return rpc::to_int(ExitCode::kLocal);
   }
 }

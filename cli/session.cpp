@@ -29,8 +29,10 @@ std::string prompt(const std::string& text) {
   std::FILE* tty = std::fopen("/dev/tty", "r+");
   if (tty == nullptr || isatty(0) == 0) {
     if (tty != nullptr) std::fclose(tty);
-    fail(ExitCode::kLocal, "passphrase-needed", "a passphrase is needed and there is no terminal to "
-         "ask on", "--passphrase-file FILE, or IMI_PASSPHRASE in the environment");
+    fail(ExitCode::kLocal, "passphrase-needed",
+         "a passphrase is needed and there is no terminal to "
+         "ask on",
+         "--passphrase-file FILE, or IMI_PASSPHRASE in the environment");
   }
   termios old{};
   tcgetattr(fileno(tty), &old);
@@ -51,7 +53,7 @@ std::string prompt(const std::string& text) {
 }
 
 std::string passphrase_from_file(const std::string& file) {
-  struct stat st {};
+  struct stat st{};
   if (::stat(file.c_str(), &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0) {
     fail(ExitCode::kLocal, "file-too-open",
          fmt::format("the passphrase file {} can be read by others", file), "chmod 600 " + file);

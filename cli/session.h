@@ -62,7 +62,8 @@ class Session {
   [[nodiscard]] const ledger::Genesis& genesis();
   [[nodiscard]] const chain::GenesisId& genesis_id();
 
-  // A passphrase for `path`: --passphrase-file, else IMI_PASSPHRASE, else asked for on the terminal.
+  // A passphrase for `path`: --passphrase-file, else IMI_PASSPHRASE, else asked for on the
+  // terminal.
   [[nodiscard]] std::string passphrase(const std::filesystem::path& path, bool confirm = false);
   // Opens a key file, asking for its passphrase if it is sealed.
   [[nodiscard]] crypto::SecretKey load_key(const std::filesystem::path& path);

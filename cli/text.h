@@ -49,6 +49,7 @@ enum class Align : std::uint8_t { kLeft, kRight };
                                                  const std::vector<std::string>& candidates);
 
 // `a`, `b` and `c`.
-[[nodiscard]] std::string joined(const std::vector<std::string>& parts, std::string_view last = "and");
+[[nodiscard]] std::string joined(const std::vector<std::string>& parts,
+                                 std::string_view last = "and");
 
 }  // namespace imi::cli

@@ -39,7 +39,8 @@ std::string why_not_yuan(std::string_view text) {
     return quoted(text) + " is in scientific notation: write all digits, e.g. 12345.00";
   }
   if (text.find(' ') != std::string_view::npos) return quoted(text) + " has a space in it";
-  return quoted(text) + " is not an amount in yuan: write digits and at most two decimals, e.g. 3000.00";
+  return quoted(text) +
+         " is not an amount in yuan: write digits and at most two decimals, e.g. 3000.00";
 }
 
 }  // namespace
@@ -55,8 +56,8 @@ Value<std::uint64_t> parse_yuan(std::string_view text) {
   }
   std::uint64_t yuan = 0;
   if (!to_number(whole, yuan) || yuan > kMaxFen / 100) {
-    return wrong(fmt::format("{} is too large: the most is {} yuan", quoted(text),
-                             yuan_text(kMaxFen)));
+    return wrong(
+        fmt::format("{} is too large: the most is {} yuan", quoted(text), yuan_text(kMaxFen)));
   }
   std::uint64_t fen = yuan * 100;
   if (!part.empty()) fen += static_cast<std::uint64_t>(part[0] - '0') * 10;
@@ -86,7 +87,8 @@ Value<std::int32_t> parse_day(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
                                          std::chrono::day(day)};
   if (!date.ok()) return wrong(quoted(text) + " is not a day of the calendar");
-  if (year < 1900 || year > 2199) return wrong(quoted(text) + " lies outside the years 1900 to 2199");
+  if (year < 1900 || year > 2199)
+    return wrong(quoted(text) + " lies outside the years 1900 to 2199");
   return static_cast<std::int32_t>(std::chrono::sys_days(date).time_since_epoch().count());
 }
 
@@ -101,7 +103,7 @@ Value<std::int64_t> parse_duration_ms(std::string_view text) {
     std::string_view name;
     std::int64_t ms;
   };
-  constexpr std::array kUnits = {Unit{"ms", 1},      Unit{"s", 1000},       Unit{"m", 60'000},
+  constexpr std::array kUnits = {Unit{"ms", 1},       Unit{"s", 1000},      Unit{"m", 60'000},
                                  Unit{"min", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000},
                                  Unit{"", 1000}};
   const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());

@@ -37,7 +37,7 @@ struct BenchOptions {
   std::uint32_t warmup = 2;
   std::uint32_t connections = 16;
   std::uint32_t pipelined = 64;
-  std::uint64_t total = 0;         // entries; 0 = as many as `seconds` allows
+  std::uint64_t total = 0;  // entries; 0 = as many as `seconds` allows
   std::string wait = std::string(rpc::kWaitCommitted);
 };
 
@@ -71,7 +71,8 @@ void prepare_subjects(Session& s, std::uint32_t subjects, ledger::Division divis
   std::string refused;
   Sender sender(s, std::string(rpc::kWaitCommitted), 4, [&](std::uint64_t, const Fate& f) {
     for (const EntryOutcome& e : f.outcomes) {
-      if (!e.ok && e.refusal != "already-registered" && refused.empty()) refused = e.refusal + " " + e.message;
+      if (!e.ok && e.refusal != "already-registered" && refused.empty())
+        refused = e.refusal + " " + e.message;
       ++done;
     }
     progress.update(done);
@@ -91,8 +92,10 @@ void prepare_subjects(Session& s, std::uint32_t subjects, ledger::Division divis
     sender.send(tag++, to_hex(ledger::digests(sub)->id), encode(sub));
   }
   while (sender.under_way() > 0) sender.poll(std::chrono::milliseconds(50));
-  if (!refused.empty()) fail(ExitCode::kRefused, "subjects-refused", "a test enterprise was refused: " + refused);
-  if (auto ok = write_whole(file, fmt::format("{}\n", subjects)); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  if (!refused.empty())
+    fail(ExitCode::kRefused, "subjects-refused", "a test enterprise was refused: " + refused);
+  if (auto ok = write_whole(file, fmt::format("{}\n", subjects)); !ok)
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
 }
 
 // Makes signed requests: all the work of the generator that can be done before the clock starts.
@@ -104,12 +107,14 @@ class Requests {
         recorder_(agency_with(s, ledger::Role::kRecorder, "food")),
         author_(resolve_author(s, recorder_.profile.short_name)) {
     for (const ledger::EventCode& c : s.genesis().catalog.codes) {
-      const bool mine = std::find(recorder_.profile.fields.begin(), recorder_.profile.fields.end(), c.field) !=
-                        recorder_.profile.fields.end();
+      const bool mine = std::find(recorder_.profile.fields.begin(), recorder_.profile.fields.end(),
+                                  c.field) != recorder_.profile.fields.end();
       if (mine && c.needs == 0 && code_ == nullptr) code_ = &c;
     }
-    if (code_ == nullptr) fail(ExitCode::kLocal, "no-code", "the catalog has no code that needs no further field");
-    // As long as the chain allows, less the clocks' difference: all are signed before the first is sent.
+    if (code_ == nullptr)
+      fail(ExitCode::kLocal, "no-code", "the catalog has no code that needs no further field");
+    // As long as the chain allows, less the clocks' difference: all are signed before the first is
+    // sent.
     valid_ms_ = s.genesis().parameters.max_expiry_ms - 5'000;
     today_ = ledger::day_of(chain::TimeMs(s.now_ms()));
   }
@@ -121,7 +126,8 @@ class Requests {
     const auto id = static_cast<std::int64_t>(call);
     json::object params = wait;
     if (options_.per_call == 1) {
-      params["submission"] = to_base64url(encode(sign_now(session_, author_, entries(), valid_ms_)));
+      params["submission"] =
+          to_base64url(encode(sign_now(session_, author_, entries(), valid_ms_)));
       return rpc::request_text(id, "submit", std::move(params));
     }
     json::array list;
@@ -139,7 +145,8 @@ class Requests {
     for (std::uint32_t i = 0; i < options_.entries; ++i) {
       state_ = state_ * 6'364'136'223'846'793'005ULL + 1'442'695'040'888'963'407ULL;
       ledger::EventRecord e;
-      e.subject = ledger::enterprise_id(bench_uscc(static_cast<std::uint32_t>((state_ >> 33) % options_.subjects)));
+      e.subject = ledger::enterprise_id(
+          bench_uscc(static_cast<std::uint32_t>((state_ >> 33) % options_.subjects)));
       e.facts.rule = code_->rules.front();
       e.facts.occurred = today_;
       e.facts.decided = today_;
@@ -184,7 +191,9 @@ void count_answer(const LoadClient::Done& d, const BenchOptions& o, Totals& t) {
   if (d.http_status == 0 || !response || !response->outcome) {
     ++t.calls_failed;
     if (t.first_failure.empty()) {
-      t.first_failure = d.http_status == 0 ? d.body : !response ? response.error().message : response->outcome.error().message;
+      t.first_failure = d.http_status == 0 ? d.body
+                        : !response        ? response.error().message
+                                           : response->outcome.error().message;
     }
     return;
   }
@@ -218,7 +227,9 @@ Resources resources(Session& s) {
 }
 
 // Entries in the event log at the certified head: what the ledger itself says it accepted.
-std::uint64_t log_size(Session& s) { return number_member(member(s.call("head", {}), "head"), "log_size"); }
+std::uint64_t log_size(Session& s) {
+  return number_member(member(s.call("head", {}), "head"), "log_size");
+}
 
 struct Measured {
   Totals totals;
@@ -228,9 +239,10 @@ struct Measured {
   Resources after;
 };
 
-// Runs the calls. Open loop: call i is due at i / rate whatever was answered, and its latency counts
-// from when it was due. Closed loop: `concurrency` calls are under way at any time.
-Measured drive(Session& s, const BenchOptions& o, const std::vector<std::string>& requests, std::size_t warmup) {
+// Runs the calls. Open loop: call i is due at i / rate whatever was answered, and its latency
+// counts from when it was due. Closed loop: `concurrency` calls are under way at any time.
+Measured drive(Session& s, const BenchOptions& o, const std::vector<std::string>& requests,
+               std::size_t warmup) {
   Measured m;
   std::vector<Clock::time_point> due(requests.size());
   std::uint64_t answered = 0;
@@ -244,7 +256,8 @@ Measured drive(Session& s, const BenchOptions& o, const std::vector<std::string>
     const bool counts = d.tag >= warmup;
     count_answer(d, o, counts ? m.totals : discard);
     if (!counts) return;
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d.answered - due[d.tag]).count();
+    const auto us =
+        std::chrono::duration_cast<std::chrono::microseconds>(d.answered - due[d.tag]).count();
     m.totals.latency_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)));
   });
   if (!client) fail(client.error());
@@ -260,7 +273,8 @@ Measured drive(Session& s, const BenchOptions& o, const std::vector<std::string>
       if (next == warmup && warmup > 0 && o.rate == 0 && answered < warmup) break;  // a clean start
       auto when = now;
       if (o.rate != 0) {
-        when = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(static_cast<double>(next) / calls_per_s));
+        when = began + std::chrono::duration_cast<Clock::duration>(
+                           std::chrono::duration<double>(static_cast<double>(next) / calls_per_s));
         if (when > now) break;
       } else if (client->under_way() >= o.concurrency) {
         break;
@@ -276,13 +290,16 @@ Measured drive(Session& s, const BenchOptions& o, const std::vector<std::string>
     client->poll(std::chrono::microseconds(o.rate != 0 ? 500 : 2000));
     progress.update(answered);
   }
-  m.elapsed_us = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - first_counted).count();
+  m.elapsed_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - first_counted).count();
   m.after = resources(s);
   m.totals.started = requests.size() - warmup;
   return m;
 }
 
-std::string ms_text(std::uint64_t us) { return fmt::format("{}.{:02} ms", us / 1000, us % 1000 / 10); }
+std::string ms_text(std::uint64_t us) {
+  return fmt::format("{}.{:02} ms", us / 1000, us % 1000 / 10);
+}
 
 void report(Session& s, const BenchOptions& o, const Measured& m) {
   const Totals& t = m.totals;
@@ -294,19 +311,31 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
   const bool local = m.before.nodes.size() == m.after.nodes.size() && !m.after.nodes.empty();
   for (std::size_t i = 0; local && i < m.after.nodes.size(); ++i) {
     cpu_ms += m.after.nodes[i].cpu_ms - m.before.nodes[i].cpu_ms;
-    written += m.after.nodes[i].written_bytes.value_or(0) - m.before.nodes[i].written_bytes.value_or(0);
+    written +=
+        m.after.nodes[i].written_bytes.value_or(0) - m.before.nodes[i].written_bytes.value_or(0);
     peak = std::max(peak, m.after.nodes[i].peak_resident_bytes);
   }
   const std::uint64_t n = std::max<std::uint64_t>(t.entries_ok, 1);
   const std::uint64_t nodes = std::max<std::uint64_t>(m.after.nodes.size(), 1);
   const std::uint64_t own = (m.after.own_cpu_us - m.before.own_cpu_us) / n;
-  json::object j{{"loop", o.rate == 0 ? "closed" : "open"}, {"offered_entries_per_s", o.rate},
-                 {"concurrency", o.concurrency}, {"entries_per_submission", o.entries},
-                 {"submissions_per_call", o.per_call}, {"subjects", o.subjects}, {"wait", o.wait},
-                 {"calls", t.started}, {"entries", t.entries_ok}, {"entries_refused", t.entries_refused},
-                 {"calls_failed", t.calls_failed}, {"log_growth", m.log_growth}, {"elapsed_ms", us / 1000}, {"entries_per_s", rate},
-                 {"latency_us", json::object{{"p50", t.latency_us.quantile(500)}, {"p99", t.latency_us.quantile(990)},
-                                             {"max", t.latency_us.max()}, {"mean", t.latency_us.mean()}}},
+  json::object j{{"loop", o.rate == 0 ? "closed" : "open"},
+                 {"offered_entries_per_s", o.rate},
+                 {"concurrency", o.concurrency},
+                 {"entries_per_submission", o.entries},
+                 {"submissions_per_call", o.per_call},
+                 {"subjects", o.subjects},
+                 {"wait", o.wait},
+                 {"calls", t.started},
+                 {"entries", t.entries_ok},
+                 {"entries_refused", t.entries_refused},
+                 {"calls_failed", t.calls_failed},
+                 {"log_growth", m.log_growth},
+                 {"elapsed_ms", us / 1000},
+                 {"entries_per_s", rate},
+                 {"latency_us", json::object{{"p50", t.latency_us.quantile(500)},
+                                             {"p99", t.latency_us.quantile(990)},
+                                             {"max", t.latency_us.max()},
+                                             {"mean", t.latency_us.mean()}}},
                  {"generator_cpu_us_per_entry", own}};
   if (local) {
     j["nodes"] = m.after.nodes.size();
@@ -319,22 +348,29 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
   Fields f;
   f.add("load", o.rate == 0 ? fmt::format("closed loop, {} calls under way", o.concurrency)
                             : fmt::format("open loop, {} entries/s offered", grouped(o.rate)));
-  f.add("submission", fmt::format("{} entries, signed; {} a call; over {} subjects; wait {}", grouped(o.entries), o.per_call, grouped(o.subjects), o.wait));
-  f.add("done", Cell(fmt::format("{} entries in {}: {} entries/s", grouped(t.entries_ok),
-                                 duration_text(static_cast<std::int64_t>(us / 1000)), grouped(rate)), Style::kBold));
+  f.add("submission", fmt::format("{} entries, signed; {} a call; over {} subjects; wait {}",
+                                  grouped(o.entries), o.per_call, grouped(o.subjects), o.wait));
+  f.add("done",
+        Cell(fmt::format("{} entries in {}: {} entries/s", grouped(t.entries_ok),
+                         duration_text(static_cast<std::int64_t>(us / 1000)), grouped(rate)),
+             Style::kBold));
   if (t.entries_refused + t.calls_failed > 0) {
-    f.add("NOT done", Cell(fmt::format("{} entries refused, {} calls failed; the first: {}", grouped(t.entries_refused),
-                                       grouped(t.calls_failed), t.first_failure), Style::kBad));
+    f.add("NOT done",
+          Cell(fmt::format("{} entries refused, {} calls failed; the first: {}",
+                           grouped(t.entries_refused), grouped(t.calls_failed), t.first_failure),
+               Style::kBad));
   }
   f.add("latency", fmt::format("p50 {}, p99 {}, max {}", ms_text(t.latency_us.quantile(500)),
                                ms_text(t.latency_us.quantile(990)), ms_text(t.latency_us.max())));
   if (local) {
-    f.add("a node", fmt::format("{} us CPU and {} written an entry; peak memory {}", cpu_ms * 1000 / nodes / n,
-                                size_text(written / nodes / n), size_text(peak)));
+    f.add("a node",
+          fmt::format("{} us CPU and {} written an entry; peak memory {}",
+                      cpu_ms * 1000 / nodes / n, size_text(written / nodes / n), size_text(peak)));
   }
   f.add("generator", fmt::format("{} us CPU an entry", own));
   s.out().show(f);
-  if (t.entries_ok == 0) fail(ExitCode::kRefused, "nothing-done", "no entry was accepted: " + t.first_failure);
+  if (t.entries_ok == 0)
+    fail(ExitCode::kRefused, "nothing-done", "no entry was accepted: " + t.first_failure);
 }
 
 void bench(Session& s, BenchOptions o) {
@@ -345,7 +381,8 @@ void bench(Session& s, BenchOptions o) {
   // Closed loop: how many calls `seconds` will take is not known; 20,000 entries/s is out of reach
   // here, so the run ends when the calls do or the time is over, whichever is first.
   std::uint64_t entries = o.total != 0 ? o.total : o.rate != 0 ? o.rate * o.seconds : 0;
-  std::uint64_t warm_calls = o.rate != 0 ? o.rate * o.warmup / per_call : std::min<std::uint64_t>(o.concurrency, 64);
+  std::uint64_t warm_calls =
+      o.rate != 0 ? o.rate * o.warmup / per_call : std::min<std::uint64_t>(o.concurrency, 64);
   if (entries == 0) entries = std::uint64_t{o.seconds} * (o.entries >= 100 ? 12'000 : 5'000);
   const std::uint64_t calls = std::max<std::uint64_t>(1, entries / per_call) + warm_calls;
   std::vector<std::string> requests;
@@ -353,15 +390,16 @@ void bench(Session& s, BenchOptions o) {
   {
     Progress progress("sign", calls, s.out().err(), s.out().json() || s.out().quiet());
     for (std::uint64_t i = 0; i < calls; ++i) {
-      if (interrupted()) fail(ExitCode::kInterrupted, "interrupted", "interrupted; nothing was sent");
+      if (interrupted())
+        fail(ExitCode::kInterrupted, "interrupted", "interrupted; nothing was sent");
       requests.push_back(make.make(i));
       progress.update(i + 1);
     }
   }
   const std::uint64_t before = log_size(s);
   Measured m = drive(s, o, requests, warm_calls);
-  // Answers without outcomes (committed, not certified yet) are held against the log: every accepted
-  // entry is a leaf of it, and nothing else is.
+  // Answers without outcomes (committed, not certified yet) are held against the log: every
+  // accepted entry is a leaf of it, and nothing else is.
   const std::uint64_t expected = calls * per_call - m.totals.calls_failed * per_call;
   for (int tries = 0; tries < 100 && log_size(s) < before + expected; ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -380,26 +418,46 @@ void bench(Session& s, BenchOptions o) {
 void add_bench_command(CLI::App& root, Session& s) {
   auto o = std::make_shared<BenchOptions>();
   auto* c = root.add_subcommand(
-      "bench", "Drive a running network and measure it\n"
-               "Signs everything before the clock starts. Open loop with --rate: calls start when they are "
-               "due, and latency counts from then, so that a slow ledger shows as latency. Closed loop "
-               "else: --concurrency calls are under way. CPU, bytes written and memory are those of the "
-               "local nodes. Writes test enterprises (codes of division 990699) and events.");
+      "bench",
+      "Drive a running network and measure it\n"
+      "Signs everything before the clock starts. Open loop with --rate: calls start when they are "
+      "due, and latency counts from then, so that a slow ledger shows as latency. Closed loop "
+      "else: --concurrency calls are under way. CPU, bytes written and memory are those of the "
+      "local nodes. Writes test enterprises (codes of division 990699) and events.");
   c->group(kChapterNetwork);
   c->add_option("--rate", o->rate, "entries a second to offer (open loop)")->type_name("N");
-  c->add_option("--concurrency", o->concurrency, "calls under way (closed loop)")->capture_default_str()->check(CLI::Range(1U, 65'536U));
-  c->add_option("--entries", o->entries, "entries a submission")->capture_default_str()->check(CLI::Range(1U, 4096U));
-  c->add_option("--per-call", o->per_call, "submissions a call")->capture_default_str()->check(CLI::Range(1U, 1024U));
-  c->add_option("--subjects", o->subjects, "enterprises that the events are spread over")->capture_default_str()->check(CLI::Range(1U, 1'000'000U));
-  c->add_option("--seconds", o->seconds, "how long (open loop), or how much work (closed)")->capture_default_str()->check(CLI::Range(1U, 400U));
+  c->add_option("--concurrency", o->concurrency, "calls under way (closed loop)")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 65'536U));
+  c->add_option("--entries", o->entries, "entries a submission")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 4096U));
+  c->add_option("--per-call", o->per_call, "submissions a call")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 1024U));
+  c->add_option("--subjects", o->subjects, "enterprises that the events are spread over")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 1'000'000U));
+  c->add_option("--seconds", o->seconds, "how long (open loop), or how much work (closed)")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 400U));
   c->add_option("--total", o->total, "entries in all, instead of --seconds")->type_name("N");
-  c->add_option("--warmup", o->warmup, "seconds not counted (open loop)")->capture_default_str()->check(CLI::Range(0U, 60U));
-  c->add_option("--connections", o->connections, "TCP connections")->capture_default_str()->check(CLI::Range(1U, 1024U));
-  c->add_option("--pipelined", o->pipelined, "calls under way on one connection")->capture_default_str()->check(CLI::Range(1U, 1024U));
-  c->add_option("--wait", o->wait, "accepted, committed or certified")->type_name("LEVEL")->capture_default_str();
-  c->footer("imi bench --rate 4000 --seconds 20\n"
-            "imi bench --entries 1000 --concurrency 8 --subjects 100000\n"
-            "imi bench --concurrency 1 --total 500 --wait certified     # latency of an idle network");
+  c->add_option("--warmup", o->warmup, "seconds not counted (open loop)")
+      ->capture_default_str()
+      ->check(CLI::Range(0U, 60U));
+  c->add_option("--connections", o->connections, "TCP connections")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 1024U));
+  c->add_option("--pipelined", o->pipelined, "calls under way on one connection")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 1024U));
+  c->add_option("--wait", o->wait, "accepted, committed or certified")
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  c->footer(
+      "imi bench --rate 4000 --seconds 20\n"
+      "imi bench --entries 1000 --concurrency 8 --subjects 100000\n"
+      "imi bench --concurrency 1 --total 500 --wait certified     # latency of an idle network");
   c->callback([&s, o] { s.action = [&s, o] { bench(s, *o); }; });
 }
 

@@ -23,19 +23,25 @@ void show_block(Session& s, std::uint64_t height) {
   Fields f;
   f.add("block", grouped(number_member(b, "height")));
   f.add("id", text_member(b, "id"));
-  if (const std::string parent = text_or_empty(b, "parent"); !parent.empty()) f.add("parent", parent);
+  if (const std::string parent = text_or_empty(b, "parent"); !parent.empty())
+    f.add("parent", parent);
   f.add("time", time_text(static_cast<std::int64_t>(number_member(b, "time_ms"))) + " (UTC+8)");
   const json::value& list = member(b, "submissions");
   f.add("submissions", grouped(list.is_array() ? list.get_array().size() : 0));
   s.out().show(f);
   if (!list.is_array() || list.get_array().empty()) return;
-  Table t({{"#", Align::kRight}, {"submission"}, {"author", Align::kLeft, 12}, {"entries", Align::kRight},
-           {"accepted", Align::kRight}, {"refused", Align::kRight}});
+  Table t({{"#", Align::kRight},
+           {"submission"},
+           {"author", Align::kLeft, 12},
+           {"entries", Align::kRight},
+           {"accepted", Align::kRight},
+           {"refused", Align::kRight}});
   std::size_t index = 0;
   for (const json::value& sub : list.get_array()) {
     std::uint64_t ok = 0;
     std::uint64_t refused = 0;
-    const json::value* outcomes = sub.is_object() ? sub.get_object().if_contains("outcomes") : nullptr;
+    const json::value* outcomes =
+        sub.is_object() ? sub.get_object().if_contains("outcomes") : nullptr;
     if (outcomes != nullptr && outcomes->is_array()) {
       for (const json::value& o : outcomes->get_array()) {
         const json::value* k = o.is_object() ? o.get_object().if_contains("ok") : nullptr;
@@ -45,9 +51,11 @@ void show_block(Session& s, std::uint64_t height) {
     const auto count = number_if(sub, "entries");
     const auto accepted = number_if(sub, "accepted");
     const auto bad = number_if(sub, "refused");
-    t.add({std::to_string(index++), text_or_empty(sub, "id"), short_hash(text_or_empty(sub, "author")),
-           grouped(count.value_or(ok + refused)), grouped(accepted.value_or(ok)),
-           Cell(grouped(bad.value_or(refused)), bad.value_or(refused) > 0 ? Style::kWarn : Style::kPlain)});
+    t.add({std::to_string(index++), text_or_empty(sub, "id"),
+           short_hash(text_or_empty(sub, "author")), grouped(count.value_or(ok + refused)),
+           grouped(accepted.value_or(ok)),
+           Cell(grouped(bad.value_or(refused)),
+                bad.value_or(refused) > 0 ? Style::kWarn : Style::kPlain)});
   }
   s.out().line();
   s.out().show(t);
@@ -74,7 +82,9 @@ void show_status(Session& s) {
 void show_validators(Session& s) {
   const json::value v = s.call("validators", {});
   if (s.out().json()) return s.out().emit(v);
-  Table t({{"#", Align::kRight}, {"name", Align::kLeft, 8}, {"key", Align::kLeft, 16},
+  Table t({{"#", Align::kRight},
+           {"name", Align::kLeft, 8},
+           {"key", Align::kLeft, 16},
            {"tls key pin", Align::kLeft, 11}});
   const json::value& list = member(v, "validators");
   for (const json::value& m : list.is_array() ? list.get_array() : json::array()) {
@@ -92,7 +102,9 @@ void show_validators(Session& s) {
 void show_peers(Session& s) {
   const json::value v = s.call("peers", {});
   if (s.out().json()) return s.out().emit(v);
-  Table t({{"peer", Align::kLeft, 8}, {"connected"}, {"address", Align::kLeft, 9},
+  Table t({{"peer", Align::kLeft, 8},
+           {"connected"},
+           {"address", Align::kLeft, 9},
            {"round trip", Align::kRight}});
   for (const json::value& p : v.is_array() ? v.get_array() : json::array()) {
     const bool up = member(p, "connected") == json::value(true);
@@ -110,7 +122,8 @@ void call_rpc(Session& s, const std::string& method, const std::string& params) 
     std::vector<std::string> names;
     for (const rpc::MethodSpec& m : rpc::methods()) names.emplace_back(m.name);
     const auto near = nearest(method, names);
-    fail(ExitCode::kUsage, "method-not-found", fmt::format("there is no method '{}'", printable(method)),
+    fail(ExitCode::kUsage, "method-not-found",
+         fmt::format("there is no method '{}'", printable(method)),
          near ? "imi rpc " + *near : "one of " + joined(names, "or"));
   }
   json::value value = json::object();
@@ -161,12 +174,12 @@ void add_chain_commands(CLI::App& root, Session& s) {
   auto method = std::make_shared<std::string>();
   auto params = std::make_shared<std::string>();
   rpc->group(kChapterTools);
-  rpc->add_option("METHOD", *method, "as in the OpenRPC document: imi rpc rpc.discover")->required();
+  rpc->add_option("METHOD", *method, "as in the OpenRPC document: imi rpc rpc.discover")
+      ->required();
   rpc->add_option("PARAMS", *params, "JSON object or array");
   rpc->footer("imi rpc block '{\"height\": 7}'");
-  rpc->callback([&s, method, params] {
-    s.action = [&s, method, params] { call_rpc(s, *method, *params); };
-  });
+  rpc->callback(
+      [&s, method, params] { s.action = [&s, method, params] { call_rpc(s, *method, *params); }; });
 }
 
 }  // namespace imi::cli

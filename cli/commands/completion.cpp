@@ -33,8 +33,7 @@ std::string bash_script(const CLI::App& root) {
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n    word=\"${COMP_WORDS[i]}\"\n"
          "    [[ \"$word\" == [a-z]* && \"$word\" != *[./=:]* ]] && path=\"${path:+$path }$word\"\n"
          "  done\n  case \"$path\" in\n" +
-         cases +
-         "    *) words=\"\" ;;\n  esac\n  words+=\" " + globals +
+         cases + "    *) words=\"\" ;;\n  esac\n  words+=\" " + globals +
          "\"\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
          "}\ncomplete -o default -F _imi imi\n";
 }

@@ -24,9 +24,10 @@
 namespace imi::cli {
 namespace {
 
-constexpr const char* kPerson = "wei";  // a made-up person of the sample
-constexpr const char* kShownUscc = "91990604104777308N";   // a long record: fines, corrections
-constexpr const char* kAbsentUscc = "91350100M000100Y43";  // a valid code that the sample does not have
+constexpr const char* kPerson = "wei";                    // a made-up person of the sample
+constexpr const char* kShownUscc = "91990604104777308N";  // a long record: fines, corrections
+constexpr const char* kAbsentUscc =
+    "91350100M000100Y43";  // a valid code that the sample does not have
 constexpr const char* kField = "food";
 
 std::filesystem::path data_folder(const std::string& given) {
@@ -39,9 +40,11 @@ std::filesystem::path data_folder(const std::string& given) {
   places.push_back(bin / "../../genesis/data/sample");
   places.emplace_back("genesis/data/sample");
   for (const auto& p : places) {
-    if (std::filesystem::exists(p / "enterprises.csv", ec)) return std::filesystem::weakly_canonical(p, ec);
+    if (std::filesystem::exists(p / "enterprises.csv", ec))
+      return std::filesystem::weakly_canonical(p, ec);
   }
-  fail(ExitCode::kLocal, "no-sample", "the sample data was not found", "--data FOLDER (genesis/data/sample of the source)");
+  fail(ExitCode::kLocal, "no-sample", "the sample data was not found",
+       "--data FOLDER (genesis/data/sample of the source)");
 }
 
 void import_sample(Session& s, const ledger::AgencyRegister& agency, const std::string& kind,
@@ -55,11 +58,14 @@ void import_sample(Session& s, const ledger::AgencyRegister& agency, const std::
   const CheckReport check = check_file(s, o, *mapper);
   if (check.all_problems > 0) {
     show_problems(s, o, check);
-    fail(ExitCode::kBadInput, "bad-rows", fmt::format("{}: {} rows are bad", o.file, grouped(check.bad)));
+    fail(ExitCode::kBadInput, "bad-rows",
+         fmt::format("{}: {} rows are bad", o.file, grouped(check.bad)));
   }
   const ImportReport done = import_file(s, author, o, *mapper, check);
   show_import(s, o, done);
-  if (done.refused > 0) fail(ExitCode::kRefused, "rows-refused", fmt::format("the ledger refused {} rows", grouped(done.refused)));
+  if (done.refused > 0)
+    fail(ExitCode::kRefused, "rows-refused",
+         fmt::format("the ledger refused {} rows", grouped(done.refused)));
 }
 
 // Sends one entry as an agency and demands that the ledger took it.
@@ -67,10 +73,12 @@ void send_one(Session& s, const ledger::AgencyRegister& agency, ledger::Entry en
   const Author author = resolve_author(s, agency.profile.short_name);
   std::vector<ledger::Entry> entries;
   entries.push_back(std::move(entry));
-  const Fate f = submit_and_wait(s, sign_now(s, author, std::move(entries)), std::string(rpc::kWaitCertified));
+  const Fate f =
+      submit_and_wait(s, sign_now(s, author, std::move(entries)), std::string(rpc::kWaitCertified));
   for (const EntryOutcome& e : f.outcomes) {
     if (!e.ok && !means_present(e.refusal)) {
-      fail(ExitCode::kRefused, e.refusal, fmt::format("the ledger refused it: {}", e.message.empty() ? e.refusal : e.message));
+      fail(ExitCode::kRefused, e.refusal,
+           fmt::format("the ledger refused it: {}", e.message.empty() ? e.refusal : e.message));
     }
   }
 }
@@ -111,7 +119,8 @@ void load_person_event(Session& s) {
   e.facts.rule = bucket->rule;
   e.facts.occurred = ledger::floor_to_month(ledger::day_of(chain::TimeMs(s.now_ms())));
   e.facts.decided = e.facts.occurred;
-  e.facts.what = ledger::CommittedFacts{bucket->id, chain::retag<Hash256>(crypto::commit(p.salt, as_bytes("volunteering")))};
+  e.facts.what = ledger::CommittedFacts{
+      bucket->id, chain::retag<Hash256>(crypto::commit(p.salt, as_bytes("volunteering")))};
   e.source = ledger::secret_source_key(p.salt.view(), "sample-volunteering");
   send_one(s, recorder, e);
 }
@@ -132,7 +141,8 @@ ledger::AttIssue attestation_of_sample(Session& s) {
   const auto key_file = s.dir() / "persons" / (std::string(kPerson) + "-attestation.key");
   if (!std::filesystem::exists(key_file, ec)) {
     const auto key = crypto::SecretKey::generate(crypto::system_random());
-    const auto saved = crypto::save_key(key_file, key, "attestation", std::nullopt, crypto::system_random());
+    const auto saved =
+        crypto::save_key(key_file, key, "attestation", std::nullopt, crypto::system_random());
     if (!saved) fail(ExitCode::kLocal, "key", crypto::describe(saved.error()));
   }
   const auto holder = crypto::read_key_info(key_file);
@@ -141,33 +151,40 @@ ledger::AttIssue attestation_of_sample(Session& s) {
   for (const ledger::Schema& x : s.genesis().catalog.schemas) {
     if (schema == nullptr && x.registrar_level > 0) schema = &x;
   }
-  if (schema == nullptr) fail(ExitCode::kLocal, "no-schema", "the catalog has no schema for registrars");
+  if (schema == nullptr)
+    fail(ExitCode::kLocal, "no-schema", "the catalog has no schema for registrars");
   const json::object claims{{"name", "sample person"}, {"over18", "true"}, {"resident", "440604"}};
-  const AttestationDraft d = draft_attestation(s, claims, schema->text, schema->registrar_level,
-                                               ledger::key_hash(holder->public_key),
-                                               std::min<std::uint32_t>(365, schema->max_days == 0 ? 365 : schema->max_days - 1));
+  const AttestationDraft d = draft_attestation(
+      s, claims, schema->text, schema->registrar_level, ledger::key_hash(holder->public_key),
+      std::min<std::uint32_t>(365, schema->max_days == 0 ? 365 : schema->max_days - 1));
   std::filesystem::remove(file, ec);
   save_attestation(file, d);
-  if (auto ok = write_whole(entry_file, to_hex(encode(d.entry))); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  if (auto ok = write_whole(entry_file, to_hex(encode(d.entry))); !ok)
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
   return d.entry;
 }
 
 void load_attestation_sample(Session& s) {
   const ledger::AgencyRegister& registrar = agency_with(s, ledger::Role::kRegistrar);
   const ledger::AttIssue entry = attestation_of_sample(s);
-  const Verified v = read_verified(s, "attestation", {{"aid", to_hex(entry.id)}}, ledger::AskAttestation{entry.id});
+  const Verified v = read_verified(s, "attestation", {{"aid", to_hex(entry.id)}},
+                                   ledger::AskAttestation{entry.id});
   if (is_present(v.answer)) {
     s.out().line("attestation: issued already");
     return;
   }
   send_one(s, registrar, entry);
-  s.out().line(fmt::format("attestation {}...: issued by {}", to_hex(entry.id).substr(0, 16), registrar.profile.short_name));
+  s.out().line(fmt::format("attestation {}...: issued by {}", to_hex(entry.id).substr(0, 16),
+                           registrar.profile.short_name));
 }
 
 void load(Session& s, const std::string& data) {
   const auto folder = data_folder(data);
-  s.out().note("MAPPED from Toronto's inspections, not real Chinese penalties: see README.md beside the data");
-  import_sample(s, agency_with(s, ledger::Role::kMarket), "enterprises", folder / "enterprises.csv");
+  s.out().note(
+      "MAPPED from Toronto's inspections, not real Chinese penalties: see README.md beside the "
+      "data");
+  import_sample(s, agency_with(s, ledger::Role::kMarket), "enterprises",
+                folder / "enterprises.csv");
   const ledger::AgencyRegister& food = agency_with(s, ledger::Role::kRecorder, kField);
   import_sample(s, food, "events", folder / "events.csv");
   import_sample(s, food, "event-outcomes", folder / "events.csv");
@@ -194,7 +211,8 @@ void step(Session& s, std::vector<std::string> words, ExitCode expected = ExitCo
   const int code = run_words(words);
   if (interrupted()) fail(ExitCode::kInterrupted, "interrupted", "interrupted");
   if (code != rpc::to_int(expected)) {
-    fail(ExitCode::kRefused, "tour", fmt::format("this step ended with {} where {} was expected", code, rpc::to_int(expected)),
+    fail(ExitCode::kRefused, "tour",
+         fmt::format("this step ended with {} where {} was expected", code, rpc::to_int(expected)),
          "imi network status; imi demo load");
   }
 }
@@ -221,7 +239,8 @@ void tour(Session& s) {
   stop(s, 7, "What a quorum signed last");
   step(s, {"head", "--prove"});
   s.out().line();
-  s.out().line("Every answer above was verified by this program; no node was trusted. More: imi --help");
+  s.out().line(
+      "Every answer above was verified by this program; no node was trusted. More: imi --help");
 }
 
 }  // namespace
@@ -232,10 +251,14 @@ void add_demo_commands(CLI::App& root, Session& s) {
   demo->require_subcommand(1);
   auto data = std::make_shared<std::string>();
   auto* c = demo->add_subcommand(
-      "load", "Load the sample: 5,431 enterprises, 9,070 events, their outcomes, a person, an attestation\n"
-              "MAPPED from Toronto's food inspections (Open Government Licence - Toronto), not real Chinese "
-              "penalties. Can be interrupted and repeated: what is there is not loaded again.");
-  c->add_option("--data", *data, "folder of the sample; else found beside the program or the source")->type_name("FOLDER");
+      "load",
+      "Load the sample: 5,431 enterprises, 9,070 events, their outcomes, a person, an attestation\n"
+      "MAPPED from Toronto's food inspections (Open Government Licence - Toronto), not real "
+      "Chinese "
+      "penalties. Can be interrupted and repeated: what is there is not loaded again.");
+  c->add_option("--data", *data,
+                "folder of the sample; else found beside the program or the source")
+      ->type_name("FOLDER");
   c->footer("imi demo load");
   c->callback([&s, data] { s.action = [&s, data] { load(s, *data); }; });
   auto* t = demo->add_subcommand("tour", "Ask the ledger and check its answers, step by step");

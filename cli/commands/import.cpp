@@ -27,7 +27,8 @@ struct Options {
 json::array problems_json(const CheckReport& r) {
   json::array out;
   for (const RowError& e : r.problems) {
-    out.push_back(json::object{{"row", e.row}, {"column", e.column}, {"field", e.column_name}, {"reason", e.reason}});
+    out.push_back(json::object{
+        {"row", e.row}, {"column", e.column}, {"field", e.column_name}, {"reason", e.reason}});
   }
   return out;
 }
@@ -46,20 +47,27 @@ void import(Session& s, const Options& o) {
   show_problems(s, o.import, report);
   const bool bad = report.all_problems > 0;
   if (o.check) {
-    s.out().emit(json::object{{"file", o.import.file}, {"rows", report.rows}, {"good", report.good},
-                              {"nothing_to_do", report.empty}, {"bad", report.bad},
-                              {"problems", report.all_problems}, {"shown", problems_json(report)}});
-    s.out().line(fmt::format("{} of {} rows are good; nothing was sent", grouped(report.good + report.empty),
-                             grouped(report.rows)));
-    if (bad) fail(ExitCode::kBadInput, "bad-rows", fmt::format("{} rows are bad", grouped(report.bad)));
+    s.out().emit(json::object{{"file", o.import.file},
+                              {"rows", report.rows},
+                              {"good", report.good},
+                              {"nothing_to_do", report.empty},
+                              {"bad", report.bad},
+                              {"problems", report.all_problems},
+                              {"shown", problems_json(report)}});
+    s.out().line(fmt::format("{} of {} rows are good; nothing was sent",
+                             grouped(report.good + report.empty), grouped(report.rows)));
+    if (bad)
+      fail(ExitCode::kBadInput, "bad-rows", fmt::format("{} rows are bad", grouped(report.bad)));
     return;
   }
   if (bad && !o.import.skip_bad_rows) {
-    throw Failure{ExitCode::kBadInput,
-                  fmt::format("{}: {} of {} rows are bad; nothing was sent", o.import.file, grouped(report.bad),
-                              grouped(report.rows)),
-                  "correct them, or --skip-bad-rows to import the others", "bad-rows",
-                  {{"bad", report.bad}, {"rows", report.rows}, {"problems", problems_json(report)}}};
+    throw Failure{
+        ExitCode::kBadInput,
+        fmt::format("{}: {} of {} rows are bad; nothing was sent", o.import.file,
+                    grouped(report.bad), grouped(report.rows)),
+        "correct them, or --skip-bad-rows to import the others",
+        "bad-rows",
+        {{"bad", report.bad}, {"rows", report.rows}, {"problems", problems_json(report)}}};
   }
   ImportReport done;
   try {
@@ -73,19 +81,24 @@ void import(Session& s, const Options& o) {
   }
   show_import(s, o.import, done);
   if (done.refused > 0) {
-    fail(ExitCode::kRefused, "rows-refused", fmt::format("the ledger refused {} rows", grouped(done.refused)));
+    fail(ExitCode::kRefused, "rows-refused",
+         fmt::format("the ledger refused {} rows", grouped(done.refused)));
   }
 }
 
 const char* columns_of(const std::string& kind) {
-  if (kind == "enterprises") return "Columns: uscc, name, division; optional: status, sole_trader, established_id.";
-  if (kind == "attestation-status") return "Columns: aid, action (revoke, suspend, reinstate); optional: reason.";
+  if (kind == "enterprises")
+    return "Columns: uscc, name, division; optional: status, sole_trader, established_id.";
+  if (kind == "attestation-status")
+    return "Columns: aid, action (revoke, suspend, reinstate); optional: reason.";
   if (kind == "events") {
     return "Columns: source_key, uscc, code, class, occurred, decided, basis; optional: polarity, "
-           "amount_yuan, doc, grid, ended, notified, basis_level, backfill, outcome, note. A source_key "
+           "amount_yuan, doc, grid, ended, notified, basis_level, backfill, outcome, note. A "
+           "source_key "
            "is recorded once, however often it is imported.";
   }
-  return "The same file as for events, with its column `outcome`: rows with `correct` correct the event "
+  return "The same file as for events, with its column `outcome`: rows with `correct` correct the "
+         "event "
          "recorded under their source_key (to the row's facts and amount), rows with `withdraw` "
          "withdraw it, others do nothing.";
 }
@@ -93,7 +106,8 @@ const char* columns_of(const std::string& kind) {
 const char* about(const std::string& kind) {
   if (kind == "enterprises") return "Register enterprises";
   if (kind == "events") return "Record credit events of enterprises";
-  if (kind == "event-outcomes") return "Corrections and withdrawals, from the outcome column of an events file";
+  if (kind == "event-outcomes")
+    return "Corrections and withdrawals, from the outcome column of an events file";
   return "Revoke, suspend or reinstate attestations";
 }
 
@@ -101,34 +115,45 @@ const char* about(const std::string& kind) {
 
 void add_import_commands(CLI::App& root, Session& s) {
   auto* c = root.add_subcommand(
-      "import", "Import a CSV or JSON-lines file\n"
-                "The whole file is checked before anything is sent: fields, codes, check digits, dates, "
-                "exact amounts; every bad row is named as FILE:row:column. What is sent is journaled "
-                "first, so that after Ctrl-C or a crash the same command goes on, and a repeated import "
-                "adds nothing.");
+      "import",
+      "Import a CSV or JSON-lines file\n"
+      "The whole file is checked before anything is sent: fields, codes, check digits, dates, "
+      "exact amounts; every bad row is named as FILE:row:column. What is sent is journaled "
+      "first, so that after Ctrl-C or a crash the same command goes on, and a repeated import "
+      "adds nothing.");
   c->group(kChapterWrite);
   c->require_subcommand(1);
-  c->footer("imi import enterprises shops.csv --as market-440604\n"
-            "imi import events penalties.csv --as food-440604 --check");
+  c->footer(
+      "imi import enterprises shops.csv --as market-440604\n"
+      "imi import events penalties.csv --as food-440604 --check");
   for (const std::string& kind : row_kinds()) {
     auto o = std::make_shared<Options>();
     o->import.kind = kind;
     auto* k = c->add_subcommand(kind, std::string(about(kind)) + "\n" + columns_of(kind));
     k->add_option("FILE", o->import.file, ".csv (UTF-8, header row) or .jsonl")->required();
-    k->add_option("--as", o->as, "agency that signs: its short name, or a key file")->type_name("AGENCY");
-    k->add_option("--author", o->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
+    k->add_option("--as", o->as, "agency that signs: its short name, or a key file")
+        ->type_name("AGENCY");
+    k->add_option("--author", o->author, "the agency's id, if it is not in the genesis")
+        ->type_name("HEX");
     k->add_flag("--check", o->check, "check every row, send nothing");
-    k->add_flag("--wait", o->wait, "wait until every row is certified (always so; said for clarity)");
-    k->add_flag("--resume", o->resume, "go on where an earlier run stopped (always so; said for clarity)");
-    k->add_flag("--skip-bad-rows", o->import.skip_bad_rows, "import the good rows of a file with bad ones");
+    k->add_flag("--wait", o->wait,
+                "wait until every row is certified (always so; said for clarity)");
+    k->add_flag("--resume", o->resume,
+                "go on where an earlier run stopped (always so; said for clarity)");
+    k->add_flag("--skip-bad-rows", o->import.skip_bad_rows,
+                "import the good rows of a file with bad ones");
     if (kind != "enterprises" && kind != "attestation-status") {
       k->add_flag("--backfill", o->import.backfill, "the events are older than this ledger");
     }
     k->add_option("--batch", o->import.batch, "entries a submission")
-        ->capture_default_str()->check(CLI::Range(1U, 4096U));
+        ->capture_default_str()
+        ->check(CLI::Range(1U, 4096U));
     k->add_option("--window", o->import.window, "submissions under way at a time")
-        ->capture_default_str()->check(CLI::Range(1U, 64U));
-    k->footer(fmt::format("imi import {} FILE.csv --as AGENCY --check\nimi import {} FILE.csv --as AGENCY", kind, kind));
+        ->capture_default_str()
+        ->check(CLI::Range(1U, 64U));
+    k->footer(fmt::format(
+        "imi import {} FILE.csv --as AGENCY --check\nimi import {} FILE.csv --as AGENCY", kind,
+        kind));
     k->callback([&s, o] { s.action = [&s, o] { import(s, *o); }; });
   }
 }

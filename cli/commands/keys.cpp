@@ -52,7 +52,8 @@ void add_key_commands(CLI::App& root, Session& s) {
   auto plain = std::make_shared<bool>(false);
   auto* fresh = key->add_subcommand("new", "Make a new key, sealed with a passphrase");
   fresh->add_option("FILE", *file, "where to write it; never overwritten")->required();
-  fresh->add_option("--purpose", *purpose, "a label: agency, person, validator")->capture_default_str();
+  fresh->add_option("--purpose", *purpose, "a label: agency, person, validator")
+      ->capture_default_str();
   fresh->add_flag("--no-passphrase", *plain, "do not seal it; for tests and encrypted disks");
   fresh->footer("imi key new food.key --purpose agency");
   fresh->callback([&s, file, purpose, plain] {

@@ -44,9 +44,15 @@ std::size_t show_nodes(Session& s, const std::filesystem::path& dir, const Manif
   const std::vector<NodeState> nodes = look_at(dir, m);
   std::size_t ready = 0;
   json::array list;
-  Table t({{"node", Align::kLeft, 8}, {"state", Align::kLeft, 7}, {"role", Align::kLeft, 6},
-           {"height", Align::kRight}, {"certified", Align::kRight}, {"view", Align::kRight},
-           {"pid", Align::kRight}, {"memory", Align::kRight}, {"rpc", Align::kLeft, 0}});
+  Table t({{"node", Align::kLeft, 8},
+           {"state", Align::kLeft, 7},
+           {"role", Align::kLeft, 6},
+           {"height", Align::kRight},
+           {"certified", Align::kRight},
+           {"view", Align::kRight},
+           {"pid", Align::kRight},
+           {"memory", Align::kRight},
+           {"rpc", Align::kLeft, 0}});
   for (const NodeState& n : nodes) {
     list.push_back(to_json(n));
     if (n.ready) ++ready;
@@ -116,7 +122,8 @@ void logs(Session& s, const std::string& only, std::size_t lines, bool follow) {
   std::vector<std::pair<std::string, std::filesystem::path>> files;
   for (const NodeEntry& n : m->nodes) {
     names.push_back(n.name);
-    if (only.empty() || n.name == only) files.emplace_back(n.name, node_folder(s.dir(), n) / "imid.log");
+    if (only.empty() || n.name == only)
+      files.emplace_back(n.name, node_folder(s.dir(), n) / "imid.log");
   }
   if (files.empty()) {
     const auto near = nearest(only, names);
@@ -157,12 +164,13 @@ void add_network_commands(CLI::App& root, Session& s) {
   network->require_subcommand(1);
   network->footer("imi network up && imi network status && imi network down");
 
-  auto* go = network->add_subcommand("up",
-                                     "Make the network if there is none, and start what is not running\n"
-                                     "Makes keys, TLS identities, the genesis document and the nodes' "
-                                     "configuration where they are missing, chooses free ports, starts "
-                                     "one process a validator, and waits until they commit. Safe to "
-                                     "repeat: what is there is kept, a dead node is started again.");
+  auto* go =
+      network->add_subcommand("up",
+                              "Make the network if there is none, and start what is not running\n"
+                              "Makes keys, TLS identities, the genesis document and the nodes' "
+                              "configuration where they are missing, chooses free ports, starts "
+                              "one process a validator, and waits until they commit. Safe to "
+                              "repeat: what is there is kept, a dead node is started again.");
   auto o = std::make_shared<UpOptions>();
   auto n = std::make_shared<std::uint32_t>(0);
   auto tie = std::make_shared<bool>(false);
@@ -170,9 +178,12 @@ void add_network_commands(CLI::App& root, Session& s) {
   go->add_option("--validators", *n, "how many; 4 tolerate 1 faulty, 7 tolerate 2 (default 4)")
       ->type_name("N")
       ->check(CLI::Range(kLeastValidators, kMostValidators));
-  go->add_flag("--fresh", o->fresh, "remove the network that is there, with its data, and make a new one");
-  go->add_option("--imid", o->imid, "the node program; else beside imi, else on the PATH")->type_name("FILE");
-  go->add_option("--chain-name", o->chain_name, "name written into a new genesis")->capture_default_str();
+  go->add_flag("--fresh", o->fresh,
+               "remove the network that is there, with its data, and make a new one");
+  go->add_option("--imid", o->imid, "the node program; else beside imi, else on the PATH")
+      ->type_name("FILE");
+  go->add_option("--chain-name", o->chain_name, "name written into a new genesis")
+      ->capture_default_str();
   go->add_option("--wait", *wait, "seconds to wait until the nodes commit")->capture_default_str();
   go->add_flag("--tie-to-parent", *tie, "kill the nodes when the calling process ends (for tests)");
   go->footer("imi network up\nimi network up --dir /tmp/seven --validators 7");

@@ -34,8 +34,9 @@ PersonFile make_person(Session& s, const std::string& name, bool plain) {
   }
   if (!has_person(s, name)) {
     // Kept before it is sent: the id is random and nobody could tell it again.
-    save_person(s, name, {crypto::system_random().fixed<ledger::SubjectId>(),
-                          crypto::system_random().fixed<crypto::Salt>()});
+    save_person(s, name,
+                {crypto::system_random().fixed<ledger::SubjectId>(),
+                 crypto::system_random().fixed<crypto::Salt>()});
   }
   return load_person(s, name);
 }
@@ -72,9 +73,14 @@ struct Write {
 };
 
 void add_write(CLI::App* c, const std::shared_ptr<Write>& w) {
-  c->add_option("--as", w->as, "agency that signs: its short name, or a key file")->type_name("AGENCY")->required();
-  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
-  c->add_option("--wait", w->wait, "accepted, committed or certified")->type_name("LEVEL")->capture_default_str();
+  c->add_option("--as", w->as, "agency that signs: its short name, or a key file")
+      ->type_name("AGENCY")
+      ->required();
+  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")
+      ->type_name("HEX");
+  c->add_option("--wait", w->wait, "accepted, committed or certified")
+      ->type_name("LEVEL")
+      ->capture_default_str();
 }
 
 Fate submit_one(Session& s, const Write& w, ledger::Entry entry) {
@@ -87,7 +93,8 @@ Fate submit_one(Session& s, const Write& w, ledger::Entry entry) {
 
 void show_me(Session& s, const std::string& name, std::uint64_t from, const ReadOptions& o) {
   if (!must_verify(s)) {
-    fail(ExitCode::kUsage, "usage", "a person's record is signed for one network: its genesis is needed",
+    fail(ExitCode::kUsage, "usage",
+         "a person's record is signed for one network: its genesis is needed",
          "--genesis FILE, without --no-verify");
   }
   const Verified v = read_person(s, name, from);
@@ -96,7 +103,8 @@ void show_me(Session& s, const std::string& name, std::uint64_t from, const Read
   s.out().emit(j);
   show_answer(s.out(), v.answer, s.genesis());
   finish_read(s, v, o);
-  if (!is_present(v.answer)) fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  if (!is_present(v.answer))
+    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
 }
 
 void add_person(CLI::App& root, Session& s) {
@@ -108,13 +116,17 @@ void add_person(CLI::App& root, Session& s) {
   auto number = std::make_shared<std::string>();
   auto plain = std::make_shared<bool>(false);
   auto* fresh = person->add_subcommand(
-      "register", "Register a person under a random id (registrars)\n"
-                  "Makes the person's key and random id in the network's folder (persons/NAME). Nothing "
-                  "personal goes to the ledger: what the registrar checked stands there as a salted "
-                  "commitment, whose salt stays with the person.");
+      "register",
+      "Register a person under a random id (registrars)\n"
+      "Makes the person's key and random id in the network's folder (persons/NAME). Nothing "
+      "personal goes to the ledger: what the registrar checked stands there as a salted "
+      "commitment, whose salt stays with the person.");
   fresh->add_option("NAME", *name, "name of the files here, a-z 0-9 -: it is not sent")->required();
-  fresh->add_option("--resident-number-file", *number, "file with the resident identity number: checked here "
-                                                       "(GB 11643) and committed to, never sent")->type_name("FILE");
+  fresh
+      ->add_option("--resident-number-file", *number,
+                   "file with the resident identity number: checked here "
+                   "(GB 11643) and committed to, never sent")
+      ->type_name("FILE");
   fresh->add_flag("--no-passphrase", *plain, "do not seal the person's key; for tests");
   add_write(fresh, write);
   fresh->footer("imi person register wei --as registrar-440604");
@@ -127,8 +139,9 @@ void add_person(CLI::App& root, Session& s) {
         checked = text->substr(0, text->find_first_of("\r\n"));
         if (auto ok = ledger::check_resident_number(checked); !ok) {
           crypto::wipe(checked);
-          fail(ExitCode::kBadInput, "bad-input", fmt::format("{}: no resident identity number: {}", *number,
-                                                             ledger::describe(ok.error())));
+          fail(ExitCode::kBadInput, "bad-input",
+               fmt::format("{}: no resident identity number: {}", *number,
+                           ledger::describe(ok.error())));
         }
       }
       const PersonFile p = make_person(s, *name, *plain);
@@ -148,18 +161,25 @@ void add_person(CLI::App& root, Session& s) {
     if (positional) {
       c->add_option("NAME", *who, "as registered here")->required();
     } else {
-      c->add_option("--person", *who, "name of the files in persons/")->type_name("NAME")->capture_default_str();
+      c->add_option("--person", *who, "name of the files in persons/")
+          ->type_name("NAME")
+          ->capture_default_str();
     }
     c->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
     c->add_flag("--prove", read->prove, "show what the proof rests on");
     c->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
-    c->callback([&s, who, from, read] { s.action = [&s, who, from, read] { show_me(s, *who, *from, *read); }; });
+    c->callback([&s, who, from, read] {
+      s.action = [&s, who, from, read] { show_me(s, *who, *from, *read); };
+    });
   };
-  auto* record = me->add_subcommand("record", "The record, asked for with the person's own key, verified");
+  auto* record =
+      me->add_subcommand("record", "The record, asked for with the person's own key, verified");
   record->footer("imi me record --person wei --prove --out me.imi");
   add_show(record, false);
-  auto* show = person->add_subcommand("show", "The same as `imi me record --person NAME`: a person's record is "
-                                              "answered to that person alone");
+  auto* show =
+      person->add_subcommand("show",
+                             "The same as `imi me record --person NAME`: a person's record is "
+                             "answered to that person alone");
   show->footer("imi person show wei");
   add_show(show, true);
 }
@@ -181,9 +201,11 @@ void issue(Session& s, const Issue& o, const Write& w) {
   auto text = read_whole(o.claims, 1U << 20);
   if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
   const auto value = rpc::parse_json(*text);
-  if (!value) fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", o.claims, value.error().message));
-  const AttestationDraft draft = draft_attestation(s, *value, o.schema, static_cast<std::uint8_t>(o.level),
-                                                   ledger::key_hash(holder->public_key), o.days);
+  if (!value)
+    fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", o.claims, value.error().message));
+  const AttestationDraft draft =
+      draft_attestation(s, *value, o.schema, static_cast<std::uint8_t>(o.level),
+                        ledger::key_hash(holder->public_key), o.days);
   // The salts exist nowhere else: kept before the entry is sent.
   save_attestation(o.out, draft);
   const Fate fate = submit_one(s, w, draft.entry);
@@ -193,35 +215,49 @@ void issue(Session& s, const Issue& o, const Write& w) {
 }
 
 void add_attest(CLI::App& root, Session& s) {
-  auto* attest = root.add_subcommand("attest", "Issue attestations; revoke, suspend, reinstate them");
+  auto* attest =
+      root.add_subcommand("attest", "Issue attestations; revoke, suspend, reinstate them");
   attest->group(kChapterWrite);
   attest->require_subcommand(1);
   auto o = std::make_shared<Issue>();
   auto write = std::make_shared<Write>();
   auto* c = attest->add_subcommand(
-      "issue", "Attest salted claims to the holder of a key\n"
-               "The ledger holds the root of the claims' tree and the hash of the holder's key, nothing "
-               "personal. The claims with their salts go to a file for the holder.");
+      "issue",
+      "Attest salted claims to the holder of a key\n"
+      "The ledger holds the root of the claims' tree and the hash of the holder's key, nothing "
+      "personal. The claims with their salts go to a file for the holder.");
   c->add_option("--schema", o->schema, "of the catalog")->capture_default_str();
   c->add_option("--level", o->level, "level of assurance")->capture_default_str();
-  c->add_option("--holder-key", o->holder_key, "the holder's key file; its public part is used")->type_name("FILE")->required();
-  c->add_option("--claims", o->claims, "JSON object of names and texts, 1 to 64")->type_name("FILE")->required();
+  c->add_option("--holder-key", o->holder_key, "the holder's key file; its public part is used")
+      ->type_name("FILE")
+      ->required();
+  c->add_option("--claims", o->claims, "JSON object of names and texts, 1 to 64")
+      ->type_name("FILE")
+      ->required();
   c->add_option("--days", o->days, "validity from now")->capture_default_str();
-  c->add_option("--out", o->out, "where the holder's file is written")->type_name("FILE")->required();
+  c->add_option("--out", o->out, "where the holder's file is written")
+      ->type_name("FILE")
+      ->required();
   add_write(c, write);
-  c->footer("imi attest issue --holder-key wei-att.key --claims claims.json --level 2 --out wei.att --as registrar-440604");
+  c->footer(
+      "imi attest issue --holder-key wei-att.key --claims claims.json --level 2 --out wei.att --as "
+      "registrar-440604");
   c->callback([&s, o, write] { s.action = [&s, o, write] { issue(s, *o, *write); }; });
 
-  for (const ledger::AttAction action : {ledger::AttAction::kRevoke, ledger::AttAction::kSuspend, ledger::AttAction::kReinstate}) {
+  for (const ledger::AttAction action :
+       {ledger::AttAction::kRevoke, ledger::AttAction::kSuspend, ledger::AttAction::kReinstate}) {
     auto aid = std::make_shared<std::string>();
     auto reason = std::make_shared<std::string>("unspecified");
     auto w = std::make_shared<Write>();
     const std::string verb(ledger::name(action));
-    auto* k = attest->add_subcommand(verb, action == ledger::AttAction::kRevoke    ? "End an attestation for good (issuer)"
-                                           : action == ledger::AttAction::kSuspend ? "Suspend an attestation (issuer)"
-                                                                                   : "End a suspension (issuer)");
+    auto* k = attest->add_subcommand(
+        verb, action == ledger::AttAction::kRevoke    ? "End an attestation for good (issuer)"
+              : action == ledger::AttAction::kSuspend ? "Suspend an attestation (issuer)"
+                                                      : "End a suspension (issuer)");
     k->add_option("AID", *aid, "attestation id, 64 hexadecimal characters")->required();
-    k->add_option("--reason", *reason, "unspecified, key-compromised, claims-wrong, replaced, no-longer-holds or surrendered")
+    k->add_option(
+         "--reason", *reason,
+         "unspecified, key-compromised, claims-wrong, replaced, no-longer-holds or surrendered")
         ->capture_default_str();
     add_write(k, w);
     k->footer(fmt::format("imi attest {} AID --as registrar-440604", verb));
@@ -242,13 +278,15 @@ void add_attest(CLI::App& root, Session& s) {
   auto aid = std::make_shared<std::string>();
   auto read = std::make_shared<ReadOptions>();
   auto* check = attestation->add_subcommand(
-      "check", "Is it valid now? Verified\n"
-               "Exits with 1 where it exists and is not valid: revoked, suspended, or outside its dates.");
+      "check",
+      "Is it valid now? Verified\n"
+      "Exits with 1 where it exists and is not valid: revoked, suspended, or outside its dates.");
   check->add_option("AID", *aid, "attestation id, 64 hexadecimal characters")->required();
   check->add_flag("--prove", read->prove, "show what the proof rests on");
   check->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
   check->footer("imi attestation check AID --prove --out att.imi");
-  check->callback([&s, aid, read] { s.action = [&s, aid, read] { check_attestation(s, *aid, *read); }; });
+  check->callback(
+      [&s, aid, read] { s.action = [&s, aid, read] { check_attestation(s, *aid, *read); }; });
 }
 
 }  // namespace
@@ -272,26 +310,33 @@ void check_attestation(Session& s, const std::string& text, const ReadOptions& o
   }
 }
 
-AttestationDraft draft_attestation(Session& s, const json::value& claims, const std::string& schema_text,
-                                   std::uint8_t level, const Hash256& holder, std::uint32_t days) {
+AttestationDraft draft_attestation(Session& s, const json::value& claims,
+                                   const std::string& schema_text, std::uint8_t level,
+                                   const Hash256& holder, std::uint32_t days) {
   const ledger::Schema* schema = s.genesis().catalog.schema(schema_text);
   if (schema == nullptr) {
     std::vector<std::string> all;
     for (const auto& x : s.genesis().catalog.schemas) all.push_back(x.text);
-    fail(ExitCode::kBadInput, "no-such-schema", fmt::format("'{}' is no schema of the catalog", printable(schema_text)),
+    fail(ExitCode::kBadInput, "no-such-schema",
+         fmt::format("'{}' is no schema of the catalog", printable(schema_text)),
          "one of " + joined(all, "or"));
   }
   const json::object* o = claims.if_object();
   if (o == nullptr || o->empty() || o->size() > crypto::kMaxClaims) {
-    fail(ExitCode::kBadInput, "bad-claims", "the claims are a JSON object of 1 to 64 names and texts");
+    fail(ExitCode::kBadInput, "bad-claims",
+         "the claims are a JSON object of 1 to 64 names and texts");
   }
   AttestationDraft d;
   for (const auto& kv : *o) {
     const json::string* value = kv.value().if_string();
-    const bool ok = value != nullptr && !kv.key().empty() && kv.key().size() <= crypto::kMaxClaimName &&
+    const bool ok = value != nullptr && !kv.key().empty() &&
+                    kv.key().size() <= crypto::kMaxClaimName &&
                     value->size() <= crypto::kMaxClaimValue;
-    if (!ok) fail(ExitCode::kBadInput, "bad-claims", fmt::format("claim '{}': names have 1 to 64 bytes, values are "
-                                                                 "texts of at most 4,096", printable(std::string(kv.key()))));
+    if (!ok)
+      fail(ExitCode::kBadInput, "bad-claims",
+           fmt::format("claim '{}': names have 1 to 64 bytes, values are "
+                       "texts of at most 4,096",
+                       printable(std::string(kv.key()))));
     d.claims.push_back({crypto::system_random().fixed<crypto::Salt>(), std::string(kv.key()),
                         to_bytes(as_bytes(std::string_view(*value)))});
   }
@@ -309,13 +354,18 @@ AttestationDraft draft_attestation(Session& s, const json::value& claims, const 
 void save_attestation(const std::filesystem::path& file, const AttestationDraft& d) {
   json::array claims;
   for (const crypto::Claim& c : d.claims) {
-    claims.push_back(json::object{{"name", c.name}, {"value", std::string(as_text(c.value))}, {"salt", to_hex(c.salt)}});
+    claims.push_back(json::object{
+        {"name", c.name}, {"value", std::string(as_text(c.value))}, {"salt", to_hex(c.salt)}});
   }
-  const json::object o{{"aid", to_hex(d.entry.id)}, {"claims_root", to_hex(d.entry.claims_root)}, {"claims", claims}};
+  const json::object o{{"aid", to_hex(d.entry.id)},
+                       {"claims_root", to_hex(d.entry.claims_root)},
+                       {"claims", claims}};
   if (std::filesystem::exists(file)) {
-    fail(ExitCode::kLocal, "exists", file.string() + " exists; an attestation's file is never overwritten");
+    fail(ExitCode::kLocal, "exists",
+         file.string() + " exists; an attestation's file is never overwritten");
   }
-  if (auto ok = write_whole(file, rpc::pretty(o) + "\n", 0600); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  if (auto ok = write_whole(file, rpc::pretty(o) + "\n", 0600); !ok)
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
 }
 
 void add_person_commands(CLI::App& root, Session& s) {

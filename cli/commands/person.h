@@ -16,9 +16,11 @@ namespace imi::cli {
 
 // Makes what is missing of a person's files here; nothing is sent. `plain`: the key is not sealed.
 [[nodiscard]] PersonFile make_person(Session& session, const std::string& name, bool plain);
-// The entry that registers the person; `checked` is what the registrar checked (committed to, salted).
+// The entry that registers the person; `checked` is what the registrar checked (committed to,
+// salted).
 [[nodiscard]] ledger::SubjectPerson person_entry(Session& session, const std::string& name,
-                                                 const PersonFile& person, std::string_view checked);
+                                                 const PersonFile& person,
+                                                 std::string_view checked);
 // The person's own record, asked for with the person's key and verified.
 [[nodiscard]] Verified read_person(Session& session, const std::string& name, std::uint64_t from);
 
@@ -29,7 +31,8 @@ struct AttestationDraft {
 // Claims: a JSON object of names and texts. Throws Failure.
 [[nodiscard]] AttestationDraft draft_attestation(Session& session, const json::value& claims,
                                                  const std::string& schema, std::uint8_t level,
-                                                 const Hash256& holder_key_hash, std::uint32_t days);
+                                                 const Hash256& holder_key_hash,
+                                                 std::uint32_t days);
 // The holder's file: ids, claims, salts. Mode 0600, never overwritten.
 void save_attestation(const std::filesystem::path& file, const AttestationDraft& draft);
 

@@ -59,14 +59,18 @@ void verify_file(Session& s, const VerifyFile& o) {
   const auto& members = genesis.validators.members;
   for (const chain::MemberId m : answer->signers) {
     const bool known = answer->head.epoch == chain::Epoch(0) && m.value < members.size();
-    signers += (signers.empty() ? "" : ", ") + (known ? members[m.value].name : std::to_string(m.value));
+    signers +=
+        (signers.empty() ? "" : ", ") + (known ? members[m.value].name : std::to_string(m.value));
   }
   Fields f;
-  f.add("signed by", fmt::format("{} of {} validators: {}", answer->signers.size(), members.size(), signers));
+  f.add("signed by",
+        fmt::format("{} of {} validators: {}", answer->signers.size(), members.size(), signers));
   f.add("network", fmt::format("{}, genesis {}", genesis.chain_name, to_hex(answer->head.genesis)));
-  f.add("block", fmt::format("{}, {} (UTC+8), {} ago", grouped(answer->head.height.value),
-                             time_text(answer->head.time.value),
-                             duration_text(std::max<std::int64_t>(0, s.now_ms() - answer->head.time.value))));
+  f.add(
+      "block",
+      fmt::format("{}, {} (UTC+8), {} ago", grouped(answer->head.height.value),
+                  time_text(answer->head.time.value),
+                  duration_text(std::max<std::int64_t>(0, s.now_ms() - answer->head.time.value))));
   f.add("state root", to_hex(answer->head.state_root));
   s.out().show(f);
   if (!o.fresh) s.out().note("How old it may be was not asked: --max-age 60s");
@@ -90,20 +94,25 @@ void show_head(Session& s, const ReadOptions& o) {
 
 void save_trusted(Session& s, const std::string& file) {
   const Verified v = read_verified(s, "head", {}, ledger::AskHead{});
-  if (auto ok = save_head(file, v.answer.head); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  if (auto ok = save_head(file, v.answer.head); !ok)
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
   s.out().emit(json::object{{"file", file}, {"head", verified_json(s, v.answer)}});
-  s.out().line(fmt::format("saved the head of block {} as {}: a later proof verified with --head {} must "
-                           "not be older", grouped(v.answer.head.height.value), file, file));
+  s.out().line(
+      fmt::format("saved the head of block {} as {}: a later proof verified with --head {} must "
+                  "not be older",
+                  grouped(v.answer.head.height.value), file, file));
 }
 
 json::object genesis_json(const ledger::Genesis& g) {
   json::array validators;
   for (const auto& v : g.validators.members) {
-    validators.push_back(json::object{{"name", v.name}, {"key", to_hex(v.key)}, {"tls_key_pin", to_hex(v.tls_key_pin)}});
+    validators.push_back(json::object{
+        {"name", v.name}, {"key", to_hex(v.key)}, {"tls_key_pin", to_hex(v.tls_key_pin)}});
   }
   json::array agencies;
   for (const auto& a : g.agencies) {
-    agencies.push_back(json::object{{"id", to_hex(a.id)}, {"short_name", a.profile.short_name}, {"title", a.profile.title}});
+    agencies.push_back(json::object{
+        {"id", to_hex(a.id)}, {"short_name", a.profile.short_name}, {"title", a.profile.title}});
   }
   return {{"id", to_hex(ledger::genesis_id(g))},
           {"chain_name", g.chain_name},
@@ -127,21 +136,28 @@ void show_genesis(Session& s) {
   f.add("time", time_text(g.time.value) + " (UTC+8)");
   f.add("suite", g.suite);
   const auto q = g.validators.quorum();
-  f.add("validators", fmt::format("{}: {} sign what is certified, {} may be faulty", q.n, q.q, q.f));
+  f.add("validators",
+        fmt::format("{}: {} sign what is certified, {} may be faulty", q.n, q.q, q.f));
   f.add("agencies", std::to_string(g.agencies.size()));
-  f.add("catalog", fmt::format("{} codes, {} rules, {} schemas", g.catalog.codes.size(), g.catalog.rules.size(),
-                               g.catalog.schemas.size()));
+  f.add("catalog", fmt::format("{} codes, {} rules, {} schemas", g.catalog.codes.size(),
+                               g.catalog.rules.size(), g.catalog.schemas.size()));
   s.out().show(f);
   s.out().line();
-  Table t({{"validator", Align::kLeft, 9}, {"key", Align::kLeft, 16}, {"tls key pin", Align::kLeft, 11}});
+  Table t({{"validator", Align::kLeft, 9},
+           {"key", Align::kLeft, 16},
+           {"tls key pin", Align::kLeft, 11}});
   for (const auto& v : g.validators.members) t.add({v.name, to_hex(v.key), to_hex(v.tls_key_pin)});
   s.out().show(t);
 }
 
 void show_catalog(Session& s, const std::string& field) {
   const ledger::Catalog& c = s.genesis().catalog;
-  Table t({{"code"}, {"name", Align::kLeft, 12}, {"polarity", Align::kLeft, 8}, {"classes", Align::kLeft, 7},
-           {"needs", Align::kLeft, 5}, {"weakest basis", Align::kLeft, 5}});
+  Table t({{"code"},
+           {"name", Align::kLeft, 12},
+           {"polarity", Align::kLeft, 8},
+           {"classes", Align::kLeft, 7},
+           {"needs", Align::kLeft, 5},
+           {"weakest basis", Align::kLeft, 5}});
   json::array list;
   for (const ledger::EventCode& code : c.codes) {
     if (!field.empty() && !code.text.starts_with(field)) continue;
@@ -154,14 +170,20 @@ void show_catalog(Session& s, const std::string& field) {
       rules.emplace_back(rule->text);
     }
     std::vector<std::string> needs;
-    for (const auto& [bit, text] : {std::pair{ledger::kNeedsAmount, "amount"}, {ledger::kNeedsDoc, "doc"},
-                                    {ledger::kNeedsGrid, "grid"}, {ledger::kNeedsNotice, "notice"}}) {
+    for (const auto& [bit, text] : {std::pair{ledger::kNeedsAmount, "amount"},
+                                    {ledger::kNeedsDoc, "doc"},
+                                    {ledger::kNeedsGrid, "grid"},
+                                    {ledger::kNeedsNotice, "notice"}}) {
       if ((code.needs & bit) != 0) needs.emplace_back(text);
     }
-    t.add({code.text, code.names.zh + " / " + code.names.en, std::string(ledger::name(code.polarity)),
-           joined(classes), joined(needs), std::string(ledger::name(code.weakest_basis))});
-    list.push_back(json::object{{"code", code.text}, {"id", code.id.value}, {"zh", code.names.zh},
-                                {"en", code.names.en}, {"polarity", std::string(ledger::name(code.polarity))},
+    t.add({code.text, code.names.zh + " / " + code.names.en,
+           std::string(ledger::name(code.polarity)), joined(classes), joined(needs),
+           std::string(ledger::name(code.weakest_basis))});
+    list.push_back(json::object{{"code", code.text},
+                                {"id", code.id.value},
+                                {"zh", code.names.zh},
+                                {"en", code.names.en},
+                                {"polarity", std::string(ledger::name(code.polarity))},
                                 {"rules", rules}});
   }
   s.out().emit(json::object{{"codes", list}});
@@ -176,14 +198,18 @@ void add_proof_commands(CLI::App& root, Session& s) {
   proof->require_subcommand(1);
   auto o = std::make_shared<VerifyFile>();
   auto* verify = proof->add_subcommand(
-      "verify", "Check a proof file with nothing but the genesis file\n"
-                "Says in plain words what the file proves: as of which block and time, signed by whom. "
-                "No node is asked.");
+      "verify",
+      "Check a proof file with nothing but the genesis file\n"
+      "Says in plain words what the file proves: as of which block and time, signed by whom. "
+      "No node is asked.");
   verify->add_option("FILE", o->file, "as saved with --out")->required();
-  verify->add_option("--head", o->head, "a head known before (imi head --save): the proof must not be older")
+  verify
+      ->add_option("--head", o->head,
+                   "a head known before (imi head --save): the proof must not be older")
       ->type_name("FILE");
-  verify->footer("imi proof verify answer.imi --genesis genesis.imi\n"
-                 "imi proof verify answer.imi --genesis genesis.imi --max-age 60s");
+  verify->footer(
+      "imi proof verify answer.imi --genesis genesis.imi\n"
+      "imi proof verify answer.imi --genesis genesis.imi --max-age 60s");
   verify->callback([&s, &root, o] {
     o->fresh = root.get_option("--max-age")->count() > 0;
     s.action = [&s, o] { verify_file(s, *o); };
@@ -201,10 +227,12 @@ void add_proof_commands(CLI::App& root, Session& s) {
     s.action = [&s, read, save] { save->empty() ? show_head(s, *read) : save_trusted(s, *save); };
   });
 
-  auto* genesis = root.add_subcommand("genesis", "The genesis document that all proofs are checked against");
+  auto* genesis =
+      root.add_subcommand("genesis", "The genesis document that all proofs are checked against");
   genesis->group(kChapterChain);
   genesis->require_subcommand(1);
-  auto* show = genesis->add_subcommand("show", "Validators, agencies, catalog and parameters it starts from");
+  auto* show = genesis->add_subcommand(
+      "show", "Validators, agencies, catalog and parameters it starts from");
   show->footer("imi genesis show --genesis genesis.imi");
   show->callback([&s] { s.action = [&s] { show_genesis(s); }; });
   auto* id = genesis->add_subcommand("id", "Its hash: the network's identity");
@@ -217,7 +245,8 @@ void add_proof_commands(CLI::App& root, Session& s) {
   });
 
   auto field = std::make_shared<std::string>();
-  auto* catalog = root.add_subcommand("catalog", "The event codes: names, classes, what they require");
+  auto* catalog =
+      root.add_subcommand("catalog", "The event codes: names, classes, what they require");
   catalog->group(kChapterRead);
   catalog->add_option("PREFIX", *field, "only codes that begin so, e.g. food");
   catalog->footer("imi catalog food");

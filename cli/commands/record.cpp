@@ -27,9 +27,13 @@ struct WriteOptions {
 
 void add_write_options(CLI::App* c, const std::shared_ptr<WriteOptions>& w) {
   c->add_option("--as", w->as, "agency that signs: its short name, or a key file")
-      ->type_name("AGENCY")->required();
-  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
-  c->add_option("--wait", w->wait, "accepted, committed or certified")->type_name("LEVEL")->capture_default_str();
+      ->type_name("AGENCY")
+      ->required();
+  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")
+      ->type_name("HEX");
+  c->add_option("--wait", w->wait, "accepted, committed or certified")
+      ->type_name("LEVEL")
+      ->capture_default_str();
 }
 
 void add_read_options(CLI::App* c, const std::shared_ptr<ReadOptions>& r) {
@@ -58,7 +62,9 @@ T must(std::expected<T, std::string> v, const char* option) {
 template <class Id>
 Id id_of(const std::string& text, const char* what) {
   const auto id = fixed_from_hex<Id>(text);
-  if (!id) bad_input(fmt::format("{}: '{}' is not 64 hexadecimal characters", what, cut(printable(text), 70)));
+  if (!id)
+    bad_input(
+        fmt::format("{}: '{}' is not 64 hexadecimal characters", what, cut(printable(text), 70)));
   return *id;
 }
 
@@ -93,7 +99,8 @@ void show_enterprise(Session& s, const std::string& text, const std::string& kin
         std::vector<std::string> all;
         for (const auto& c : s.genesis().catalog.codes) all.push_back(c.text);
         const auto near = nearest(kind, all);
-        fail(ExitCode::kBadInput, "no-such-code", fmt::format("'{}' is not in the catalog", printable(kind)),
+        fail(ExitCode::kBadInput, "no-such-code",
+             fmt::format("'{}' is not in the catalog", printable(kind)),
              near ? "--kind " + *near : "imi catalog");
       }
       ask.code = code->id;
@@ -113,15 +120,18 @@ void add_enterprise(CLI::App& root, Session& s) {
   auto from = std::make_shared<std::uint64_t>(0);
   auto read = std::make_shared<ReadOptions>();
   auto* show = enterprise->add_subcommand(
-      "show", "Its record and credit events, verified and complete\n"
-              "The proof shows that no event was left out. Saved with --out, it can be checked by "
-              "anyone, offline, with nothing but the genesis file.");
+      "show",
+      "Its record and credit events, verified and complete\n"
+      "The proof shows that no event was left out. Saved with --out, it can be checked by "
+      "anyone, offline, with nothing but the genesis file.");
   show->add_option("USCC", *uscc, "unified social credit code, 18 characters")->required();
-  show->add_option("--kind", *kind, "only events of one catalog code, e.g. food.pests")->type_name("CODE");
+  show->add_option("--kind", *kind, "only events of one catalog code, e.g. food.pests")
+      ->type_name("CODE");
   show->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
   add_read_options(show, read);
-  show->footer("imi enterprise show 91990604104777308N\n"
-               "imi enterprise show 91990604104777308N --kind food.pests --out pests.imi");
+  show->footer(
+      "imi enterprise show 91990604104777308N\n"
+      "imi enterprise show 91990604104777308N --kind food.pests --out pests.imi");
   show->callback([&s, uscc, kind, from, read] {
     s.action = [&s, uscc, kind, from, read] { show_enterprise(s, *uscc, *kind, *from, *read); };
   });
@@ -129,22 +139,26 @@ void add_enterprise(CLI::App& root, Session& s) {
   auto write = std::make_shared<WriteOptions>();
   auto row = std::make_shared<std::array<std::string, 4>>();
   auto trader = std::make_shared<bool>(false);
-  auto* fresh = enterprise->add_subcommand("register", "Register an enterprise (market regulators)");
+  auto* fresh =
+      enterprise->add_subcommand("register", "Register an enterprise (market regulators)");
   fresh->add_option("USCC", (*row)[0], "unified social credit code, 18 characters")->required();
   fresh->add_option("--name", (*row)[1], "at most 200 bytes")->required();
   fresh->add_option("--division", (*row)[2], "12-digit division code")->required();
-  fresh->add_option("--status", (*row)[3], "active, suspended, revoked or deregistered")->default_str("active");
+  fresh->add_option("--status", (*row)[3], "active, suspended, revoked or deregistered")
+      ->default_str("active");
   fresh->add_flag("--sole-trader", *trader, "an individual who trades (个体工商户)");
   add_write_options(fresh, write);
-  fresh->footer("imi enterprise register 91350100M000100Y43 --name 海港厨房 --division 440604010001 "
-                "--as market-440604");
+  fresh->footer(
+      "imi enterprise register 91350100M000100Y43 --name 海港厨房 --division 440604010001 "
+      "--as market-440604");
   fresh->callback([&s, write, row, trader] {
     s.action = [&s, write, row, trader] {
       const auto mapper = make_mapper("enterprises", {});
       Record r;
       r.values = {(*row)[0], (*row)[1], (*row)[2], (*row)[3], *trader ? "true" : "false", ""};
       auto entry = mapper->map(r);
-      if (!entry) bad_input(mapper->fields()[entry.error()[0].field].name + ": " + entry.error()[0].reason);
+      if (!entry)
+        bad_input(mapper->fields()[entry.error()[0].field].name + ": " + entry.error()[0].reason);
       submit_one(s, *write, std::move(**entry));
     };
   });
@@ -154,15 +168,19 @@ void add_enterprise(CLI::App& root, Session& s) {
 
 void add_facts_options(CLI::App* c, const std::shared_ptr<EventTexts>& t) {
   c->add_option("--code", t->code, "catalog code: imi catalog")->required();
-  c->add_option("--class", t->gravity, "minor, general or serious (轻微, 一般, 严重); none by default");
-  c->add_option("--occurred", t->occurred, "day of the act, YYYY-MM-DD")->type_name("DAY")->required();
+  c->add_option("--class", t->gravity,
+                "minor, general or serious (轻微, 一般, 严重); none by default");
+  c->add_option("--occurred", t->occurred, "day of the act, YYYY-MM-DD")
+      ->type_name("DAY")
+      ->required();
   c->add_option("--decided", t->decided, "day of the decision")->type_name("DAY")->required();
   c->add_option("--ended", t->ended, "day the act ended")->type_name("DAY");
   c->add_option("--notified", t->notified, "day of the prior notice")->type_name("DAY");
   c->add_option("--amount-yuan", t->amount_yuan, "exact, e.g. 3000.00")->type_name("YUAN");
   c->add_option("--doc", t->doc, "number of the decision document");
   c->add_option("--basis", t->basis, "law and clause")->required();
-  c->add_option("--basis-level", t->basis_level, "law, regulation, rule, normative or pact")->default_str("rule");
+  c->add_option("--basis-level", t->basis_level, "law, regulation, rule, normative or pact")
+      ->default_str("rule");
   c->add_option("--grid", t->grid, "grid cell, e.g. 440604G0460");
 }
 
@@ -171,7 +189,8 @@ ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
   if (!facts) {
     std::string all;
     for (const NamedProblem& p : facts.error()) {
-      all += fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ", p.field == "gravity" ? "class" : p.field, p.reason);
+      all += fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ",
+                         p.field == "gravity" ? "class" : p.field, p.reason);
     }
     bad_input(all);
   }
@@ -185,11 +204,14 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto source = std::make_shared<std::string>();
   auto* record = event->add_subcommand("record", "Record a credit event of an enterprise");
   record->add_option("USCC", *uscc, "whom it is about")->required();
-  record->add_option("--source-key", *source, "the agency's own number of the case: recorded once only");
+  record->add_option("--source-key", *source,
+                     "the agency's own number of the case: recorded once only");
   add_facts_options(record, texts);
   add_write_options(record, write);
-  record->footer("imi event record 91350100M000100Y43 --code food.pests --class minor --occurred 2026-03-01 \\\n"
-                 "    --decided 2026-03-05 --basis '食品安全法 s.126' --source-key case-17 --as food-440604");
+  record->footer(
+      "imi event record 91350100M000100Y43 --code food.pests --class minor --occurred 2026-03-01 "
+      "\\\n"
+      "    --decided 2026-03-05 --basis '食品安全法 s.126' --source-key case-17 --as food-440604");
   record->callback([&s, write, texts, uscc, source] {
     s.action = [&s, write, texts, uscc, source] {
       ledger::EventRecord e;
@@ -205,18 +227,25 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto eid = std::make_shared<std::string>();
   auto version = std::make_shared<std::uint32_t>(1);
   auto reason = std::make_shared<std::string>();
-  auto* correct = event->add_subcommand("correct", "Replace an event by a corrected one; both stay on record");
+  auto* correct =
+      event->add_subcommand("correct", "Replace an event by a corrected one; both stay on record");
   correct->add_option("EID", *eid, "event id, 64 hexadecimal characters")->required();
-  correct->add_option("--version", *version, "the event's version that was seen")->capture_default_str();
-  correct->add_option("--reason", *reason, "typo, wrong-subject, final-decision, duplicate or other")->required();
+  correct->add_option("--version", *version, "the event's version that was seen")
+      ->capture_default_str();
+  correct
+      ->add_option("--reason", *reason, "typo, wrong-subject, final-decision, duplicate or other")
+      ->required();
   add_facts_options(correct, texts2);
   add_write_options(correct, write2);
-  correct->footer("imi event correct EID --amount-yuan 3000.00 --reason typo ... --as food-440604 --wait committed");
+  correct->footer(
+      "imi event correct EID --amount-yuan 3000.00 --reason typo ... --as food-440604 --wait "
+      "committed");
   correct->callback([&s, write2, texts2, eid, version, reason] {
     s.action = [&s, write2, texts2, eid, version, reason] {
       submit_one(s, *write2,
-                 ledger::EventCorrect{id_of<ledger::EventId>(*eid, "EID"), ledger::Version(*version),
-                                      must_facts(s, *texts2), must(parse_change_reason(*reason), "--reason")});
+                 ledger::EventCorrect{id_of<ledger::EventId>(*eid, "EID"),
+                                      ledger::Version(*version), must_facts(s, *texts2),
+                                      must(parse_change_reason(*reason), "--reason")});
     };
   });
 
@@ -224,17 +253,21 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto eid3 = std::make_shared<std::string>();
   auto version3 = std::make_shared<std::uint32_t>(1);
   auto reason3 = std::make_shared<std::string>("revoked");
-  auto* withdraw = event->add_subcommand("withdraw", "Withdraw an event; that it was recorded stays on record");
+  auto* withdraw =
+      event->add_subcommand("withdraw", "Withdraw an event; that it was recorded stays on record");
   withdraw->add_option("EID", *eid3, "event id, 64 hexadecimal characters")->required();
-  withdraw->add_option("--version", *version3, "the event's version that was seen")->capture_default_str();
-  withdraw->add_option("--reason", *reason3, "revoked, typo, wrong-subject, duplicate or other")->capture_default_str();
+  withdraw->add_option("--version", *version3, "the event's version that was seen")
+      ->capture_default_str();
+  withdraw->add_option("--reason", *reason3, "revoked, typo, wrong-subject, duplicate or other")
+      ->capture_default_str();
   add_write_options(withdraw, write3);
   withdraw->footer("imi event withdraw EID --reason revoked --as food-440604");
   withdraw->callback([&s, write3, eid3, version3, reason3] {
     s.action = [&s, write3, eid3, version3, reason3] {
-      submit_one(s, *write3,
-                 ledger::EventWithdraw{id_of<ledger::EventId>(*eid3, "EID"), ledger::Version(*version3),
-                                       must(parse_change_reason(*reason3), "--reason")});
+      submit_one(
+          s, *write3,
+          ledger::EventWithdraw{id_of<ledger::EventId>(*eid3, "EID"), ledger::Version(*version3),
+                                must(parse_change_reason(*reason3), "--reason")});
     };
   });
 }
@@ -262,27 +295,37 @@ void add_event(CLI::App& root, Session& s) {
 // ---- agency -----------------------------------------------------------------------------------
 
 void list_agencies(Session& s) {
-  Table t({{"short name"}, {"title", Align::kLeft, 10}, {"roles", Align::kLeft, 10}, {"id", Align::kLeft, 9},
+  Table t({{"short name"},
+           {"title", Align::kLeft, 10},
+           {"roles", Align::kLeft, 10},
+           {"id", Align::kLeft, 9},
            {"key here", Align::kLeft, 0}});
   json::array list;
   for (const ledger::AgencyRegister& a : s.genesis().agencies) {
     std::vector<std::string> roles;
     json::array role_list;
-    for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-                                 ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+    for (const ledger::Role r :
+         {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+          ledger::Role::kRecorder, ledger::Role::kIssuer}) {
       if (!a.profile.roles.has(r)) continue;
       roles.emplace_back(ledger::name(r));
       role_list.emplace_back(std::string(ledger::name(r)));
     }
-    const bool here = std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"));
-    t.add({a.profile.short_name, a.profile.title, joined(roles), to_hex(a.id), here ? "yes" : "no"});
-    list.push_back(json::object{{"short_name", a.profile.short_name}, {"title", a.profile.title},
-                                {"id", to_hex(a.id)}, {"roles", role_list}, {"key_here", here}});
+    const bool here =
+        std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"));
+    t.add(
+        {a.profile.short_name, a.profile.title, joined(roles), to_hex(a.id), here ? "yes" : "no"});
+    list.push_back(json::object{{"short_name", a.profile.short_name},
+                                {"title", a.profile.title},
+                                {"id", to_hex(a.id)},
+                                {"roles", role_list},
+                                {"key_here", here}});
   }
   s.out().emit(json::object{{"agencies", list}});
   s.out().show(t);
   s.out().line();
-  s.out().line("These are the agencies of the genesis document. Later changes: imi agency show NAME");
+  s.out().line(
+      "These are the agencies of the genesis document. Later changes: imi agency show NAME");
 }
 
 void show_agency(Session& s, const std::string& text, const ReadOptions& o) {
@@ -292,7 +335,8 @@ void show_agency(Session& s, const std::string& text, const ReadOptions& o) {
 }
 
 void add_agency(CLI::App& root, Session& s) {
-  auto* agency = root.add_subcommand("agency", "Agencies: who may record what, where, with which keys");
+  auto* agency =
+      root.add_subcommand("agency", "Agencies: who may record what, where, with which keys");
   agency->group(kChapterRead);
   agency->require_subcommand(1);
   auto* list = agency->add_subcommand("list", "The agencies of the genesis document");
@@ -304,7 +348,8 @@ void add_agency(CLI::App& root, Session& s) {
   show->add_option("NAME", *name, "short name, or id (64 hexadecimal characters)")->required();
   add_read_options(show, read);
   show->footer("imi agency show food-440604 --prove");
-  show->callback([&s, name, read] { s.action = [&s, name, read] { show_agency(s, *name, *read); }; });
+  show->callback(
+      [&s, name, read] { s.action = [&s, name, read] { show_agency(s, *name, *read); }; });
 }
 
 }  // namespace

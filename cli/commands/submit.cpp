@@ -36,11 +36,15 @@ std::vector<ledger::Entry> read_entries(Session& s, const std::string& file) {
   limits.max_bytes = kMaxEntriesFile;
   limits.max_values = 1U << 20;
   auto value = rpc::parse_json(*text, limits);
-  if (!value) fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", file, value.error().message));
+  if (!value)
+    fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", file, value.error().message));
   auto entries = entries_from_json(*value, s.genesis().catalog);
   if (!entries) {
-    throw Failure{ExitCode::kBadInput, fmt::format("{}: {}", file, entries.error()),
-                  "imi submit --help shows the fields", "bad-entries", {}};
+    throw Failure{ExitCode::kBadInput,
+                  fmt::format("{}: {}", file, entries.error()),
+                  "imi submit --help shows the fields",
+                  "bad-entries",
+                  {}};
   }
   return std::move(*entries);
 }
@@ -50,7 +54,8 @@ void submit(Session& s, const Options& o) {
   std::vector<ledger::Entry> entries = read_entries(s, o.file);
   if (o.check) {
     s.out().emit(json::object{{"entries", entries.size()}});
-    return s.out().line(fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
+    return s.out().line(
+        fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
   }
   const Author author = resolve_author(s, o.as, o.author);
   report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
@@ -58,7 +63,9 @@ void submit(Session& s, const Options& o) {
 
 void fate(Session& s, const std::string& text, const ReadOptions& o) {
   const auto id = fixed_from_hex<chain::SubmissionId>(text);
-  if (!id) fail(ExitCode::kBadInput, "bad-input", fmt::format("'{}' is not 64 hexadecimal characters", printable(text)));
+  if (!id)
+    fail(ExitCode::kBadInput, "bad-input",
+         fmt::format("'{}' is not 64 hexadecimal characters", printable(text)));
   const json::object params{{"id", to_hex(*id)}};
   if (s.options.no_verify || !s.has_genesis()) {
     auto f = parse_fate(s.call("submission", params));
@@ -76,7 +83,8 @@ void fate(Session& s, const std::string& text, const ReadOptions& o) {
     }
     return;
   }
-  const Verified v = read_verified(s, "submission", params, ledger::AskSubmission{*id, std::nullopt});
+  const Verified v =
+      read_verified(s, "submission", params, ledger::AskSubmission{*id, std::nullopt});
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
   s.out().emit(j);
@@ -89,17 +97,22 @@ void fate(Session& s, const std::string& text, const ReadOptions& o) {
 void add_submit_commands(CLI::App& root, Session& s) {
   auto o = std::make_shared<Options>();
   auto* c = root.add_subcommand(
-      "submit", "Sign entries from a JSON file as one submission and send it\n"
-                "The file holds an array of entries, e.g. [{\"kind\": \"event.withdraw\", \"eid\": \"...\", "
-                "\"version\": 1, \"reason\": \"revoked\"}]. Kinds: agency.register, agency.update, "
-                "subject.enterprise, subject.person, att.issue, att.status, event.record, "
-                "event.correct, event.withdraw; fields as in docs/CLI.md. It is applied once, whatever "
-                "happens on the way.");
+      "submit",
+      "Sign entries from a JSON file as one submission and send it\n"
+      "The file holds an array of entries, e.g. [{\"kind\": \"event.withdraw\", \"eid\": \"...\", "
+      "\"version\": 1, \"reason\": \"revoked\"}]. Kinds: agency.register, agency.update, "
+      "subject.enterprise, subject.person, att.issue, att.status, event.record, "
+      "event.correct, event.withdraw; fields as in docs/CLI.md. It is applied once, whatever "
+      "happens on the way.");
   c->group(kChapterWrite);
   c->add_option("FILE", o->file, "JSON array of 1 to 4,096 entries")->required();
-  c->add_option("--as", o->as, "agency that signs: its short name, or a key file")->type_name("AGENCY");
-  c->add_option("--author", o->author, "the agency's id, if it is not in the genesis")->type_name("HEX");
-  c->add_option("--wait", o->wait, "accepted, committed or certified")->type_name("LEVEL")->capture_default_str();
+  c->add_option("--as", o->as, "agency that signs: its short name, or a key file")
+      ->type_name("AGENCY");
+  c->add_option("--author", o->author, "the agency's id, if it is not in the genesis")
+      ->type_name("HEX");
+  c->add_option("--wait", o->wait, "accepted, committed or certified")
+      ->type_name("LEVEL")
+      ->capture_default_str();
   c->add_flag("--check", o->check, "read and check the entries, send nothing");
   c->footer("imi submit entries.json --as food-440604 --wait certified");
   c->callback([&s, o] { s.action = [&s, o] { submit(s, *o); }; });

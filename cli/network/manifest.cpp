@@ -19,7 +19,8 @@ constexpr std::size_t kMaxManifest = 1U << 20;
 
 std::unexpected<std::string> system_error(std::string_view what,
                                           const std::filesystem::path& file) {
-  return std::unexpected(fmt::format("cannot {} {}: {}", what, file.string(), std::strerror(errno)));
+  return std::unexpected(
+      fmt::format("cannot {} {}: {}", what, file.string(), std::strerror(errno)));
 }
 
 std::expected<void, std::string> write_all(int fd, std::string_view text,
@@ -119,8 +120,8 @@ std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& 
     if (name == nullptr || !name->is_string()) {
       return std::unexpected(file.string() + " is damaged: a node without a name");
     }
-    m.nodes.push_back({std::string(name->get_string()), port_of(*o, "rpc_port"),
-                       port_of(*o, "peer_port")});
+    m.nodes.push_back(
+        {std::string(name->get_string()), port_of(*o, "rpc_port"), port_of(*o, "peer_port")});
   }
   return m;
 }

@@ -1,5 +1,5 @@
-// What a local network's folder says of itself: `network.json`, written by `imi network up`, read by
-// every command to find the nodes.
+// What a local network's folder says of itself: `network.json`, written by `imi network up`, read
+// by every command to find the nodes.
 //
 //   <dir>/network.json             this
 //   <dir>/genesis.imi              the genesis document
@@ -19,7 +19,7 @@
 namespace imi::cli {
 
 struct NodeEntry {
-  std::string name;               // "validator-0"
+  std::string name;  // "validator-0"
   std::uint16_t rpc_port = 0;
   std::uint16_t peer_port = 0;
   bool operator==(const NodeEntry&) const = default;
@@ -27,7 +27,7 @@ struct NodeEntry {
 
 struct Manifest {
   std::vector<NodeEntry> nodes;
-  std::string imid;               // the program they were last started with
+  std::string imid;  // the program they were last started with
   bool operator==(const Manifest&) const = default;
   [[nodiscard]] std::vector<NodeAddress> addresses() const;
 };

@@ -48,7 +48,8 @@ std::string program_of_name(const std::string& given) {
     if (::access(one.c_str(), X_OK) == 0) return one;
     rest.erase(0, colon == std::string::npos ? rest.size() : colon + 1);
   }
-  fail(ExitCode::kLocal, "no-imid", "the node program `imid` is neither beside `imi` nor on the PATH",
+  fail(ExitCode::kLocal, "no-imid",
+       "the node program `imid` is neither beside `imi` nor on the PATH",
        "--imid FILE, or build it: scripts/build release imid");
 }
 
@@ -138,11 +139,14 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
   std::error_code ec;
   if (make) {
     std::filesystem::create_directories(dir_, ec);
-    if (ec) fail(ExitCode::kLocal, "cannot-make", fmt::format("cannot make {}: {}", dir_.string(), ec.message()));
+    if (ec)
+      fail(ExitCode::kLocal, "cannot-make",
+           fmt::format("cannot make {}: {}", dir_.string(), ec.message()));
     std::filesystem::permissions(dir_, std::filesystem::perms::owner_all, ec);
     dir_ = std::filesystem::canonical(dir_);
   } else if (!std::filesystem::exists(manifest_path(dir_), ec)) {
-    fail(ExitCode::kLocal, "no-network", dir_.string() + " holds no network", "imi network up, or --dir FOLDER");
+    fail(ExitCode::kLocal, "no-network", dir_.string() + " holds no network",
+         "imi network up, or --dir FOLDER");
   }
   lock_ = ::open((dir_ / ".network.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
@@ -154,7 +158,9 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
   }
   if (std::filesystem::exists(manifest_path(dir_))) {
     auto m = load_manifest(dir_);
-    if (!m) fail(ExitCode::kLocal, "manifest-damaged", m.error(), "imi network up --fresh makes a new one");
+    if (!m)
+      fail(ExitCode::kLocal, "manifest-damaged", m.error(),
+           "imi network up --fresh makes a new one");
     manifest_ = std::move(*m);
   }
 }
@@ -204,13 +210,15 @@ void Network::prepare(const UpOptions& o) {
          "another --dir, or --fresh to make it anew (its data is lost)");
   }
   if (have == 0) {
-    for (std::uint32_t i = 0; i < n; ++i) manifest_.nodes.push_back({fmt::format("validator-{}", i), 0, 0});
+    for (std::uint32_t i = 0; i < n; ++i)
+      manifest_.nodes.push_back({fmt::format("validator-{}", i), 0, 0});
   }
   manifest_.imid = program_of_name(o.imid);
   choose_ports();
   make_network_files(session_, dir_, manifest_, o.chain_name);
   write_configs();
-  if (auto ok = save_manifest(dir_, manifest_); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  if (auto ok = save_manifest(dir_, manifest_); !ok)
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
 }
 
 void Network::choose_ports() {
@@ -276,7 +284,8 @@ void Network::start_missing(const UpOptions& o) {
 void Network::wait_until_committing(const UpOptions& o) {
   const auto began = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began)
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                 began)
         .count();
   };
   std::string waiting_for;
@@ -289,14 +298,17 @@ void Network::wait_until_committing(const UpOptions& o) {
     for (const NodeState& s : look_at(dir_, manifest_)) {
       if (!s.process) died(dir_, s.entry);
       if (s.answers && s.ready && s.height >= 1) continue;
-      const std::string why = !s.answers ? s.why : !s.ready ? "not ready: " + s.why : "no block yet";
+      const std::string why = !s.answers ? s.why
+                              : !s.ready ? "not ready: " + s.why
+                                         : "no block yet";
       waiting_for += fmt::format("{}{}: {}", waiting_for.empty() ? "" : "; ", s.entry.name, why);
     }
     if (waiting_for.empty()) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   fail(ExitCode::kUnreachable, "not-ready",
-       fmt::format("after {} the network does not commit: {}", duration_text(o.wait_ms), waiting_for),
+       fmt::format("after {} the network does not commit: {}", duration_text(o.wait_ms),
+                   waiting_for),
        "imi network logs");
 }
 

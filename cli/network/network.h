@@ -1,8 +1,9 @@
-// A network of validators on this machine: made, started, looked at, stopped. What `imi network` does.
+// A network of validators on this machine: made, started, looked at, stopped. What `imi network`
+// does.
 //
 // Every step can be repeated and may have been interrupted anywhere: what is there is kept and
-// checked, what is missing is made. Keys are made once and never replaced. One `imi network` at a time
-// works in a folder (flock on <dir>/.network.lock).
+// checked, what is missing is made. Keys are made once and never replaced. One `imi network` at a
+// time works in a folder (flock on <dir>/.network.lock).
 //
 // Throws Failure.
 #pragma once
@@ -29,8 +30,8 @@ struct UpOptions {
   bool fresh = false;                       // remove what is there first
   std::string imid;                         // program; default beside this one, else on the PATH
   std::string chain_name = "imi-demo";
-  std::int64_t wait_ms = 60'000;            // for the nodes to serve and commit
-  pid_t tie_to = 0;                         // kill the nodes when this process is gone
+  std::int64_t wait_ms = 60'000;  // for the nodes to serve and commit
+  pid_t tie_to = 0;               // kill the nodes when this process is gone
 };
 
 // What is known of one node without trusting it.
@@ -43,7 +44,7 @@ struct NodeState {
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;
-  std::string why;                // why it does not answer or is not ready
+  std::string why;  // why it does not answer or is not ready
   std::optional<Usage> usage;
 };
 

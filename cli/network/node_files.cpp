@@ -17,7 +17,9 @@ namespace fs = std::filesystem;
 void make_folder(const fs::path& folder) {
   std::error_code ec;
   fs::create_directories(folder, ec);
-  if (ec) fail(ExitCode::kLocal, "cannot-make", fmt::format("cannot make {}: {}", folder.string(), ec.message()));
+  if (ec)
+    fail(ExitCode::kLocal, "cannot-make",
+         fmt::format("cannot make {}: {}", folder.string(), ec.message()));
   fs::permissions(folder, fs::perms::owner_all, ec);
 }
 
@@ -30,9 +32,11 @@ crypto::KeyInfo key_info(const fs::path& file) {
 }
 
 // The public key of a key file, made if it is not there.
-crypto::PublicKey ensure_key(const fs::path& file, const char* purpose, const crypto::SecretKey& fresh) {
+crypto::PublicKey ensure_key(const fs::path& file, const char* purpose,
+                             const crypto::SecretKey& fresh) {
   if (!fs::exists(file)) {
-    const auto saved = crypto::save_key(file, fresh, purpose, std::nullopt, crypto::system_random());
+    const auto saved =
+        crypto::save_key(file, fresh, purpose, std::nullopt, crypto::system_random());
     if (!saved) fail(ExitCode::kLocal, "key", crypto::describe(saved.error()));
   }
   return key_info(file).public_key;
@@ -45,7 +49,8 @@ std::vector<chain::Validator> make_validators(const fs::path& dir, const Manifes
     make_folder(keys);
     chain::Validator v;
     v.name = node.name;
-    v.key = ensure_key(keys / "validator.key", "validator", crypto::SecretKey::generate(crypto::system_random()));
+    v.key = ensure_key(keys / "validator.key", "validator",
+                       crypto::SecretKey::generate(crypto::system_random()));
     v.tls_key_pin = ensure_tls_identity(m.imid, keys, node.name);
     out.push_back(std::move(v));
   }
@@ -59,12 +64,14 @@ void refuse_lost_genesis(const fs::path& dir, const Manifest& m) {
     std::error_code ec;
     if (!fs::exists(data, ec) || fs::is_empty(data, ec)) continue;
     fail(ExitCode::kLocal, "genesis-lost",
-         fmt::format("{} is missing, and {} holds data of a chain", (dir / "genesis.imi").string(), data.string()),
+         fmt::format("{} is missing, and {} holds data of a chain", (dir / "genesis.imi").string(),
+                     data.string()),
          "put the genesis file back, or --fresh to make a new network (the data is lost)");
   }
 }
 
-void make_genesis(Session& s, const fs::path& dir, const Manifest& m, const std::string& chain_name) {
+void make_genesis(Session& s, const fs::path& dir, const Manifest& m,
+                  const std::string& chain_name) {
   refuse_lost_genesis(dir, m);
   genesis::SampleOptions o;
   o.chain_name = chain_name;
@@ -84,7 +91,8 @@ void make_genesis(Session& s, const fs::path& dir, const Manifest& m, const std:
     fail(ExitCode::kLocal, "bad-genesis", describe(ok.error()), "--fresh makes everything anew");
   }
   const Bytes bytes = ledger::encode_genesis_file(network->genesis);
-  if (auto ok = write_whole(dir / "genesis.imi", as_text(bytes)); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+  if (auto ok = write_whole(dir / "genesis.imi", as_text(bytes)); !ok)
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
 }
 
 // The genesis that is there must be of these very nodes.
@@ -98,8 +106,9 @@ void check_genesis(const fs::path& dir, const Manifest& m) {
          "put the right file back, or --fresh to make a new network (its data is lost)");
   }
   if (g->validators.members.size() != m.nodes.size()) {
-    fail(ExitCode::kLocal, "bad-genesis", fmt::format("{} has {} validators, network.json has {} nodes", file.string(),
-                                                      g->validators.members.size(), m.nodes.size()));
+    fail(ExitCode::kLocal, "bad-genesis",
+         fmt::format("{} has {} validators, network.json has {} nodes", file.string(),
+                     g->validators.members.size(), m.nodes.size()));
   }
   for (std::size_t i = 0; i < m.nodes.size(); ++i) {
     const fs::path key = key_folder(dir, m.nodes[i]) / "validator.key";
@@ -110,7 +119,8 @@ void check_genesis(const fs::path& dir, const Manifest& m) {
     }
     if (key_info(key).public_key != g->validators.members[i].key) {
       fail(ExitCode::kLocal, "wrong-key",
-           fmt::format("{} is not the key that {} names for {}", key.string(), file.string(), m.nodes[i].name),
+           fmt::format("{} is not the key that {} names for {}", key.string(), file.string(),
+                       m.nodes[i].name),
            "put the right key back, or --fresh");
     }
   }
@@ -127,7 +137,8 @@ std::string toml_text(const std::string& text) {
 
 }  // namespace
 
-void make_network_files(Session& s, const fs::path& dir, const Manifest& m, const std::string& chain_name) {
+void make_network_files(Session& s, const fs::path& dir, const Manifest& m,
+                        const std::string& chain_name) {
   if (!fs::exists(dir / "genesis.imi")) make_genesis(s, dir, m, chain_name);
   check_genesis(dir, m);
 }
@@ -135,8 +146,10 @@ void make_network_files(Session& s, const fs::path& dir, const Manifest& m, cons
 std::string node_config(const fs::path& dir, const Manifest& m, const NodeEntry& node) {
   (void)dir;
   std::string out = "# Written by `imi network up`; changes are overwritten.\n[node]\n";
-  out += fmt::format("name = {}\ndata = \"data\"\ngenesis = \"../genesis.imi\"\nkey = \"keys/validator.key\"\ntls = \"keys\"\n",
-                     toml_text(node.name));
+  out += fmt::format(
+      "name = {}\ndata = \"data\"\ngenesis = \"../genesis.imi\"\nkey = \"keys/validator.key\"\ntls "
+      "= \"keys\"\n",
+      toml_text(node.name));
   out += fmt::format("\n[peers]\nlisten = \"127.0.0.1:{}\"\n\n[peers.addresses]\n", node.peer_port);
   for (const NodeEntry& n : m.nodes) {
     if (n.name != node.name) out += fmt::format("{} = \"127.0.0.1:{}\"\n", n.name, n.peer_port);

@@ -1,5 +1,5 @@
-// The files of a local network: keys, TLS identities, genesis, node configurations. Each is made once;
-// what is there is checked against the rest.
+// The files of a local network: keys, TLS identities, genesis, node configurations. Each is made
+// once; what is there is checked against the rest.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@
 
 namespace imi::cli {
 
-// Makes what is missing of keys and genesis. Throws Failure where what is there does not fit together
-// (a genesis that names other keys, a lost key).
+// Makes what is missing of keys and genesis. Throws Failure where what is there does not fit
+// together (a genesis that names other keys, a lost key).
 void make_network_files(Session& session, const std::filesystem::path& dir, const Manifest& m,
                         const std::string& chain_name);
 

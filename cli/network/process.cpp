@@ -145,8 +145,11 @@ std::expected<Process, std::string> spawn_daemon(const SpawnOptions& o) {
   int code[2] = {0, 0};
   // Ends without bytes when exec closed the pipe.
   if (::read(read_end.fd, code, sizeof(code)) > 0) {
-    const char* what = code[0] == 2 ? "open its log" : code[0] == 3 ? "enter its folder" : "execute";
-    return std::unexpected(fmt::format("cannot {} {}: {}", what, o.argv[0], std::strerror(code[1])));
+    const char* what = code[0] == 2   ? "open its log"
+                       : code[0] == 3 ? "enter its folder"
+                                      : "execute";
+    return std::unexpected(
+        fmt::format("cannot {} {}: {}", what, o.argv[0], std::strerror(code[1])));
   }
   if (!found) return std::unexpected(fmt::format("{} ended at once", o.argv[0]));
   return *found;

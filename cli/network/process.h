@@ -37,7 +37,8 @@ struct SpawnOptions {
 // sentence; a program that cannot be executed is an error here, not later.
 [[nodiscard]] std::expected<Process, std::string> spawn_daemon(const SpawnOptions& options);
 
-// Runs a program to its end and takes what it printed (at most 1 MiB of each). Ctrl-C does not reach it.
+// Runs a program to its end and takes what it printed (at most 1 MiB of each). Ctrl-C does not
+// reach it.
 struct ProgramResult {
   int code = 0;  // exit code; 128 + signal if it was killed
   std::string out;

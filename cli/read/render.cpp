@@ -43,7 +43,8 @@ ledger::Polarity polarity_of(const View& v, const EventState& e) {
     const ledger::EventCode* code = v.genesis.catalog.find(facts->code);
     return code != nullptr ? code->polarity : ledger::Polarity::kNeutral;
   }
-  const auto* bucket = v.genesis.catalog.find(std::get<ledger::CommittedFacts>(e.facts.what).bucket);
+  const auto* bucket =
+      v.genesis.catalog.find(std::get<ledger::CommittedFacts>(e.facts.what).bucket);
   return bucket != nullptr ? bucket->polarity : ledger::Polarity::kNeutral;
 }
 
@@ -97,7 +98,8 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
     if (code != nullptr) f.add("name", code->names.zh + " / " + code->names.en);
   }
   f.add("class", gravity_text(v, e) + " " + std::string(ledger::name(polarity_of(v, e))));
-  f.add("status", Cell(status_text(v, e), e.life == ledger::Life::kLive ? Style::kPlain : Style::kWarn));
+  f.add("status",
+        Cell(status_text(v, e), e.life == ledger::Life::kLive ? Style::kPlain : Style::kWarn));
   f.add("occurred", day(e.facts.occurred));
   f.add("decided", day(e.facts.decided));
   if (const std::string amount = amount_text(e); !amount.empty()) f.add("amount", amount + " yuan");
@@ -123,7 +125,8 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
 }
 
 // Events of a page in the order of their latest transition.
-std::vector<std::pair<ledger::EventId, const EventState*>> in_order(const ledger::DossierAnswer& d) {
+std::vector<std::pair<ledger::EventId, const EventState*>> in_order(
+    const ledger::DossierAnswer& d) {
   std::vector<std::pair<ledger::EventId, const EventState*>> out;
   for (const auto& [id, e] : d.events) out.emplace_back(id, &e);
   std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
@@ -147,13 +150,18 @@ void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
   }
   f.add("registered", fmt::format("block {}, by {}", grouped(d.subject->registered.value),
                                   agency_name(v.genesis, d.subject->registrar)));
-  f.add("transitions", fmt::format("{} ever{}", grouped(d.total),
-                                   d.leaves.size() == d.total ? "; the list below is complete" : ""));
+  f.add("transitions",
+        fmt::format("{} ever{}", grouped(d.total),
+                    d.leaves.size() == d.total ? "; the list below is complete" : ""));
   out.show(f);
   if (d.events.empty()) return;
   out.line();
-  Table t({{"decided"}, {"code", Align::kLeft, 20}, {"class", Align::kLeft, 8},
-           {"amount", Align::kRight}, {"status", Align::kLeft, 11}, {"document", Align::kLeft, 10},
+  Table t({{"decided"},
+           {"code", Align::kLeft, 20},
+           {"class", Align::kLeft, 8},
+           {"amount", Align::kRight},
+           {"status", Align::kLeft, 11},
+           {"document", Align::kLeft, 10},
            {"event", Align::kLeft, 12}});
   for (const auto& [id, e] : in_order(d)) {
     const auto* facts = std::get_if<ledger::PublicFacts>(&e->facts.what);
@@ -198,8 +206,9 @@ void show_attestation(Output& out, const View& v, const std::string& id, const l
 
 std::string roles_text(const ledger::Roles& roles) {
   std::vector<std::string> out;
-  for (const ledger::Role r : {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-                               ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+  for (const ledger::Role r :
+       {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+        ledger::Role::kRecorder, ledger::Role::kIssuer}) {
     if (roles.has(r)) out.emplace_back(ledger::name(r));
   }
   return joined(out);
@@ -232,8 +241,9 @@ void show_submission(Output& out, const ledger::SubmissionAnswer& a) {
   f.add("fate", Cell(std::string(ledger::name(a.fate)), done ? Style::kGood : Style::kWarn));
   if (a.state) {
     f.add("block", fmt::format("{}, place {}", grouped(a.state->height.value), a.state->index));
-    f.add("entries", fmt::format("{}, {} accepted, {} refused", grouped(a.state->count),
-                                 grouped(a.state->count - a.state->refused), grouped(a.state->refused)));
+    f.add("entries",
+          fmt::format("{}, {} accepted, {} refused", grouped(a.state->count),
+                      grouped(a.state->count - a.state->refused), grouped(a.state->refused)));
   }
   out.show(f);
   if (!a.outcomes) return;
@@ -282,24 +292,26 @@ std::string absence_text(const VerifiedAnswer& a) {
 void show_answer(Output& out, const VerifiedAnswer& a, const Genesis& g) {
   const View v{g, ledger::day_of(a.head.time)};
   const std::string id = asked_id(a.question);
-  std::visit(Overloaded{[&](const ledger::DossierAnswer& d) { show_dossier(out, v, d); },
-                        [&](const ledger::EventAnswer& e) {
-                          if (e.event) show_event(out, v, id, *e.event);
-                        },
-                        [&](const ledger::AttestationAnswer& x) {
-                          if (x.attestation) show_attestation(out, v, id, *x.attestation, a.head.time);
-                        },
-                        [&](const ledger::AgencyAnswer& x) {
-                          if (x.agency) show_agency(out, v, id, *x.agency);
-                        },
-                        [&](const ledger::SubmissionAnswer& x) { show_submission(out, x); },
-                        [&](const ledger::EntryAnswer& x) {
-                          out.line(fmt::format("entry {} of submission {}: {}, place {} of the log, block {}",
-                                               x.header.index, id, ledger::name(x.header.kind),
-                                               grouped(x.log_index), grouped(x.header.height.value)));
-                        },
-                        [&](const ledger::HeadAnswer&) {}, [&](const ledger::ConsistencyAnswer&) {}},
-             a.answer);
+  std::visit(
+      Overloaded{[&](const ledger::DossierAnswer& d) { show_dossier(out, v, d); },
+                 [&](const ledger::EventAnswer& e) {
+                   if (e.event) show_event(out, v, id, *e.event);
+                 },
+                 [&](const ledger::AttestationAnswer& x) {
+                   if (x.attestation) show_attestation(out, v, id, *x.attestation, a.head.time);
+                 },
+                 [&](const ledger::AgencyAnswer& x) {
+                   if (x.agency) show_agency(out, v, id, *x.agency);
+                 },
+                 [&](const ledger::SubmissionAnswer& x) { show_submission(out, x); },
+                 [&](const ledger::EntryAnswer& x) {
+                   out.line(
+                       fmt::format("entry {} of submission {}: {}, place {} of the log, block {}",
+                                   x.header.index, id, ledger::name(x.header.kind),
+                                   grouped(x.log_index), grouped(x.header.height.value)));
+                 },
+                 [&](const ledger::HeadAnswer&) {}, [&](const ledger::ConsistencyAnswer&) {}},
+      a.answer);
 }
 
 json::object answer_json(const VerifiedAnswer& a, const Genesis& g) {
@@ -311,42 +323,42 @@ std::string meaning(const VerifiedAnswer& a) {
                                      time_text(a.head.time.value));
   const std::string what = std::string(asked_what(a.question)) + " " + asked_id(a.question);
   return std::visit(
-      Overloaded{
-          [&](const ledger::DossierAnswer& d) {
-            if (!d.subject) return fmt::format("There is no {} {}.", what, at);
-            const bool whole = d.leaves.size() == d.total;
-            return fmt::format("The record of {} {}, with {}.", what, at,
-                               whole ? fmt::format("all {} transitions it ever had: nothing is left out",
-                                                   grouped(d.total))
-                                     : fmt::format("{} of its {} transitions", grouped(d.leaves.size()),
-                                                   grouped(d.total)));
-          },
-          [&](const ledger::EventAnswer& e) {
-            return e.event ? fmt::format("The {} {}.", what, at)
-                           : fmt::format("There is no {} {}.", what, at);
-          },
-          [&](const ledger::AttestationAnswer& x) {
-            return x.attestation ? fmt::format("The state of {} {}.", what, at)
-                                 : fmt::format("There is no {} {}.", what, at);
-          },
-          [&](const ledger::AgencyAnswer& x) {
-            return x.agency ? fmt::format("The {} {}.", what, at)
-                            : fmt::format("There is no {} {}.", what, at);
-          },
-          [&](const ledger::SubmissionAnswer& x) {
-            return fmt::format("The fate of {} {}: {}.", what, at, ledger::name(x.fate));
-          },
-          [&](const ledger::EntryAnswer&) {
-            return fmt::format("That an entry of submission {} stands in the log {}.",
-                               asked_id(a.question), at);
-          },
-          [&](const ledger::HeadAnswer&) {
-            return fmt::format("The state of the whole ledger {}: {} entries in its log.", at,
-                               grouped(a.head.log_size));
-          },
-          [&](const ledger::ConsistencyAnswer&) {
-            return fmt::format("That the log {} begins with all of the older log.", at);
-          }},
+      Overloaded{[&](const ledger::DossierAnswer& d) {
+                   if (!d.subject) return fmt::format("There is no {} {}.", what, at);
+                   const bool whole = d.leaves.size() == d.total;
+                   return fmt::format(
+                       "The record of {} {}, with {}.", what, at,
+                       whole ? fmt::format("all {} transitions it ever had: nothing is left out",
+                                           grouped(d.total))
+                             : fmt::format("{} of its {} transitions", grouped(d.leaves.size()),
+                                           grouped(d.total)));
+                 },
+                 [&](const ledger::EventAnswer& e) {
+                   return e.event ? fmt::format("The {} {}.", what, at)
+                                  : fmt::format("There is no {} {}.", what, at);
+                 },
+                 [&](const ledger::AttestationAnswer& x) {
+                   return x.attestation ? fmt::format("The state of {} {}.", what, at)
+                                        : fmt::format("There is no {} {}.", what, at);
+                 },
+                 [&](const ledger::AgencyAnswer& x) {
+                   return x.agency ? fmt::format("The {} {}.", what, at)
+                                   : fmt::format("There is no {} {}.", what, at);
+                 },
+                 [&](const ledger::SubmissionAnswer& x) {
+                   return fmt::format("The fate of {} {}: {}.", what, at, ledger::name(x.fate));
+                 },
+                 [&](const ledger::EntryAnswer&) {
+                   return fmt::format("That an entry of submission {} stands in the log {}.",
+                                      asked_id(a.question), at);
+                 },
+                 [&](const ledger::HeadAnswer&) {
+                   return fmt::format("The state of the whole ledger {}: {} entries in its log.",
+                                      at, grouped(a.head.log_size));
+                 },
+                 [&](const ledger::ConsistencyAnswer&) {
+                   return fmt::format("That the log {} begins with all of the older log.", at);
+                 }},
       a.answer);
 }
 

@@ -1,5 +1,5 @@
-// Answers, for people and for programs. Everything shown is computed from the verified answer and the
-// catalog of the genesis; days count in UTC+8 at the head's time.
+// Answers, for people and for programs. Everything shown is computed from the verified answer and
+// the catalog of the genesis; days count in UTC+8 at the head's time.
 #pragma once
 
 #include <string>

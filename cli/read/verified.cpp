@@ -34,12 +34,13 @@ std::optional<std::string> proof_in(const json::value& v) {
 }
 
 [[noreturn]] void not_verified(Session& s, std::string name, const std::string& why) {
-  throw Failure{ExitCode::kVerificationFailed,
-                fmt::format("the answer of {} does not verify: {}", s.client().current().text(), why),
-                "another node with --node; is " + s.genesis_path().string() +
-                    " the genesis of the network asked?",
-                std::move(name),
-                {}};
+  throw Failure{
+      ExitCode::kVerificationFailed,
+      fmt::format("the answer of {} does not verify: {}", s.client().current().text(), why),
+      "another node with --node; is " + s.genesis_path().string() +
+          " the genesis of the network asked?",
+      std::move(name),
+      {}};
 }
 
 Bytes ask(Session& s, std::string_view method, const json::object& params) {
@@ -60,7 +61,8 @@ Bytes ask(Session& s, std::string_view method, const json::object& params) {
 
 }  // namespace
 
-std::optional<chain::LedgerHead> load_head(const std::filesystem::path& file, std::string* problem) {
+std::optional<chain::LedgerHead> load_head(const std::filesystem::path& file,
+                                           std::string* problem) {
   const auto text = read_whole(file, kMaxHeadFile);
   if (!text) {
     if (problem != nullptr) *problem = text.error();
@@ -125,8 +127,8 @@ void show_unverified(Session& s, std::string_view method, json::object params) {
 
 std::string verified_text(Session& s, const ledger::VerifiedAnswer& a) {
   const std::size_t n = s.genesis().validators.members.size();
-  return fmt::format("verified: signed by {} of {} validators, block {}, {} old", a.signers.size(), n,
-                     grouped(a.head.height.value),
+  return fmt::format("verified: signed by {} of {} validators, block {}, {} old", a.signers.size(),
+                     n, grouped(a.head.height.value),
                      duration_text(std::max<std::int64_t>(0, s.now_ms() - a.head.time.value)));
 }
 
@@ -161,7 +163,8 @@ void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
     std::string signers;
     for (const chain::MemberId m : v.answer.signers) {
       const bool known = v.answer.head.epoch == chain::Epoch(0) && m.value < members.size();
-      signers += (signers.empty() ? "" : ", ") + (known ? members[m.value].name : std::to_string(m.value));
+      signers +=
+          (signers.empty() ? "" : ", ") + (known ? members[m.value].name : std::to_string(m.value));
     }
     f.add("signed by", signers);
     f.add("state root", to_hex(v.answer.head.state_root));
@@ -176,9 +179,10 @@ void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
     fail(ExitCode::kLocal, "cannot-write", ok.error());
   }
   const bool person = std::holds_alternative<ledger::AskPerson>(v.answer.question);
-  s.out().line(fmt::format("saved {}; {}: imi proof verify {} --genesis {}", o.out,
-                           person ? "whoever has it sees this record and can check it" : "anyone can check it",
-                           o.out, s.genesis_path().string()));
+  s.out().line(fmt::format(
+      "saved {}; {}: imi proof verify {} --genesis {}", o.out,
+      person ? "whoever has it sees this record and can check it" : "anyone can check it", o.out,
+      s.genesis_path().string()));
 }
 
 }  // namespace imi::cli

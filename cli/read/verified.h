@@ -1,8 +1,8 @@
-// Reads that this program checks itself: the node's answer is taken for its proof alone, and what is
-// shown is what the proof establishes, not what the node says beside it.
+// Reads that this program checks itself: the node's answer is taken for its proof alone, and what
+// is shown is what the proof establishes, not what the node says beside it.
 //
-// The newest head that was verified is kept in <dir>/trusted-head: a node that answers from an older
-// state than one seen before is asked again (or another is), and a fork is refused by name.
+// The newest head that was verified is kept in <dir>/trusted-head: a node that answers from an
+// older state than one seen before is asked again (or another is), and a fork is refused by name.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ namespace imi::cli {
 
 struct Verified {
   ledger::VerifiedAnswer answer;
-  Bytes bundle;                    // as received: what --out saves
-  std::string node;                // who gave it
+  Bytes bundle;      // as received: what --out saves
+  std::string node;  // who gave it
 };
 
 // Options of every proved read.
@@ -29,8 +29,9 @@ struct ReadOptions {
 // Failure when there is no genesis and --no-verify was not given either.
 [[nodiscard]] bool must_verify(Session& session);
 
-// Calls `method` with prove = true and verifies that its proof answers `question`. An absence that is
-// proved is an answer. Throws Failure: kVerificationFailed with the reason, or the node's refusal.
+// Calls `method` with prove = true and verifies that its proof answers `question`. An absence that
+// is proved is an answer. Throws Failure: kVerificationFailed with the reason, or the node's
+// refusal.
 [[nodiscard]] Verified read_verified(Session& session, std::string_view method, json::object params,
                                      const ledger::Question& question);
 

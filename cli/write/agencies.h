@@ -7,8 +7,8 @@
 
 namespace imi::cli {
 
-// The first agency of the genesis document that has the role (and works in `field`, if one is named)
-// and whose key is here. Throws Failure where there is none.
+// The first agency of the genesis document that has the role (and works in `field`, if one is
+// named) and whose key is here. Throws Failure where there is none.
 [[nodiscard]] const ledger::AgencyRegister& agency_with(Session& session, ledger::Role role,
                                                         std::string_view field = {});
 

@@ -20,7 +20,8 @@ const ledger::AgencyRegister* agency_by_name(const ledger::Genesis& g, std::stri
   return nullptr;
 }
 
-const ledger::AgencyRegister* agency_by_key(const ledger::Genesis& g, const crypto::PublicKey& key) {
+const ledger::AgencyRegister* agency_by_key(const ledger::Genesis& g,
+                                            const crypto::PublicKey& key) {
   for (const ledger::AgencyRegister& a : g.agencies) {
     const auto& keys = a.profile.keys;
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) return &a;
@@ -28,12 +29,15 @@ const ledger::AgencyRegister* agency_by_key(const ledger::Genesis& g, const cryp
   return nullptr;
 }
 
-[[noreturn]] void no_such_agency(Session& s, const std::string& as, const std::filesystem::path& file) {
+[[noreturn]] void no_such_agency(Session& s, const std::string& as,
+                                 const std::filesystem::path& file) {
   std::vector<std::string> names;
-  for (const ledger::AgencyRegister& a : s.genesis().agencies) names.push_back(a.profile.short_name);
+  for (const ledger::AgencyRegister& a : s.genesis().agencies)
+    names.push_back(a.profile.short_name);
   const auto near = nearest(as, names);
   fail(ExitCode::kLocal, "no-such-agency",
-       fmt::format("there is no key of an agency '{}': {} does not exist", printable(as), file.string()),
+       fmt::format("there is no key of an agency '{}': {} does not exist", printable(as),
+                   file.string()),
        near ? "--as " + *near : "imi agency list; or --as FILE.key");
 }
 
@@ -42,7 +46,8 @@ const ledger::AgencyRegister* agency_by_key(const ledger::Genesis& g, const cryp
 Author resolve_author(Session& s, const std::string& as, const std::string& author) {
   if (as.empty()) fail(ExitCode::kUsage, "usage", "--as is needed: who signs?", "imi agency list");
   const bool path = as.find('/') != std::string::npos || as.ends_with(".key");
-  const std::filesystem::path file = path ? std::filesystem::path(as) : s.dir() / "agencies" / (as + ".key");
+  const std::filesystem::path file =
+      path ? std::filesystem::path(as) : s.dir() / "agencies" / (as + ".key");
   if (!path && !std::filesystem::exists(file)) no_such_agency(s, as, file);
   const auto info = crypto::read_key_info(file);
   if (!info) fail(ExitCode::kLocal, "key", crypto::describe(info.error()));
@@ -120,7 +125,8 @@ void report_fate(Session& s, const Fate& f) {
     case Fate::Kind::kUnknown:
       return s.out().line("unknown: no node has seen it, or its record was pruned long after");
     case Fate::Kind::kPending:
-      return s.out().line("pending: accepted by a node, not yet in a block\n  imi submission " + f.id);
+      return s.out().line("pending: accepted by a node, not yet in a block\n  imi submission " +
+                          f.id);
     case Fate::Kind::kExpired:
       fail(ExitCode::kRefused, "expired", "the submission expired: it can never commit",
            "sign it anew: run the command again");
@@ -140,7 +146,8 @@ void report_fate(Session& s, const Fate& f) {
     ++refused;
     const std::string text = e.message.empty() ? e.refusal : e.refusal + ": " + e.message;
     if (first.empty()) first = text;
-    if (refused <= 20) s.out().styled_line(fmt::format("  entry {} refused: {}", i, text), Style::kBad);
+    if (refused <= 20)
+      s.out().styled_line(fmt::format("  entry {} refused: {}", i, text), Style::kBad);
   }
   if (refused > 0) {
     fail(ExitCode::kRefused, "entries-refused",

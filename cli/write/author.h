@@ -1,5 +1,5 @@
-// Who signs: an agency by its short name (its key in the network's folder) or by a key file; and one
-// submission made, sent and reported.
+// Who signs: an agency by its short name (its key in the network's folder) or by a key file; and
+// one submission made, sent and reported.
 #pragma once
 
 #include <string>
@@ -18,9 +18,9 @@ struct Author {
   crypto::SecretKey key;
 };
 
-// `as` is a short name ("food-440604": <dir>/agencies/NAME.key) or the path of a key file. The agency
-// is looked up in the genesis document; for one registered later, `author` gives its id (64 hex), or
-// it is the id that `imi agency` derives from the name. Throws Failure.
+// `as` is a short name ("food-440604": <dir>/agencies/NAME.key) or the path of a key file. The
+// agency is looked up in the genesis document; for one registered later, `author` gives its id (64
+// hex), or it is the id that `imi agency` derives from the name. Throws Failure.
 [[nodiscard]] Author resolve_author(Session& session, const std::string& as,
                                     const std::string& author = {});
 
@@ -32,8 +32,8 @@ struct Author {
 // "--wait": accepted, committed or certified; throws Failure on anything else.
 [[nodiscard]] std::string wait_level(const std::string& text);
 
-// Sends one submission and waits as far as `wait` says. The id is told (standard error) before it is
-// sent, so that its fate can be asked for whatever happens.
+// Sends one submission and waits as far as `wait` says. The id is told (standard error) before it
+// is sent, so that its fate can be asked for whatever happens.
 [[nodiscard]] Fate submit_and_wait(Session& session, const ledger::Submission& submission,
                                    const std::string& wait);
 

@@ -93,7 +93,9 @@ class Fields {
   std::set<std::string> used_;
 };
 
-Uscc uscc(Fields& f, std::string_view field) { return f.value(field, parse_uscc_text(f.text(field))); }
+Uscc uscc(Fields& f, std::string_view field) {
+  return f.value(field, parse_uscc_text(f.text(field)));
+}
 
 Division division(Fields& f, std::string_view field, const std::string& text) {
   const auto d = parse_division(text);
@@ -117,7 +119,8 @@ EventFacts facts(Fields& f, const Catalog& catalog) {
   t.grid = f.text("grid", false);
   t.backfill = f.text("backfill", false);
   auto v = event_facts(t, catalog, false);
-  if (!v) f.wrong(v.error()[0].field == "gravity" ? "class" : v.error()[0].field, v.error()[0].reason);
+  if (!v)
+    f.wrong(v.error()[0].field == "gravity" ? "class" : v.error()[0].field, v.error()[0].reason);
   return std::move(*v);
 }
 
@@ -130,7 +133,8 @@ Roles roles(Fields& f, std::string_view field) {
   Roles out;
   for (const std::string& text : f.texts(field)) {
     bool known = false;
-    for (const Role r : {Role::kCouncil, Role::kRegistrar, Role::kMarket, Role::kRecorder, Role::kIssuer}) {
+    for (const Role r :
+         {Role::kCouncil, Role::kRegistrar, Role::kMarket, Role::kRecorder, Role::kIssuer}) {
       if (text != name(r)) continue;
       out.bits |= static_cast<std::uint32_t>(r);
       known = true;
@@ -153,7 +157,8 @@ std::vector<FieldId> work_fields(Fields& f, const Catalog& catalog) {
 
 std::vector<Division> divisions(Fields& f) {
   std::vector<Division> out;
-  for (const std::string& text : f.texts("divisions")) out.push_back(division(f, "divisions", text));
+  for (const std::string& text : f.texts("divisions"))
+    out.push_back(division(f, "divisions", text));
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -162,7 +167,8 @@ std::vector<crypto::PublicKey> keys(Fields& f) {
   std::vector<crypto::PublicKey> out;
   for (const std::string& text : f.texts("keys")) {
     const auto key = fixed_from_hex<crypto::PublicKey>(text);
-    if (!key || !crypto::is_valid(*key)) f.wrong("keys", "'" + cut(printable(text), 70) + "' is no public key");
+    if (!key || !crypto::is_valid(*key))
+      f.wrong("keys", "'" + cut(printable(text), 70) + "' is no public key");
     out.push_back(*key);
   }
   std::sort(out.begin(), out.end());
@@ -170,7 +176,8 @@ std::vector<crypto::PublicKey> keys(Fields& f) {
 }
 
 AgencyTier tier(Fields& f) {
-  const std::vector<std::string> names = {"national", "province", "city", "district", "town", "community"};
+  const std::vector<std::string> names = {"national", "province", "city",
+                                          "district", "town",     "community"};
   const auto it = std::find(names.begin(), names.end(), f.text("tier"));
   if (it == names.end()) f.wrong("tier", "must be one of " + joined(names, "or"));
   return static_cast<AgencyTier>(it - names.begin());
@@ -214,7 +221,8 @@ Entry agency_update(Fields& f, const Catalog& catalog) {
   if (f.has("status")) {
     const std::string text = f.text("status");
     bool known = false;
-    for (const AgencyStatus s : {AgencyStatus::kActive, AgencyStatus::kSuspended, AgencyStatus::kClosed}) {
+    for (const AgencyStatus s :
+         {AgencyStatus::kActive, AgencyStatus::kSuspended, AgencyStatus::kClosed}) {
       if (text != name(s)) continue;
       e.status = s;
       known = true;
@@ -242,7 +250,9 @@ Entry person(Fields& f) {
   SubjectPerson e;
   e.id = f.hex<SubjectId>("id");
   e.key = f.hex<crypto::PublicKey>("key");
-  e.index_epoch = f.has("index_epoch") ? static_cast<std::uint32_t>(f.integer("index_epoch", 0, UINT32_MAX)) : 0;
+  e.index_epoch = f.has("index_epoch")
+                      ? static_cast<std::uint32_t>(f.integer("index_epoch", 0, UINT32_MAX))
+                      : 0;
   e.commitment = f.hex<Hash256>("commitment");
   return e;
 }
@@ -252,7 +262,8 @@ Entry att_issue(Fields& f, const Catalog& catalog) {
   e.id = f.hex<AttestationId>("aid");
   const std::string text = f.text("schema");
   const Schema* schema = catalog.schema(text);
-  if (schema == nullptr) f.wrong("schema", fmt::format("'{}' is not in the catalog", printable(text)));
+  if (schema == nullptr)
+    f.wrong("schema", fmt::format("'{}' is not in the catalog", printable(text)));
   e.schema = schema->id;
   e.level = static_cast<std::uint8_t>(f.integer("level", 0, 255));
   e.claims_root = f.hex<Hash256>("claims_root");
@@ -280,7 +291,8 @@ Entry event_record(Fields& f, const Catalog& catalog) {
 }
 
 Version seen(Fields& f) {
-  return Version(f.has("version") ? static_cast<std::uint32_t>(f.integer("version", 1, UINT32_MAX)) : 1);
+  return Version(f.has("version") ? static_cast<std::uint32_t>(f.integer("version", 1, UINT32_MAX))
+                                  : 1);
 }
 
 Entry one_entry(const json::object& o, const Catalog& catalog) {

@@ -45,8 +45,8 @@ std::expected<Fate, std::string> parse_fate(const json::value& value) {
   f.id = text(*o, "id");
   const std::string fate = text(*o, "fate");
   bool known = false;
-  for (const Fate::Kind k : {Fate::Kind::kUnknown, Fate::Kind::kPending, Fate::Kind::kCommitted,
-                             Fate::Kind::kExpired}) {
+  for (const Fate::Kind k :
+       {Fate::Kind::kUnknown, Fate::Kind::kPending, Fate::Kind::kCommitted, Fate::Kind::kExpired}) {
     if (fate != name(k)) continue;
     f.kind = k;
     known = true;
@@ -63,7 +63,8 @@ std::expected<Fate, std::string> parse_fate(const json::value& value) {
   for (const json::value& v : outcomes->get_array()) {
     const json::object* e = v.if_object();
     if (e == nullptr) return std::unexpected(std::string("an outcome that is no object"));
-    f.outcomes.push_back({flag(*e, "ok"), text(*e, "refusal"), text(*e, "message"), text(*e, "id")});
+    f.outcomes.push_back(
+        {flag(*e, "ok"), text(*e, "refusal"), text(*e, "message"), text(*e, "id")});
   }
   return f;
 }

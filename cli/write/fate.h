@@ -13,7 +13,7 @@ struct EntryOutcome {
   bool ok = false;
   std::string refusal;  // stable name, if not ok
   std::string message;
-  std::string id;       // hexadecimal: of what the entry made
+  std::string id;  // hexadecimal: of what the entry made
 };
 
 struct Fate {

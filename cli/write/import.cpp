@@ -31,8 +31,10 @@ Hash256 content_of(const std::string& file) {
 RecordReader open_file(const ImportOptions& o, const RowMapper& mapper) {
   auto reader = RecordReader::open(o.file, mapper.fields());
   if (!reader) {
-    throw Failure{ExitCode::kBadInput, fmt::format("{}: {}", o.file, describe(reader.error())),
-                  fmt::format("imi import {} --help shows the columns", o.kind), "bad-file",
+    throw Failure{ExitCode::kBadInput,
+                  fmt::format("{}: {}", o.file, describe(reader.error())),
+                  fmt::format("imi import {} --help shows the columns", o.kind),
+                  "bad-file",
                   {{"row", reader.error().row}, {"column", reader.error().column}}};
   }
   return std::move(*reader);
@@ -61,8 +63,8 @@ class Run {
   ImportReport run() {
     count_settled();
     if (done_ == check_.good && open_.empty()) return finish();
-    sender_.emplace(session_, std::string(rpc::kWaitCertified),
-                    options_.window, [this](std::uint64_t tag, const Fate& f) { settle(tag, f); });
+    sender_.emplace(session_, std::string(rpc::kWaitCertified), options_.window,
+                    [this](std::uint64_t tag, const Fate& f) { settle(tag, f); });
     try {
       resend_open();
       send_rows();
@@ -103,9 +105,10 @@ class Run {
 
   void resend_open() {
     if (open_.empty()) return;
-    session_.out().note(fmt::format("going on: {} submissions of an earlier run have no known outcome; "
-                                    "the same bytes are sent again",
-                                    open_.size()));
+    session_.out().note(
+        fmt::format("going on: {} submissions of an earlier run have no known outcome; "
+                    "the same bytes are sent again",
+                    open_.size()));
     for (const std::size_t i : open_) {
       wait_for_room();
       const JournalSubmission& sub = journal_.submissions()[i];
@@ -255,7 +258,8 @@ CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapp
     auto entry = mapper.map(record);
     if (!entry) {
       ++report.bad;
-      for (FieldProblem& p : entry.error()) problem(reader.error(record, p.field, std::move(p.reason)));
+      for (FieldProblem& p : entry.error())
+        problem(reader.error(record, p.field, std::move(p.reason)));
     } else {
       ++(*entry ? report.good : report.empty);
     }
@@ -271,7 +275,8 @@ void show_problems(Session& s, const ImportOptions& o, const CheckReport& r) {
     s.out().line(fmt::format("{}:{}:{}:{} {}", file, e.row, e.column, column, e.reason));
   }
   if (r.all_problems > r.problems.size()) {
-    s.out().line(fmt::format("... and {} more problems", grouped(r.all_problems - r.problems.size())));
+    s.out().line(
+        fmt::format("... and {} more problems", grouped(r.all_problems - r.problems.size())));
   }
 }
 
@@ -293,7 +298,8 @@ ImportReport import_file(Session& s, const Author& author, const ImportOptions& 
 
 void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   json::array refusals;
-  for (const RowRefusal& x : r.refusals) refusals.push_back(json::object{{"row", x.row}, {"refusal", x.code}});
+  for (const RowRefusal& x : r.refusals)
+    refusals.push_back(json::object{{"row", x.row}, {"refusal", x.code}});
   s.out().emit(json::object{{"file", o.file},
                             {"kind", o.kind},
                             {"rows", r.rows},
@@ -307,7 +313,8 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
                             {"refusals", refusals}});
   const std::string file = std::filesystem::path(o.file).filename().string();
   for (const RowRefusal& x : r.refusals) {
-    s.out().styled_line(fmt::format("{}:{}: the ledger refused it: {}", file, x.row, x.code), Style::kBad);
+    s.out().styled_line(fmt::format("{}:{}: the ledger refused it: {}", file, x.row, x.code),
+                        Style::kBad);
   }
   if (r.refused > r.refusals.size()) {
     s.out().line(fmt::format("... and {} more refusals", grouped(r.refused - r.refusals.size())));
@@ -316,7 +323,8 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   if (r.before > 0) text += fmt::format(", {} imported by an earlier run", grouped(r.before));
   if (r.present > 0) text += fmt::format(", {} on the ledger already", grouped(r.present));
   if (r.refused > 0) text += fmt::format(", {} refused", grouped(r.refused));
-  if (r.unknown > 0) text += fmt::format(", {} committed earlier (outcomes no longer kept)", grouped(r.unknown));
+  if (r.unknown > 0)
+    text += fmt::format(", {} committed earlier (outcomes no longer kept)", grouped(r.unknown));
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
 }
 

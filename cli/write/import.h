@@ -17,30 +17,30 @@ inline constexpr std::size_t kShownProblems = 50;  // the rest are counted
 struct ImportOptions {
   std::string kind;
   std::string file;
-  std::uint32_t batch = 500;          // entries a submission
-  std::uint32_t window = 4;           // submissions under way
-  std::uint64_t max_rows = 0;         // 0 = all; else stop after so many good rows
+  std::uint32_t batch = 500;   // entries a submission
+  std::uint32_t window = 4;    // submissions under way
+  std::uint64_t max_rows = 0;  // 0 = all; else stop after so many good rows
   bool skip_bad_rows = false;
   bool backfill = false;
 };
 
 struct CheckReport {
-  std::uint64_t rows = 0;       // data rows read
-  std::uint64_t good = 0;       // of those, rows that make an entry
-  std::uint64_t empty = 0;      // sound rows with nothing for this kind
+  std::uint64_t rows = 0;   // data rows read
+  std::uint64_t good = 0;   // of those, rows that make an entry
+  std::uint64_t empty = 0;  // sound rows with nothing for this kind
   std::uint64_t bad = 0;
   std::vector<RowError> problems;  // the first kShownProblems
   std::uint64_t all_problems = 0;
-  Hash256 content;              // of the file
+  Hash256 content;  // of the file
 };
 
 struct ImportReport {
-  std::uint64_t rows = 0;       // rows that make an entry
-  std::uint64_t before = 0;     // settled in an earlier run
-  std::uint64_t added = 0;      // accepted in this run
-  std::uint64_t present = 0;    // the ledger had them already
+  std::uint64_t rows = 0;     // rows that make an entry
+  std::uint64_t before = 0;   // settled in an earlier run
+  std::uint64_t added = 0;    // accepted in this run
+  std::uint64_t present = 0;  // the ledger had them already
   std::uint64_t refused = 0;
-  std::uint64_t unknown = 0;    // committed; their outcomes are no longer kept by the nodes
+  std::uint64_t unknown = 0;  // committed; their outcomes are no longer kept by the nodes
   std::uint64_t submissions = 0;
   std::int64_t elapsed_ms = 0;
   std::vector<RowRefusal> refusals;  // the first kShownProblems

@@ -14,11 +14,13 @@ std::filesystem::path person_path(Session& s, const std::string& name) {
 }
 
 void check_name(const std::string& name) {
-  const bool ok = !name.empty() && name.size() <= 40 &&
-                  name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  const bool ok =
+      !name.empty() && name.size() <= 40 &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
   if (!ok) {
-    fail(ExitCode::kUsage, "usage", fmt::format("'{}' is no name for a person's files: 1 to 40 of a-z, 0-9 and '-'",
-                                                cut(printable(name), 40)));
+    fail(ExitCode::kUsage, "usage",
+         fmt::format("'{}' is no name for a person's files: 1 to 40 of a-z, 0-9 and '-'",
+                     cut(printable(name), 40)));
   }
 }
 
@@ -38,13 +40,15 @@ bool has_person(Session& s, const std::string& name) {
 PersonFile load_person(Session& s, const std::string& name) {
   check_name(name);
   const auto file = person_path(s, name);
-  struct stat st {};
+  struct stat st{};
   if (::stat(file.c_str(), &st) != 0) {
-    fail(ExitCode::kLocal, "no-person", fmt::format("there is no person '{}' here: {} is missing", name, file.string()),
+    fail(ExitCode::kLocal, "no-person",
+         fmt::format("there is no person '{}' here: {} is missing", name, file.string()),
          "imi person register " + name + " --as REGISTRAR");
   }
   if ((st.st_mode & 077) != 0) {
-    fail(ExitCode::kLocal, "file-too-open", file.string() + " can be read by others", "chmod 600 " + file.string());
+    fail(ExitCode::kLocal, "file-too-open", file.string() + " can be read by others",
+         "chmod 600 " + file.string());
   }
   const auto text = read_whole(file, 4096);
   if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());

@@ -1,5 +1,6 @@
-// What a person's side keeps of itself: <dir>/persons/NAME.key (the key) and NAME.person (the random
-// subject id and the salt of the registration's commitment), both readable by the owner alone.
+// What a person's side keeps of itself: <dir>/persons/NAME.key (the key) and NAME.person (the
+// random subject id and the salt of the registration's commitment), both readable by the owner
+// alone.
 #pragma once
 
 #include <string>

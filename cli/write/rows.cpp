@@ -92,10 +92,11 @@ const ledger::EventCode* find_code(Reader& r, const std::string& text, const Cat
   std::vector<std::string> all;
   for (const ledger::EventCode& c : catalog.codes) all.push_back(c.text);
   const auto near = nearest(text, all);
-  r.problem("code", text.empty() ? std::string("is empty; imi catalog lists the codes")
-                                 : fmt::format("'{}' is not in the catalog{}", cut(printable(text), 40),
-                                               near ? ": is '" + *near + "' meant?"
-                                                    : "; imi catalog lists the codes"));
+  r.problem("code", text.empty()
+                        ? std::string("is empty; imi catalog lists the codes")
+                        : fmt::format("'{}' is not in the catalog{}", cut(printable(text), 40),
+                                      near ? ": is '" + *near + "' meant?"
+                                           : "; imi catalog lists the codes"));
   return nullptr;
 }
 
@@ -142,7 +143,11 @@ class ByName : public RowMapper {
 class Enterprises final : public ByName {
  public:
   Enterprises()
-      : ByName({{"uscc"}, {"name"}, {"division"}, {"status", false}, {"sole_trader", false},
+      : ByName({{"uscc"},
+                {"name"},
+                {"division"},
+                {"status", false},
+                {"sole_trader", false},
                 {"established_id", false}}) {}
   std::expected<std::optional<Entry>, std::vector<FieldProblem>> map(
       const Record& rec) const override {
@@ -168,10 +173,23 @@ class Enterprises final : public ByName {
 class Events final : public ByName {
  public:
   Events(const RowOptions& options, bool outcomes)
-      : ByName({{"source_key"}, {"uscc"}, {"code"}, {"class"}, {"occurred"}, {"decided"},
-                {"basis"}, {"polarity", false}, {"amount_yuan", false}, {"doc", false},
-                {"grid", false}, {"ended", false}, {"notified", false}, {"basis_level", false},
-                {"backfill", false}, {"outcome", outcomes}, {"note", false}}),
+      : ByName({{"source_key"},
+                {"uscc"},
+                {"code"},
+                {"class"},
+                {"occurred"},
+                {"decided"},
+                {"basis"},
+                {"polarity", false},
+                {"amount_yuan", false},
+                {"doc", false},
+                {"grid", false},
+                {"ended", false},
+                {"notified", false},
+                {"basis_level", false},
+                {"backfill", false},
+                {"outcome", outcomes},
+                {"note", false}}),
         options_(options),
         outcomes_(outcomes) {}
 
@@ -282,10 +300,11 @@ std::expected<ledger::Uscc, std::string> parse_uscc_text(std::string_view text) 
   if (u) return *u;
   std::string hint;
   if (u.error() == ledger::CodeError::kCheckCharacter && text.size() == 18) {
-    hint = fmt::format(" (the first 17 would end in {})", ledger::uscc_check_character(text.substr(0, 17)));
+    hint = fmt::format(" (the first 17 would end in {})",
+                       ledger::uscc_check_character(text.substr(0, 17)));
   }
-  return std::unexpected(fmt::format("'{}' is no social credit code: {}{}", cut(printable(text), 40),
-                                     ledger::describe(u.error()), hint));
+  return std::unexpected(fmt::format("'{}' is no social credit code: {}{}",
+                                     cut(printable(text), 40), ledger::describe(u.error()), hint));
 }
 
 std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const EventTexts& t,
@@ -301,18 +320,21 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
     if (const ledger::Rule* rule = catalog.rule_for(*code, *gravity)) {
       f.rule = rule->id;
     } else {
-      r.problem("gravity", fmt::format("the code {} has no rule of class '{}'", code->text, t.gravity));
+      r.problem("gravity",
+                fmt::format("the code {} has no rule of class '{}'", code->text, t.gravity));
     }
     if (!t.polarity.empty() && t.polarity != ledger::name(code->polarity)) {
-      r.problem("polarity", fmt::format("is '{}', and the code {} is {}", cut(printable(t.polarity), 40),
-                                        code->text, ledger::name(code->polarity)));
+      r.problem("polarity",
+                fmt::format("is '{}', and the code {} is {}", cut(printable(t.polarity), 40),
+                            code->text, ledger::name(code->polarity)));
     }
     check_needs(r, *code, t);
   }
   const auto occurred = r.day("occurred", t.occurred);
   const auto decided = r.day("decided", t.decided);
   if (occurred && decided && *decided < *occurred) {
-    r.problem("decided", fmt::format("{} lies before the day it occurred, {}", t.decided, t.occurred));
+    r.problem("decided",
+              fmt::format("{} lies before the day it occurred, {}", t.decided, t.occurred));
   }
   if (!t.ended.empty()) f.ended = r.day("ended", t.ended);
   if (!t.notified.empty()) f.notified = r.day("notified", t.notified);
@@ -321,7 +343,8 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   r.text("basis", t.basis, ledger::kMaxBasisBytes, true);
   what.basis.level = ledger::BasisLevel::kRule;
   if (!t.basis_level.empty()) {
-    if (const auto v = r.take("basis_level", parse_basis_level(t.basis_level))) what.basis.level = *v;
+    if (const auto v = r.take("basis_level", parse_basis_level(t.basis_level)))
+      what.basis.level = *v;
   }
   if (!t.grid.empty()) what.grid = r.take("grid", parse_grid_text(t.grid));
   f.backfill = backfill_default;
@@ -337,7 +360,8 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   return f;
 }
 
-std::expected<ledger::EnterpriseStatus, std::string> parse_enterprise_status(std::string_view text) {
+std::expected<ledger::EnterpriseStatus, std::string> parse_enterprise_status(
+    std::string_view text) {
   using S = ledger::EnterpriseStatus;
   constexpr std::array<Word<S>, 8> kWords = {{{"active", S::kActive},
                                               {"suspended", S::kSuspended},

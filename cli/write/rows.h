@@ -3,7 +3,7 @@
 //
 // Kinds of rows:
 //   enterprises          uscc,name,division,status,sole_trader[,established_id]
-//   events               source_key,uscc,code,class,occurred,decided,basis[,polarity,amount_yuan,doc,
+//   events source_key,uscc,code,class,occurred,decided,basis[,polarity,amount_yuan,doc,
 //                        grid,ended,notified,basis_level,backfill,outcome,note]
 //   event-outcomes       the same file: rows whose outcome is `correct` or `withdraw` become
 //                        corrections and withdrawals of the events that `events` recorded

@@ -13,14 +13,14 @@ namespace imi::cli {
 namespace {
 
 constexpr std::int64_t kWaitMs = 10'000;  // one `submit` waits so long; then it is sent again
-constexpr int kOutcomeAsks = 120;          // 5 s; a submission of long ago has no outcomes any more
+constexpr int kOutcomeAsks = 120;         // 5 s; a submission of long ago has no outcomes any more
 
 // Errors that another try may not meet. All others are refusals: sending again changes nothing.
 constexpr std::array kPassing = {
-    rpc::Error::kRateLimited,  rpc::Error::kTimeout,      rpc::Error::kServerBusy,
-    rpc::Error::kNotReady,     rpc::Error::kHalted,       rpc::Error::kObserving,
-    rpc::Error::kShuttingDown, rpc::Error::kStorageFailed, rpc::Error::kPoolFull,
-    rpc::Error::kAuthorShareFull, rpc::Error::kUnreachable, rpc::Error::kBadResponse,
+    rpc::Error::kRateLimited,     rpc::Error::kTimeout,       rpc::Error::kServerBusy,
+    rpc::Error::kNotReady,        rpc::Error::kHalted,        rpc::Error::kObserving,
+    rpc::Error::kShuttingDown,    rpc::Error::kStorageFailed, rpc::Error::kPoolFull,
+    rpc::Error::kAuthorShareFull, rpc::Error::kUnreachable,   rpc::Error::kBadResponse,
     rpc::Error::kNoCertifiedHead, rpc::Error::kInternal};
 
 bool is_passing(rpc::Error e) {
@@ -42,7 +42,8 @@ std::vector<NodeAddress> answering_nodes(Session& session) {
     if (status) {
       out.push_back(node);
     } else {
-      tried += fmt::format("{}{}: {}", tried.empty() ? "" : "; ", node.text(), status.error().message);
+      tried +=
+          fmt::format("{}{}: {}", tried.empty() ? "" : "; ", node.text(), status.error().message);
     }
     if (interrupted()) fail(ExitCode::kInterrupted, "interrupted", "interrupted");
   }
@@ -76,9 +77,8 @@ void Sender::connect() {
 }
 
 void Sender::send(std::uint64_t tag, std::string id, const Bytes& signed_bytes) {
-  json::object params{{"submission", to_base64url(signed_bytes)},
-                      {"wait", wait_},
-                      {"timeout_ms", kWaitMs}};
+  json::object params{
+      {"submission", to_base64url(signed_bytes)}, {"wait", wait_}, {"timeout_ms", kWaitMs}};
   Waiting w;
   w.id = std::move(id);
   w.request = rpc::request_text(static_cast<std::int64_t>(tag), "submit", std::move(params));
@@ -91,7 +91,8 @@ void Sender::send(std::uint64_t tag, std::string id, const Bytes& signed_bytes) 
 void Sender::start(std::uint64_t tag, Waiting& w) {
   std::string body = w.request;
   if (w.asking_fate) {
-    body = rpc::request_text(static_cast<std::int64_t>(tag), "submission", json::object{{"id", w.id}});
+    body =
+        rpc::request_text(static_cast<std::int64_t>(tag), "submission", json::object{{"id", w.id}});
   }
   w.sent = load_->start(tag, std::move(body));
 }
@@ -122,7 +123,8 @@ void Sender::answered(LoadClient::Done& done) {
   }
   last_answer_ = Clock::now();
   // A block's outcomes are told from the certified state, some milliseconds after it committed.
-  if (fate->kind == Fate::Kind::kCommitted && fate->outcomes.empty() && w.outcome_asks < kOutcomeAsks) {
+  if (fate->kind == Fate::Kind::kCommitted && fate->outcomes.empty() &&
+      w.outcome_asks < kOutcomeAsks) {
     ++w.outcome_asks;
     w.asking_fate = true;
     return again(w, std::chrono::milliseconds(w.outcome_asks < 20 ? 5 : 50));

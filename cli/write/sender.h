@@ -1,7 +1,7 @@
 // Sends signed submissions to whichever nodes answer, several under way at a time, until each one's
-// fate is final. Whatever goes wrong on the way (a node dies, a connection breaks, a pool is full, an
-// answer is lost) the SAME bytes are sent again, to another node: the ledger knows them by id, so that
-// is always safe.
+// fate is final. Whatever goes wrong on the way (a node dies, a connection breaks, a pool is full,
+// an answer is lost) the SAME bytes are sent again, to another node: the ledger knows them by id,
+// so that is always safe.
 //
 // One thread. Throws Failure when no node has answered for the session's --timeout, when the ledger
 // refuses a submission before ordering it, or on Ctrl-C.

@@ -89,15 +89,18 @@ class Cli(NetworkTest):
             bad = bytearray(good)
             bad[at] ^= 1
             answer.write_bytes(bytes(bad))
-            self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis", self.home / "genesis.imi"),
+            self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis",
+                                       self.home / "genesis.imi"),
                        "does NOT verify")
         answer.write_bytes(good[:-1])
-        self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis", self.home / "genesis.imi"))
+        self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis",
+                                   self.home / "genesis.imi"))
 
     def test_an_absence_is_proved_and_exits_with_6(self):
         self.exits(NOT_FOUND, self.imi("enterprise", "show", uscc(9999)), "the ledger proves it")
         self.assertFalse(self.imi("--json", "enterprise", "show", uscc(9999)).json()["found"])
-        self.exits(BAD_INPUT, self.imi("enterprise", "show", "91350100M000100Y4Z"), "no social credit code")
+        self.exits(BAD_INPUT, self.imi("enterprise", "show", "91350100M000100Y4Z"),
+                   "no social credit code")
         self.exits(BAD_INPUT, self.imi("event", "show", "abc"), "64 hexadecimal")
 
     def test_freshness_is_asked_for(self):
@@ -129,32 +132,40 @@ class Cli(NetworkTest):
 
     def test_register_record_correct_withdraw(self):
         code = uscc(500)
-        self.ok(self.imi("enterprise", "register", code, "--name", "海港厨房", "--division", DIVISION, "--as", MARKET))
-        self.exits(REFUSED, self.imi("enterprise", "register", code, "--name", "x", "--division", DIVISION,
+        self.ok(self.imi("enterprise", "register", code, "--name", "海港厨房", "--division", DIVISION,
+                         "--as", MARKET))
+        self.exits(REFUSED, self.imi("enterprise", "register", code, "--name", "x", "--division",
+                                     DIVISION,
                                      "--as", MARKET), "already")
-        facts = ["--code", "food.premises-unsanitary", "--class", "minor", "--occurred", "2026-01-05",
+        facts = ["--code", "food.premises-unsanitary", "--class", "minor", "--occurred",
+                 "2026-01-05",
                  "--decided", "2026-01-06", "--basis", "s. 7", "--doc", "d 1"]
-        done = self.ok(self.imi("--json", "event", "record", code, *facts, "--source-key", "one", "--as", FOOD,
+        done = self.ok(self.imi("--json", "event", "record", code, *facts, "--source-key", "one",
+                                "--as", FOOD,
                                 "--wait", "certified")).json()
         self.assertEqual(done["fate"], "committed")
         eid = done["outcomes"][0]["id"]
-        self.exits(REFUSED, self.imi("event", "record", code, *facts, "--source-key", "one", "--as", FOOD),
+        self.exits(REFUSED, self.imi("event", "record", code, *facts, "--source-key", "one", "--as",
+                                     FOOD),
                    "duplicate-source")
         self.assertIn("food.premises-unsanitary", self.ok(self.imi("event", "show", eid)).out)
         fate = self.ok(self.imi("--json", "submission", done["id"])).json()
         self.assertEqual(fate["fate"], "committed")
-        new = self.ok(self.imi("--json", "event", "correct", eid, *facts, "--amount-yuan", "3000.00", "--reason",
+        new = self.ok(self.imi("--json", "event", "correct", eid, *facts, "--amount-yuan",
+                               "3000.00", "--reason",
                                "typo", "--as", FOOD, "--wait", "certified")).json()["outcomes"][0]["id"]
         self.ok(self.imi("event", "withdraw", new, "--as", FOOD, "--wait", "certified"))
         record = self.ok(self.imi("--json", "enterprise", "show", code)).json()
         self.assertTrue(record["complete"])
         self.assertEqual(record["transitions"], 3)
         self.assertEqual({e["life"] for e in record["events"]}, {"superseded", "withdrawn"})
-        self.exits(BAD_INPUT, self.imi("event", "record", code, "--code", "food.pest", "--occurred", "2026-13-01",
+        self.exits(BAD_INPUT, self.imi("event", "record", code, "--code", "food.pest", "--occurred",
+                                       "2026-13-01",
                                        "--decided", "2026-01-06", "--basis", "s", "--as", FOOD),
                    "food.pests", "--occurred")
         self.exits(REFUSED, self.imi("event", "record", code, *facts, "--as", MARKET))
-        self.exits(LOCAL, self.imi("event", "record", code, *facts, "--as", "food-44064"), "food-440604")
+        self.exits(LOCAL, self.imi("event", "record", code, *facts, "--as", "food-44064"),
+                   "food-440604")
 
     def test_submit_a_file(self):
         entries = self.file("entries.json", json.dumps([
@@ -166,17 +177,20 @@ class Cli(NetworkTest):
         self.assertEqual([o["ok"] for o in done.json()["outcomes"]], [True, False])
         bad = self.file("bad.json", '[{"kind": "event.recrod"}]')
         self.exits(BAD_INPUT, self.imi("submit", bad, "--as", MARKET), "entry 0", "event.record")
-        self.exits(USAGE, self.imi("submit", entries, "--as", MARKET, "--wait", "forever"), "certified")
+        self.exits(USAGE, self.imi("submit", entries, "--as", MARKET, "--wait", "forever"),
+                   "certified")
         self.exits(NOT_FOUND, self.imi("submission", "ab" * 32), "no submission")
 
     def test_persons_and_attestations(self):
-        self.ok(self.imi("person", "register", "wei", "--as", REGISTRAR, "--no-passphrase", "--wait", "certified"))
+        self.ok(self.imi("person", "register", "wei", "--as", REGISTRAR, "--no-passphrase",
+                         "--wait", "certified"))
         me = self.ok(self.imi("--json", "me", "record", "--person", "wei")).json()
         self.assertTrue(me["found"])
         self.assertIn("verified", self.ok(self.imi("person", "show", "wei")).out)
         self.exits(LOCAL, self.imi("me", "record", "--person", "nobody"), "no person 'nobody'")
         number = self.file("number", "440604188001010015\n")
-        self.exits(BAD_INPUT, self.imi("person", "register", "li", "--as", REGISTRAR, "--no-passphrase",
+        self.exits(BAD_INPUT, self.imi("person", "register", "li", "--as", REGISTRAR,
+                                       "--no-passphrase",
                                        "--resident-number-file", number))
         self.assertFalse((self.home / "persons" / "li.key").exists())
 
@@ -184,7 +198,8 @@ class Cli(NetworkTest):
         self.ok(self.imi("key", "new", key, "--no-passphrase", "--purpose", "attestation"))
         claims = self.file("claims.json", json.dumps({"over18": "true", "name": "某某"}))
         out = self.temporary / "wei.att"
-        self.ok(self.imi("attest", "issue", "--holder-key", key, "--claims", claims, "--out", out, "--as", REGISTRAR,
+        self.ok(self.imi("attest", "issue", "--holder-key", key, "--claims", claims, "--out", out,
+                         "--as", REGISTRAR,
                          "--wait", "certified"))
         aid = json.loads(out.read_text())["aid"]
         self.assertEqual(os.stat(out).st_mode & 0o777, 0o600)
@@ -204,20 +219,24 @@ class Cli(NetworkTest):
         rows[2] = rows[2].replace(uscc(0), uscc(0)[:-1] + ("0" if uscc(0)[-1] != "0" else "1"))
         rows[3] = rows[3].replace("2026-01-06", "2026-02-30")
         path = self.file("bad.csv", "\n".join(rows) + "\n")
-        check = self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD, "--check"), "2 rows are bad")
+        check = self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD, "--check"),
+                           "2 rows are bad")
         self.assertIn("bad.csv:3:2: uscc:", check.out)
         self.assertIn("bad.csv:4:7: decided:", check.out)
         self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD), "nothing was sent")
         j = self.imi("--json", "import", "events", path, "--as", FOOD, "--skip-bad-rows")
         self.assertEqual(j.json()["added"], 1, str(j))
-        self.exits(BAD_INPUT, self.imi("import", "events", self.file("gbk.csv", events_csv(1).encode("gb18030")),
+        self.exits(BAD_INPUT, self.imi("import", "events", self.file("gbk.csv",
+                                                                     events_csv(1).encode("gb18030")),
                                        "--as", FOOD), "bad")
-        self.exits(BAD_INPUT, self.imi("import", "events", self.file("no.csv", "a,b\n"), "--as", FOOD), "unknown column")
+        self.exits(BAD_INPUT, self.imi("import", "events", self.file("no.csv", "a,b\n"), "--as",
+                                       FOOD), "unknown column")
         self.exits(USAGE, self.imi("import", "evnts", path), "import events")
 
     def test_import_again_adds_nothing(self):
         path = self.file("events.csv", events_csv(30, first=100))
-        first = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch", "7")).json()
+        first = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch",
+                                 "7")).json()
         self.assertEqual((first["added"], first["refused"]), (30, 0))
         again = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD)).json()
         self.assertEqual((again["added"], again["already_imported"]), (0, 30))
@@ -227,16 +246,19 @@ class Cli(NetworkTest):
         self.assertEqual((third["added"], third["already_on_ledger"]), (1, 30))
 
     def test_import_json_lines(self):
-        rows = [{"source_key": f"jl-{i}", "uscc": uscc(3), "code": "food.premises-unsanitary", "class": "minor",
+        rows = [{"source_key": f"jl-{i}", "uscc": uscc(3), "code": "food.premises-unsanitary",
+                 "class": "minor",
                  "occurred": "2026-01-05", "decided": "2026-01-06", "basis": "s. 7", "doc": f"d {i}"} for i in range(5)]
         path = self.file("events.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
-        self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as", FOOD)).json()["added"], 5)
+        self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as",
+                                          FOOD)).json()["added"], 5)
 
     def test_an_import_cut_short_goes_on_and_applies_nothing_twice(self):
         path = self.file("long.csv", events_csv(3000, first=20_000, subject=5))
         args = ["import", "events", str(path), "--as", FOOD, "--batch", "10", "--window", "1"]
         for cut in (signal.SIGINT, signal.SIGKILL):
-            process = subprocess.Popen([str(IMI), *args], env=environment(self.home), stdout=subprocess.DEVNULL,
+            process = subprocess.Popen([str(IMI), *args], env=environment(self.home),
+                                       stdout=subprocess.DEVNULL,
                                        stderr=subprocess.PIPE, text=True)
             time.sleep(0.7)
             process.send_signal(cut)
@@ -244,7 +266,8 @@ class Cli(NetworkTest):
             if cut == signal.SIGINT and process.returncode != OK:
                 self.assertEqual(process.returncode, INTERRUPTED, err)
                 self.assertIn("goes on from here", err)
-        done = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch", "500")).json()
+        done = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch",
+                                "500")).json()
         self.assertEqual(done["refused"], 0, done)
         self.assertEqual(done["added"] + done["already_imported"] + done["already_on_ledger"]
                          + done["outcome_not_kept"], 3000, done)
@@ -254,7 +277,8 @@ class Cli(NetworkTest):
         self.assertEqual(record["transitions"], 3000)
 
     def test_bench_small(self):
-        j = self.ok(self.imi("--json", "bench", "--concurrency", "4", "--total", "40", "--subjects", "10",
+        j = self.ok(self.imi("--json", "bench", "--concurrency", "4", "--total", "40", "--subjects",
+                             "10",
                              "--entries", "5", timeout=120)).json()
         self.assertEqual((j["entries"], j["entries_refused"], j["calls_failed"]), (40, 0, 0))
         self.assertGreater(j["latency_us"]["p50"], 0)
@@ -279,7 +303,8 @@ class Lifecycle(NetworkTest):
         after = self.ok(self.imi("--json", "network", "status")).json()
         self.assertNotEqual(after["nodes"][0]["rpc"], before["nodes"][0]["rpc"])
         self.assertEqual(self.ok(self.imi("genesis", "id")).out, genesis)
-        self.assertGreaterEqual(max(n["height"] for n in after["nodes"]), min(n["height"] for n in before["nodes"]))
+        self.assertGreaterEqual(max(n["height"] for n in after["nodes"]),
+                                min(n["height"] for n in before["nodes"]))
 
     def test_a_half_made_folder_is_completed_and_a_lost_key_is_named(self):
         other = self.temporary / "half"

@@ -20,7 +20,8 @@ class Offline(ImiTest):
 
     def test_help_is_a_manual(self):
         out = self.ok(self.imi("--help")).out
-        for word in ("Run a network", "Write to the ledger", "Read, with proof", "Examples", "Exit codes",
+        for word in ("Run a network", "Write to the ledger", "Read, with proof", "Examples",
+                     "Exit codes",
                      "130", "IMI_HOME", "enterprise", "import", "bench", "proof"):
             self.assertIn(word, out)
         self.assertEqual(self.ok(self.imi("help")).out, out)
@@ -32,7 +33,8 @@ class Offline(ImiTest):
             found = []
             section = False
             for line in out.splitlines():
-                section = (section or line in ("Commands", "Run a network", "Write to the ledger")) and \
+                section = (section or line in ("Commands", "Run a network",
+                                               "Write to the ledger")) and \
                     line not in ("Options", "Examples", "Arguments")
                 part = line.strip().split(" ")[0]
                 if section and line.startswith("  ") and not line.startswith("   ") and part.isalpha() or \
@@ -56,7 +58,8 @@ class Offline(ImiTest):
 
     def test_help_fits_a_narrow_terminal(self):
         for width in (60, 80):
-            for line in self.ok(self.imi("--help", COLUMNS=str(width))).out.split("Examples")[0].splitlines():
+            for line in self.ok(self.imi("--help",
+                                         COLUMNS=str(width))).out.split("Examples")[0].splitlines():
                 self.assertLessEqual(len(line), width, line)
 
     def test_mistyped_words_are_answered_with_what_was_meant(self):
@@ -115,7 +118,8 @@ class Offline(ImiTest):
         genesis.write_bytes(b"not a genesis")
         proof = self.home / "x.imi"
         proof.write_bytes(b"not a proof")
-        self.exits(BAD_INPUT, self.imi("proof", "verify", proof, "--genesis", genesis), "no genesis file")
+        self.exits(BAD_INPUT, self.imi("proof", "verify", proof, "--genesis", genesis),
+                   "no genesis file")
         self.exits(LOCAL, self.imi("proof", "verify", self.home / "none", "--genesis", genesis))
 
     def test_completion(self):
@@ -127,7 +131,8 @@ class Offline(ImiTest):
         import subprocess
         from imi_network import IMI, environment
         with open("/dev/full", "w", encoding="utf-8") as full:
-            done = subprocess.run([str(IMI), "--help"], stdout=full, stderr=subprocess.PIPE, text=True,
+            done = subprocess.run([str(IMI), "--help"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True,
                                   env=environment(self.home), check=False, timeout=30)
         self.assertEqual(done.returncode, LOCAL)
 

@@ -19,7 +19,8 @@ TEST_CASE("A histogram's quantiles lie at most 3.2 % above the sorted list's") {
   }
   std::sort(values.begin(), values.end());
   for (const unsigned q : {1U, 100U, 500U, 900U, 990U, 999U, 1000U}) {
-    const std::uint64_t exact = values[std::max<std::size_t>(1, (values.size() * q + 999) / 1000) - 1];
+    const std::uint64_t exact =
+        values[std::max<std::size_t>(1, (values.size() * q + 999) / 1000) - 1];
     CHECK(h.quantile(q) >= exact);
     CHECK(h.quantile(q) <= exact + exact / 31 + 1);
   }

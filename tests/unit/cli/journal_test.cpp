@@ -11,9 +11,9 @@ using namespace imi::cli;  // NOLINT
 
 namespace {
 struct TempPath {
-  std::string path = (std::filesystem::temp_directory_path() /
-                      ("imi-journal-" + std::to_string(getpid())))
-                         .string();
+  std::string path =
+      (std::filesystem::temp_directory_path() / ("imi-journal-" + std::to_string(getpid())))
+          .string();
   TempPath() { std::filesystem::remove(path); }
   TempPath(const TempPath&) = delete;
   TempPath& operator=(const TempPath&) = delete;
@@ -126,7 +126,9 @@ TEST_CASE("A journal of another file is refused, and one in use too") {
   auto second = Journal::open(t.path, header());
   REQUIRE(!second);
   CHECK(second.error().reason == JournalError::Reason::kBusy);
-  { auto gone = std::move(*j); }
+  {
+    auto gone = std::move(*j);
+  }
   JournalHeader other = header();
   other.content.bytes[0] = 8;
   auto foreign = Journal::open(t.path, other);

@@ -62,7 +62,8 @@ TEST_CASE("A row with a column too few or too many is refused, the next is read"
   CHECK(r.values[0] == "U3");
 }
 
-TEST_CASE("JSON lines: objects of plain values; fractions, unknown fields and non-JSON are refused") {
+TEST_CASE(
+    "JSON lines: objects of plain values; fractions, unknown fields and non-JSON are refused") {
   const TempFile f(".jsonl",
                    "{\"uscc\":\"U1\",\"amount_yuan\":3000}\n"
                    "\n"

@@ -57,13 +57,14 @@ Record row(const RowMapper& m, std::vector<std::pair<std::string, std::string>> 
 }
 
 std::vector<std::pair<std::string, std::string>> good_event() {
-  return {{"source_key", "k1"},     {"uscc", "91350100M000100Y43"}, {"code", "food.pests"},
-          {"class", "minor"},       {"polarity", "negative"},       {"occurred", "2021-01-04"},
+  return {{"source_key", "k1"},      {"uscc", "91350100M000100Y43"}, {"code", "food.pests"},
+          {"class", "minor"},        {"polarity", "negative"},       {"occurred", "2021-01-04"},
           {"decided", "2021-01-05"}, {"amount_yuan", "12.50"},       {"basis", "s. 7"}};
 }
 
 // The columns that a changed row is refused for.
-std::vector<std::string> refused(const RowMapper& m, const std::string& field, const std::string& value) {
+std::vector<std::string> refused(const RowMapper& m, const std::string& field,
+                                 const std::string& value) {
   auto values = good_event();
   bool set = false;
   for (auto& [k, v] : values) {
@@ -134,7 +135,8 @@ TEST_CASE("Outcomes: the record comes without the final amount, the correction b
   const auto records = make_mapper("events", {&c, agency, false});
   const auto recorded = records->map(row(*records, values));
   REQUIRE(recorded);
-  CHECK(!std::get<ledger::PublicFacts>(std::get<ledger::EventRecord>(**recorded).facts.what).amount_fen);
+  CHECK(!std::get<ledger::PublicFacts>(std::get<ledger::EventRecord>(**recorded).facts.what)
+             .amount_fen);
 
   const auto outcomes = make_mapper("event-outcomes", {&c, agency, false});
   const auto corrected = outcomes->map(row(*outcomes, values));
@@ -156,14 +158,20 @@ TEST_CASE("Outcomes: the record comes without the final amount, the correction b
 
 TEST_CASE("An enterprises row: code, division, name and status are checked") {
   const auto m = make_mapper("enterprises", {});
-  const std::vector<std::pair<std::string, std::string>> good = {
-      {"uscc", "91350100M000100Y43"}, {"name", "海港厨房"}, {"division", "440604010001"}, {"status", "存续"}};
+  const std::vector<std::pair<std::string, std::string>> good = {{"uscc", "91350100M000100Y43"},
+                                                                 {"name", "海港厨房"},
+                                                                 {"division", "440604010001"},
+                                                                 {"status", "存续"}};
   const auto e = m->map(row(*m, good));
   REQUIRE(e);
   CHECK(std::get<ledger::SubjectEnterprise>(**e).name == "海港厨房");
-  for (const auto& [field, value] : std::vector<std::pair<std::string, std::string>>{
-           {"uscc", "91350100m000100Y43"}, {"division", "4406"}, {"division", "440600010001"},
-           {"name", ""}, {"name", std::string(201, 'x')}, {"status", "gone"}}) {
+  for (const auto& [field, value] :
+       std::vector<std::pair<std::string, std::string>>{{"uscc", "91350100m000100Y43"},
+                                                        {"division", "4406"},
+                                                        {"division", "440600010001"},
+                                                        {"name", ""},
+                                                        {"name", std::string(201, 'x')},
+                                                        {"status", "gone"}}) {
     auto bad = good;
     for (auto& [k, v] : bad) {
       if (k == field) v = value;
@@ -180,11 +188,14 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
     const auto e = entries_from_json(boost::json::parse(text), c);
     return e ? std::string() : e.error();
   };
-  const auto good = entries_from_json(
-      boost::json::parse(R"([{"kind":"subject.enterprise","uscc":"91350100M000100Y43","name":"x","division":"440604010001"},
-        {"kind":"event.record","uscc":"91350100M000100Y43","code":"food.inspection-passed","occurred":"2021-01-04",
+  const auto good =
+      entries_from_json(boost::json::parse(
+                            R"([{"kind":"subject.enterprise","uscc":"91350100M000100Y43","name":"x",
+         "division":"440604010001"},
+        {"kind":"event.record","uscc":"91350100M000100Y43","code":"food.inspection-passed",
+         "occurred":"2021-01-04",
          "decided":"2021-01-04","basis":"s. 7","source_key":"k"}])"),
-      c);
+                        c);
   REQUIRE(good);
   CHECK(good->size() == 2);
   CHECK(why("[]").find("no entries") != std::string::npos);
@@ -192,6 +203,7 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
   CHECK(why(R"([{"kind":"event.recrod"}])").find("'event.record' meant") != std::string::npos);
   CHECK(why(R"([{"kind":"event.withdraw","eid":"12"}])").find("field 'eid'") != std::string::npos);
   CHECK(why((R"([{"kind":"att.status","aid":")" + std::string(64, 'a') +
-             R"(","action":"revoke","reasn":"replaced"}])").c_str())
+             R"(","action":"revoke","reasn":"replaced"}])")
+                .c_str())
             .find("'reason' meant") != std::string::npos);
 }
