@@ -1,7 +1,7 @@
-"""A real network for tests: starts `imi network up` in a temporary folder, runs commands against it.
+"""A real network for tests: `imi network up` in a temporary folder, commands against it.
 
-Nothing outlives the test: `--tie-to-parent` leaves a guard that kills the validators as soon as this
-Python process is gone, however it went; tearDown stops them in order.
+Nothing outlives the test: `--tie-to-parent` leaves a guard that kills the validators as soon as
+this Python process is gone, however it went; tearDown stops them in order.
 
 Environment: IMI_BINARY_DIR (the build folder; its bin/ holds imi and imid).
 """

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import stat
 import tempfile
 import unittest
@@ -33,13 +34,13 @@ class Offline(ImiTest):
             found = []
             section = False
             for line in out.splitlines():
-                section = (section or line in ("Commands", "Run a network",
-                                               "Write to the ledger")) and \
-                    line not in ("Options", "Examples", "Arguments")
-                part = line.strip().split(" ")[0]
-                if section and line.startswith("  ") and not line.startswith("   ") and part.isalpha() or \
-                        section and line.startswith("  ") and "-" in part and part[0].isalpha():
-                    found.append(part)
+                if line in ("Commands", "Run a network", "Write to the ledger"):
+                    section = True
+                elif line in ("Options", "Examples", "Arguments"):
+                    section = False
+                name = re.match(r"  ([a-z][a-z-]*)(  |$)", line)
+                if section and name:
+                    found.append(name.group(1))
             return out, found
 
         root, names = commands([])
