@@ -191,7 +191,6 @@ MapUndo SparseMapTree::apply(StagedUpdate&& staged) {
   ++version_;
   MapUndo undo;
   undo.root_before_ = root();
-  undo.leaf_count_before_ = leaf_count_;
   leaf_count_ =
       static_cast<std::uint64_t>(static_cast<std::int64_t>(leaf_count_) + staged.leaf_delta_);
   for (NodeChange& c : staged.nodes_) std::swap(nodes_[c.index], c.node);

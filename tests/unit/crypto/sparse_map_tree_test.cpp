@@ -320,6 +320,32 @@ TEST_CASE("the cache stays within its bound and keeps buckets from being read ag
   CHECK(source.reads > 0);
 }
 
+TEST_CASE("the cache alone answers whether a path holds anything, truthfully or not at all") {
+  Rng rng(21);
+  for (const std::size_t cache : {std::size_t{0}, std::size_t{300}, std::size_t{100'000}}) {
+    MapModel model;
+    SparseMapTree tree({.bucket_bits = 6, .cache_leaves = cache});
+    int known = 0;
+    for (int block = 0; block < 20; ++block) {
+      commit(tree, model, random_changes(rng, model, 60));
+      for (int i = 0; i < 50; ++i) {
+        const auto at = model.lower_bound(clustered_path(rng));
+        const Hash256 path = i % 2 == 0 && at != model.end() ? at->first : clustered_path(rng);
+        const auto found = tree.find_cached(path);
+        if (!found) {
+          CHECK(cache < 100'000);
+          continue;
+        }
+        ++known;
+        const auto truth = model.find(path);
+        CHECK(found->has_value() == (truth != model.end()));
+        if (truth != model.end()) CHECK(**found == truth->second);
+      }
+    }
+    CHECK((known > 0 || cache == 0));
+  }
+}
+
 TEST_CASE("a failing source, a lost record, a changed and a foreign one are named") {
   Rng rng(19);
   MapModel model;
