@@ -6,6 +6,7 @@
 #include <CLI/Formatter.hpp>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "base/hex.h"
 #include "cli/commands/commands.h"
@@ -83,12 +84,15 @@ void send_one(Session& s, const ledger::AgencyRegister& agency, ledger::Entry en
   }
 }
 
-bool person_is_registered(Session& s) {
+// Transitions of the person's record; nothing where the person is not registered.
+std::optional<std::uint64_t> person_transitions(Session& s) {
   try {
-    return is_present(read_person(s, kPerson, 0).answer);
+    const Verified v = read_person(s, kPerson, 0);
+    const auto& d = std::get<ledger::DossierAnswer>(v.answer.answer);
+    return d.subject ? std::optional(d.total) : std::nullopt;
   } catch (const Failure& f) {
     // A node does not tell an unknown person from a wrong key.
-    if (f.name == "not-the-subject" || f.name == "not-found") return false;
+    if (f.name == "not-the-subject" || f.name == "not-found") return std::nullopt;
     throw;
   }
 }
@@ -96,7 +100,7 @@ bool person_is_registered(Session& s) {
 void load_person_sample(Session& s) {
   const ledger::AgencyRegister& registrar = agency_with(s, ledger::Role::kRegistrar);
   const PersonFile p = make_person(s, kPerson, true);
-  if (person_is_registered(s)) {
+  if (person_transitions(s)) {
     s.out().line(fmt::format("person {}: registered already", kPerson));
     return;
   }
@@ -106,6 +110,7 @@ void load_person_sample(Session& s) {
 
 // One event of a person: a coarse bucket, a month, and a commitment to the rest.
 void load_person_event(Session& s) {
+  if (person_transitions(s).value_or(0) > 0) return;
   const ledger::AgencyRegister& recorder = agency_with(s, ledger::Role::kRecorder, kField);
   const ledger::Bucket* bucket = nullptr;
   for (const ledger::Bucket& b : s.genesis().catalog.buckets) {

@@ -118,6 +118,14 @@ Verified read_verified(Session& s, std::string_view method, json::object params,
   }
 }
 
+void reach_height(Session& s, std::uint64_t height) {
+  for (int tries = 0; tries < kBehindTries && !interrupted(); ++tries) {
+    const Verified v = read_verified(s, "head", {}, ledger::AskHead{});
+    if (v.answer.head.height.value >= height) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
 void show_unverified(Session& s, std::string_view method, json::object params) {
   const json::value v = s.call(method, std::move(params));
   if (s.out().json()) return s.out().emit(v);

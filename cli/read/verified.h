@@ -35,6 +35,11 @@ struct ReadOptions {
 [[nodiscard]] Verified read_verified(Session& session, std::string_view method, json::object params,
                                      const ledger::Question& question);
 
+// After a write that was certified at `height`: goes on until a verified head is at least that
+// high, so that every later read here, of whichever node, sees the write. Gives up silently after 2
+// s.
+void reach_height(Session& session, std::uint64_t height);
+
 // Without verification: the node's own JSON, shown as it is, with a warning.
 void show_unverified(Session& session, std::string_view method, json::object params);
 

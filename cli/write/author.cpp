@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/hex.h"
+#include "cli/read/verified.h"
 #include "cli/write/sender.h"
 #include "crypto/keystore.h"
 #include "rpc/methods.h"
@@ -98,6 +99,8 @@ Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std
   sender.send(0, id, encode(submission));
   while (!fate) sender.poll(std::chrono::milliseconds(100));
   fate->id = id;
+  const bool certified = fate->kind == Fate::Kind::kCommitted && wait == rpc::kWaitCertified;
+  if (certified && !s.options.no_verify) reach_height(s, fate->height);
   return *fate;
 }
 

@@ -313,6 +313,13 @@ class Lifecycle(NetworkTest):
         other = self.temporary / "half"
         done = run("network", "up", "--dir", other, "--imid", "/bin/false")
         self.exits(LOCAL, done, "failed")
+        # Ctrl-C in the middle of making and starting it.
+        process = subprocess.Popen([str(IMI), "network", "up", "--tie-to-parent", "--dir",
+                                    str(other)], env=environment(), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(process.wait(timeout=60), (INTERRUPTED, OK))
         up = run("network", "up", "--dir", other, "--tie-to-parent", timeout=120)
         self.ok(up)
         try:
