@@ -12,6 +12,15 @@
 
 namespace imi::ledger::execution {
 
+// Records have some hundred bytes: one allocation instead of one a doubling.
+template <class T>
+[[nodiscard]] Bytes encode_reserved(const T& value, std::size_t expected_bytes) {
+  Bytes out;
+  out.reserve(expected_bytes);
+  encode_to(out, value);
+  return out;
+}
+
 // Where the first failure is kept.
 struct Failure {
   std::optional<StoreError> error;
@@ -24,6 +33,7 @@ class Table {
   struct Slot {
     Hash256 path;
     std::optional<Record> value;
+    std::size_t loaded_bytes = 0;
     bool dirty = false;
 
     // Creates or replaces.
@@ -50,11 +60,16 @@ class Table {
 
   void flush(StateDiff& diff) const {
     for (const auto& [key, slot] : slots_) {
-      if (slot.dirty) diff.records.insert_or_assign(slot.path, encode(*slot.value));
+      if (!slot.dirty) continue;
+      diff.records.insert_or_assign(slot.path,
+                                    encode_reserved(*slot.value, slot.loaded_bytes + kNewBytes));
     }
   }
 
  private:
+  // A new record, or what an entry adds to one.
+  static constexpr std::size_t kNewBytes = 256;
+
   Slot& load(Slot& slot, const Key& key) {
     slot.path = state_path(space_, key);
     auto bytes = view_.record(slot.path);
@@ -73,6 +88,7 @@ class Table {
       return slot;
     }
     slot.value = std::move(*record);
+    slot.loaded_bytes = (*bytes)->size();
     return slot;
   }
 
