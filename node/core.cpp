@@ -73,11 +73,28 @@ void Core::send_to_validators(Urgency urgency, const SharedBytes& frame) const {
   }
 }
 
+void Core::log_of_peer(std::string line) {
+  constexpr std::uint32_t kLinesPerSecond = 5;
+  const std::uint64_t now = now_us();
+  if (now >= peer_lines_until_us_) {
+    peer_lines_until_us_ = now + 1'000'000;
+    peer_lines_ = 0;
+  }
+  if (peer_lines_++ >= kLinesPerSecond) {
+    ++peer_lines_left_out_;
+    return;
+  }
+  if (peer_lines_left_out_ != 0) {
+    line += " (" + std::to_string(peer_lines_left_out_) + " such lines were left out before)";
+    peer_lines_left_out_ = 0;
+  }
+  events.log(LogLevel::kWarning, line);
+}
+
 void Core::punish(PeerIndex peer, std::string_view why) {
   ++counters.frames_malformed;
-  events.log(LogLevel::kWarning, "peer " + std::to_string(peer.value) +
-                                     " sent what no honest peer sends, disconnected: " +
-                                     std::string(why));
+  log_of_peer("peer " + std::to_string(peer.value) +
+              " sent what no honest peer sends, disconnected: " + std::string(why));
   ports.network.disconnect(peer);
 }
 

@@ -52,6 +52,12 @@ class Core {
   void punish(PeerIndex peer, std::string_view why);
 
  private:
+  // A line that a peer caused: a few a second, so that no peer fills the log (faults.md 44).
+  void log_of_peer(std::string line);
+
+  std::uint64_t peer_lines_until_us_ = 0;
+  std::uint32_t peer_lines_ = 0;
+  std::uint64_t peer_lines_left_out_ = 0;
   std::optional<HaltReport> halted_;
   bool stopped_ = false;
   std::shared_ptr<Core*> self_;  // emptied (set to null) when the driver goes

@@ -167,9 +167,7 @@ void Driver::Impl::on_stable(const chain::CheckpointCertificate& certificate) {
   newest = std::make_shared<const chain::CheckpointCertificate>(certificate);
   execution.certify(certificate);
   bodies.release(std::min(replica.stable_height(), replica.executed_height()));
-  for (std::uint32_t p = core.validators; p < core.peers; ++p) {
-    if (core.ports.network.is_connected(PeerIndex(p))) send_notice(PeerIndex(p));
-  }
+  send_notices();
 }
 
 void Driver::Impl::on_returned(const std::vector<consensus::Returned>& returned) {
@@ -228,6 +226,9 @@ void Driver::Impl::tick() {
     // A block that took an item and came to nothing without a word (its proposal was never adopted).
     const std::uint64_t patience = std::uint64_t{config.max_view_timeout_ms} * 1000;
     if (now > patience) pool.requeue_taken_before(now - patience);
+    for (std::uint32_t p = 0; p < core.validators && !replica.is_voter(); ++p) {
+      ask_to_follow(PeerIndex(p));
+    }
   }
   if (pool.queued() != 0) want_flush();
 }

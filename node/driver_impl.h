@@ -59,6 +59,8 @@ struct Driver::Impl {
   // ---- status (status.cpp) ------------------------------------------------------------------------
   [[nodiscard]] NodeStatus status() const;
   void send_notice(PeerIndex to) const;
+  void send_notices();
+  void ask_to_follow(PeerIndex peer) const;
 
   Core core;
   const consensus::Config config;
@@ -80,6 +82,9 @@ struct Driver::Impl {
   bool flush_posted = false;
   std::vector<Submitted> submitted;
   std::uint64_t next_sweep_us = 0;
+  // Peers that do not vote and asked for certificates, and until when they are sent.
+  static constexpr std::uint64_t kFollowUs = 5'000'000;
+  std::map<std::uint32_t, std::uint64_t> followers;
   std::shared_ptr<const chain::CheckpointCertificate> newest;  // stable
   std::string signing_stopped;
 };

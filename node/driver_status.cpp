@@ -81,7 +81,19 @@ NodeStatus Driver::Impl::status() const {
   return s;
 }
 
-// Observers advance on checkpoint certificates alone (D6).
+void Driver::Impl::send_notices() {
+  const std::uint64_t now = core.now_us();
+  std::erase_if(followers, [now](const auto& f) { return f.second < now; });
+  for (const auto& [peer, until] : followers) send_notice(PeerIndex(peer));
+}
+
+void Driver::Impl::ask_to_follow(PeerIndex peer) const {
+  (void)core.send(
+      peer, Urgency::kControl,
+      std::make_shared<const Bytes>(Bytes{static_cast<std::uint8_t>(FrameKind::kFollow)}));
+}
+
+// Who does not vote advances on checkpoint certificates alone (D6).
 void Driver::Impl::send_notice(PeerIndex to) const {
   if (!newest || !core.me) return;
   consensus::SignedMessage m;

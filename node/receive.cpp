@@ -34,6 +34,11 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
       return;
     }
     case FrameKind::kRuns: sync.on_runs(from, std::move(frame), std::move(hold)); return;
+    case FrameKind::kFollow:
+      if (frame->size() != 1) return core.punish(from, "a request to follow that does not parse");
+      followers[from.value] = core.now_us() + kFollowUs;
+      send_notice(from);
+      return;
   }
   core.punish(from, "a frame of unknown kind " + std::to_string(frame->front()));
 }
@@ -94,8 +99,12 @@ void Driver::Impl::on_bodies(PeerIndex from, const SharedBytes& frame, std::shar
 }
 
 void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
-  if (!core.running() || !connected) return;
-  if (peer.value >= core.validators) send_notice(peer);
+  if (!core.running()) return;
+  if (!connected) {
+    followers.erase(peer.value);
+  } else if (!replica.is_voter() && peer.value < core.validators) {
+    ask_to_follow(peer);
+  }
 }
 
 // ---- clients --------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ enum class FrameKind : std::uint8_t {
   kBodies = 4,
   kFetchRuns = 5,
   kRuns = 6,
+  kFollow = 7,  // nothing more: the sender does not vote, and wants each stable checkpoint's certificate
 };
 
 inline constexpr std::size_t kMaxFrameItems = 8192;
