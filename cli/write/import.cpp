@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "base/hex.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/read/verified.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
 #include "rpc/methods.h"
@@ -172,6 +174,7 @@ class Run {
       return journal_ok(journal_.add(settled));
     }
     settled.height = f.height;
+    highest_ = std::max(highest_, f.height);
     if (f.outcomes.size() != sub.rows.size()) report_.unknown += sub.rows.size();
     for (std::size_t i = 0; i < f.outcomes.size() && i < sub.rows.size(); ++i) {
       const EntryOutcome& e = f.outcomes[i];
@@ -201,6 +204,7 @@ class Run {
     journal_ok(journal_.sync());
     if (report_.submissions > 0 || !open_.empty()) progress_.finish();
     report_.elapsed_ms = progress_.elapsed_ms();
+    if (highest_ > 0 && !session_.options.no_verify) reach_height(session_, highest_);
     return std::move(report_);
   }
 
@@ -217,6 +221,7 @@ class Run {
   std::vector<std::uint64_t> rows_;
   std::size_t bytes_ = 0;
   std::uint64_t done_ = 0;
+  std::uint64_t highest_ = 0;  // block that settled something in this run
   bool expired_ = false;
   ImportReport report_;
 };
