@@ -193,7 +193,8 @@ std::vector<WalBody> Bodies::to_log(const consensus::SafetyState& state) {
   recovered_logged_.clear();
   std::set<chain::ContentHash> listed;
   for (const auto& [height, at] : state.heights) {
-    if (at.accepted) listed.insert(at.accepted->block.items.begin(), at.accepted->block.items.end());
+    if (at.accepted)
+      listed.insert(at.accepted->block.items.begin(), at.accepted->block.items.end());
     for (const chain::Block& b : at.voted) listed.insert(b.items.begin(), b.items.end());
   }
   std::vector<WalBody> out;

@@ -1,8 +1,9 @@
 // Internal to the driver: the bodies of blocks under way, from the proposal until the block is
 // executed here and certified (B2, B4). Missing ones are fetched from those who hold the block.
 //
-// A body that arrives by any way (client, push, fetch) is offered here; a block whose bodies are all
-// held is answered BodiesReady, one with an invalid body or beyond the chain's limits BodiesInvalid.
+// A body that arrives by any way (client, push, fetch) is offered here; a block whose bodies are
+// all held is answered BodiesReady, one with an invalid body or beyond the chain's limits
+// BodiesInvalid.
 #pragma once
 
 #include <map>
@@ -41,7 +42,8 @@ class Bodies {
   // Everything at or below is executed here and certified.
   void release(chain::Height height);
 
-  // For the safety log: those of `contents` that its present file does not have yet; marked as logged.
+  // For the safety log: those of `contents` that its present file does not have yet; marked as
+  // logged.
   [[nodiscard]] std::vector<WalBody> to_log(const std::vector<chain::ContentHash>& contents);
   // For a new file of the log: the bodies of blocks that `state` voted for; marked as logged, and
   // nothing else is.
@@ -68,7 +70,7 @@ class Bodies {
     std::shared_ptr<const chain::Block> block;
     std::vector<chain::MemberId> holders;
     std::set<chain::ContentHash> missing;
-    bool answer = false;   // the replica waits
+    bool answer = false;  // the replica waits
     bool invalid = false;
     bool asked_ledger = false;
     std::uint64_t next_fetch_us = 0;

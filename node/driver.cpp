@@ -128,18 +128,17 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
   if (!effects.committed.empty()) want_flush();
   for (const consensus::Evidence& e : effects.evidence) {
     ++core.counters.evidence;
-    core.events.log(LogLevel::kError, "member " + std::to_string(e.member.value) +
-                                          " signed two different " +
-                                          std::string(consensus::name(e.kind)) +
-                                          " messages: evidence kept");
+    core.events.log(LogLevel::kError,
+                    "member " + std::to_string(e.member.value) + " signed two different " +
+                        std::string(consensus::name(e.kind)) + " messages: evidence kept");
   }
   if (effects.view) {
     ++core.counters.view_changes;
     if (!effects.view->changing) spread.on_view(effects.view->view, effects.view->primary);
-    core.events.log(LogLevel::kInfo,
-                    (effects.view->changing ? "changing to view " : "in view ") +
-                        std::to_string(effects.view->view.value) + ", primary is member " +
-                        std::to_string(effects.view->primary.value));
+    core.events.log(LogLevel::kInfo, (effects.view->changing ? "changing to view " : "in view ") +
+                                         std::to_string(effects.view->view.value) +
+                                         ", primary is member " +
+                                         std::to_string(effects.view->primary.value));
     want_flush();
   }
   if (effects.alarm) {
@@ -223,7 +222,8 @@ void Driver::Impl::tick() {
   const std::uint64_t now = core.now_us();
   if (now >= next_sweep_us) {
     next_sweep_us = now + kSweepUs;
-    // A block that took an item and came to nothing without a word (its proposal was never adopted).
+    // A block that took an item and came to nothing without a word (its proposal was never
+    // adopted).
     const std::uint64_t patience = std::uint64_t{config.max_view_timeout_ms} * 1000;
     if (now > patience) pool.requeue_taken_before(now - patience);
     for (std::uint32_t p = 0; p < core.validators && !replica.is_voter(); ++p) {
@@ -233,7 +233,8 @@ void Driver::Impl::tick() {
   if (pool.queued() != 0) want_flush();
 }
 
-// ---- the public face ------------------------------------------------------------------------------
+// ---- the public face
+// ------------------------------------------------------------------------------
 
 Driver::Driver(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Driver::~Driver() { stop(); }
@@ -289,9 +290,7 @@ Fate Driver::fate(const chain::SubmissionId& id) const {
 NodeStatus Driver::status() const { return impl_->status(); }
 const DriverCounters& Driver::counters() const { return impl_->core.counters; }
 bool Driver::halted() const { return impl_->core.halted().has_value(); }
-const consensus::SafetyState& Driver::safety_state() const {
-  return impl_->replica.safety_state();
-}
+const consensus::SafetyState& Driver::safety_state() const { return impl_->replica.safety_state(); }
 
 void Driver::stop() {
   impl_->core.stop();

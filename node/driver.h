@@ -8,8 +8,9 @@
 // A failed write of the safety log or the ledger, a mismatch (D3) and a broken decision halt the
 // driver by name: from then on it signs, sends and executes nothing; on_halt says what to do.
 //
-// Threading: everything on the loop of Ports, the constructor and stop() included. Errors of clients
-// come back to them; errors of peers are counted and cost the peer its connection where it lied.
+// Threading: everything on the loop of Ports, the constructor and stop() included. Errors of
+// clients come back to them; errors of peers are counted and cost the peer its connection where it
+// lied.
 #pragma once
 
 #include <expected>
@@ -33,13 +34,13 @@ namespace imi::node {
 
 // Why the driver stopped for good.
 enum class HaltCode : std::uint8_t {
-  kSafetyLogFailed,   // the log refused a write (EIO): restart, it is read again and checked
-  kSafetyLogFull,     // no space for the log: reads may go on, votes may not (faults.md 27)
-  kLedgerFailed,      // the ledger's store refused a write
-  kLedgerFull,        // no space for the ledger
-  kLedgerDamaged,     // the ledger contradicts itself
-  kHeadMismatch,      // D3
-  kConsensus,         // see consensus::HaltReason
+  kSafetyLogFailed,  // the log refused a write (EIO): restart, it is read again and checked
+  kSafetyLogFull,    // no space for the log: reads may go on, votes may not (faults.md 27)
+  kLedgerFailed,     // the ledger's store refused a write
+  kLedgerFull,       // no space for the ledger
+  kLedgerDamaged,    // the ledger contradicts itself
+  kHeadMismatch,     // D3
+  kConsensus,        // see consensus::HaltReason
 };
 [[nodiscard]] std::string_view name(HaltCode c);
 // True where reads may still be answered; otherwise the process must end.
@@ -66,10 +67,10 @@ struct Fate {
 
 struct NodeRefusal {
   enum class Reason : std::uint8_t {
-    kHalted,        // this node stopped; ask another
-    kBusy,          // too much is being verified
-    kTimeout,       // accepted, and not yet where the client waits for it; its fate is open
-    kTooManyWait,   // too many clients wait
+    kHalted,       // this node stopped; ask another
+    kBusy,         // too much is being verified
+    kTimeout,      // accepted, and not yet where the client waits for it; its fate is open
+    kTooManyWait,  // too many clients wait
     kStopping,
   };
   Reason reason{};
@@ -107,8 +108,8 @@ class DriverEvents {
 
 enum class NodeRole : std::uint8_t {
   kValidator,
-  kObserver,          // not a member
-  kSilentValidator,   // a member whose key signs nothing (B6)
+  kObserver,         // not a member
+  kSilentValidator,  // a member whose key signs nothing (B6)
 };
 [[nodiscard]] std::string_view name(NodeRole r);
 
@@ -124,25 +125,25 @@ struct NodeStatus {
   chain::LedgerHead executed;
   chain::Height certified;
   bool lagging = false;
-  std::size_t peers_connected = 0;       // validators but this one
-  std::size_t peers_needed = 0;          // for a quorum, this one not counted if it votes
+  std::size_t peers_connected = 0;  // validators but this one
+  std::size_t peers_needed = 0;     // for a quorum, this one not counted if it votes
   std::size_t pool_items = 0;
   std::size_t pool_bytes = 0;
   std::size_t pool_queued = 0;
   std::size_t verifying = 0;
   std::size_t waiting_clients = 0;
-  std::size_t missing_bodies = 0;        // of blocks under way
+  std::size_t missing_bodies = 0;  // of blocks under way
   std::size_t log_groups_queued = 0;
-  std::size_t executing = 0;             // blocks handed to the ledger
+  std::size_t executing = 0;  // blocks handed to the ledger
   std::optional<HaltReport> halted;
-  bool ready = false;                    // can commit and answer, as far as this node can tell
-  std::string why_not;                   // a sentence, if not ready
+  bool ready = false;   // can commit and answer, as far as this node can tell
+  std::string why_not;  // a sentence, if not ready
 };
 
 struct DriverCounters {
   std::uint64_t steps = 0;
   std::uint64_t messages_in = 0;
-  std::uint64_t messages_refused = 0;      // did not decode or verify
+  std::uint64_t messages_refused = 0;  // did not decode or verify
   std::uint64_t frames_malformed = 0;
   std::uint64_t blocks_committed = 0;
   std::uint64_t blocks_executed = 0;
@@ -161,7 +162,8 @@ struct DriverCounters {
   std::uint64_t ignored[consensus::kIgnoredReasons] = {};
 };
 
-// ---- the driver ----------------------------------------------------------------------------------
+// ---- the driver
+// ----------------------------------------------------------------------------------
 
 struct DriverOptions {
   consensus::Config consensus;
@@ -174,7 +176,7 @@ struct DriverOptions {
   std::vector<WalBody> bodies;           // as the log gave them back
   ledger::Parameters parameters;
   NodeLimits limits;
-  DriverEvents* events = nullptr;        // outlives the driver
+  DriverEvents* events = nullptr;  // outlives the driver
 };
 
 // consensus::Config of a chain's parameters.
@@ -184,8 +186,8 @@ struct DriverOptions {
 
 class Driver {
  public:
-  // Reads where the ledger stands and carries out Replica::start(). The error says what of the store
-  // cannot be (it opened, so that is damage).
+  // Reads where the ledger stands and carries out Replica::start(). The error says what of the
+  // store cannot be (it opened, so that is damage).
   [[nodiscard]] static std::expected<std::unique_ptr<Driver>, HaltReport> start(
       DriverOptions options, const Ports& ports);
   ~Driver();
@@ -198,8 +200,8 @@ class Driver {
   void on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold = nullptr);
   void on_peer(PeerIndex peer, bool connected);
 
-  // One submission, encoded. `done` is called once, on the loop. `timeout_ms` bounds the waiting for
-  // kCommitted and kCertified.
+  // One submission, encoded. `done` is called once, on the loop. `timeout_ms` bounds the waiting
+  // for kCommitted and kCertified.
   void submit(SharedBytes submission, WaitFor wait, std::uint32_t timeout_ms,
               std::function<void(SubmitResult)> done);
   // Several, each accepted or refused by itself.
@@ -214,8 +216,8 @@ class Driver {
   // For oracles and tests: what consensus has, read only.
   [[nodiscard]] const consensus::SafetyState& safety_state() const;
 
-  // Ends: clients that wait are answered kStopping, completions still under way are ignored. Nothing
-  // is lost by stopping at any instant.
+  // Ends: clients that wait are answered kStopping, completions still under way are ignored.
+  // Nothing is lost by stopping at any instant.
   void stop();
 
   struct Impl;  // internal

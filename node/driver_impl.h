@@ -32,7 +32,8 @@ struct Driver::Impl {
                    const LedgerPort::Bodies& executed);
   void tick();
 
-  // ---- what comes in (receive.cpp) ---------------------------------------------------------------
+  // ---- what comes in (receive.cpp)
+  // ---------------------------------------------------------------
   void on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold);
   void on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
   void on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
@@ -50,13 +51,15 @@ struct Driver::Impl {
   void admit_submitted(const Submitted& s, const CheckedBody& checked,
                        const std::optional<ledger::LedgerDb::Applied>& applied);
 
-  // ---- proposals (propose.cpp) --------------------------------------------------------------------
+  // ---- proposals (propose.cpp)
+  // --------------------------------------------------------------------
   void want_flush();
   void flush();
   void propose();
   [[nodiscard]] bool worth_proposing(std::uint32_t slots) const;
 
-  // ---- status (status.cpp) ------------------------------------------------------------------------
+  // ---- status (status.cpp)
+  // ------------------------------------------------------------------------
   [[nodiscard]] NodeStatus status() const;
   void send_notice(PeerIndex to) const;
   void send_notices();

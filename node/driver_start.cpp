@@ -40,8 +40,8 @@ void raise(std::optional<chain::CheckpointCertificate>& known,
   if (!known || c.head.height > known->head.height) known = c;
 }
 
-// The ledger's last certificate may have been lost in a power cut (it is written with the next block);
-// the safety log's and those stored beside blocks are as good.
+// The ledger's last certificate may have been lost in a power cut (it is written with the next
+// block); the safety log's and those stored beside blocks are as good.
 std::expected<consensus::RestartFacts, HaltReport> restart_facts(
     LedgerPort& ledger, const consensus::SafetyState& safety) {
   consensus::RestartFacts facts;

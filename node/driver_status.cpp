@@ -33,7 +33,7 @@ std::string_view name(NodeRole r) {
 
 NodeStatus Driver::Impl::status() const {
   NodeStatus s;
-  s.role = !core.me              ? NodeRole::kObserver
+  s.role = !core.me             ? NodeRole::kObserver
            : replica.is_voter() ? NodeRole::kValidator
                                 : NodeRole::kSilentValidator;
   if (s.role == NodeRole::kSilentValidator) {
@@ -67,8 +67,8 @@ NodeStatus Driver::Impl::status() const {
   if (s.halted) {
     s.why_not = s.halted->sentence;
   } else if (s.peers_connected < s.peers_needed) {
-    s.why_not = "connected to " + std::to_string(s.peers_connected) +
-                " other validators, needs " + std::to_string(s.peers_needed);
+    s.why_not = "connected to " + std::to_string(s.peers_connected) + " other validators, needs " +
+                std::to_string(s.peers_needed);
   } else if (s.lagging || sync.busy()) {
     s.why_not = "catching up: at height " + std::to_string(s.executed.height.value) +
                 ", the network is at " + std::to_string(replica.stable_height().value) +

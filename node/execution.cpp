@@ -57,7 +57,8 @@ void Execution::certify(const chain::CheckpointCertificate& certificate) {
   }
   certificates_.insert_or_assign(certificate.head.height, certificate);
   // Far behind, only the next ones and the newest matter.
-  if (certificates_.size() > kMaxWaitingCertificates) certificates_.erase(std::prev(certificates_.end(), 2));
+  if (certificates_.size() > kMaxWaitingCertificates)
+    certificates_.erase(std::prev(certificates_.end(), 2));
   certify_due();
 }
 

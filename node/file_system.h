@@ -1,10 +1,10 @@
 // The disk seam of the safety log: the few operations that node/wal.h needs, so that the simulator
 // can stand between it and the disk and drop what was not synced.
 //
-// Contract, as POSIX file systems keep it and no more: bytes appended are durable after sync() of the
-// file; a name created or removed is durable after sync_dir() of its directory. After append() or
-// sync() has failed, what the file holds is unknown until it is read again after a restart: the owner
-// stops (a failed fsync may have dropped the page, ATC'20).
+// Contract, as POSIX file systems keep it and no more: bytes appended are durable after sync() of
+// the file; a name created or removed is durable after sync_dir() of its directory. After append()
+// or sync() has failed, what the file holds is unknown until it is read again after a restart: the
+// owner stops (a failed fsync may have dropped the page, ATC'20).
 //
 // Paths: `directory` as given by the owner, names without a slash.
 // Threading: one thread at a time. Errors: IoError, nothing is thrown.
@@ -51,7 +51,8 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
   // Creates the directory and its parents; nothing if it exists. Durable on return.
-  [[nodiscard]] virtual std::expected<void, IoError> make_directory(const std::string& directory) = 0;
+  [[nodiscard]] virtual std::expected<void, IoError> make_directory(
+      const std::string& directory) = 0;
   // The names in a directory, sorted; empty if there is no such directory.
   [[nodiscard]] virtual std::expected<std::vector<std::string>, IoError> list(
       const std::string& directory) = 0;

@@ -1,8 +1,9 @@
-// Internal to the driver: what comes in is verified on the workers and handed on in the order it came.
+// Internal to the driver: what comes in is verified on the workers and handed on in the order it
+// came.
 //
 // Consensus messages are collected over one turn of the loop and verified in one piece of work;
-// results of later pieces wait for earlier ones, so that consensus sees each peer's messages in order.
-// Submissions (from clients, pushes, fetches) are cut into pieces that run in parallel.
+// results of later pieces wait for earlier ones, so that consensus sees each peer's messages in
+// order. Submissions (from clients, pushes, fetches) are cut into pieces that run in parallel.
 #pragma once
 
 #include <functional>

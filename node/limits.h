@@ -1,5 +1,5 @@
-// The node's own limits and periods, in one place. None of them is part of the chain's rules: members
-// may differ. What the chain fixes is in consensus/config.h and ledger/parameters.h.
+// The node's own limits and periods, in one place. None of them is part of the chain's rules:
+// members may differ. What the chain fixes is in consensus/config.h and ledger/parameters.h.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +25,11 @@ struct NodeLimits {
   std::uint64_t max_execution_backlog = 4;
 
   // Spreading of bodies.
-  std::size_t push_items = 256;                       // in one frame
-  std::size_t push_bytes = std::size_t{256} << 10;    // in one frame, unless one body is larger
-  std::uint64_t repush_us = 250'000;                  // to a primary that did not acknowledge
-  std::size_t repush_items = 512;                     // at a time
-  std::size_t max_unacknowledged = 1'024;             // frames remembered, per peer
+  std::size_t push_items = 256;                     // in one frame
+  std::size_t push_bytes = std::size_t{256} << 10;  // in one frame, unless one body is larger
+  std::uint64_t repush_us = 250'000;                // to a primary that did not acknowledge
+  std::size_t repush_items = 512;                   // at a time
+  std::size_t max_unacknowledged = 1'024;           // frames remembered, per peer
 
   // Missing bodies.
   std::uint64_t fetch_grace_us = 20'000;  // bodies usually arrive by themselves
@@ -37,21 +37,21 @@ struct NodeLimits {
   std::size_t fetch_items = 512;          // in one request
 
   // Verification.
-  std::size_t verify_chunk = 32;           // submissions in one piece of work
-  std::size_t max_verifying = 16'384;      // submissions under way; then pushes are dropped
+  std::size_t verify_chunk = 32;       // submissions in one piece of work
+  std::size_t max_verifying = 16'384;  // submissions under way; then pushes are dropped
   std::size_t max_verifying_messages = 4'096;
 
   // Catch-up.
-  std::uint64_t sync_blocks = 32;                        // heights in one request
-  std::size_t sync_bytes = std::size_t{8} << 20;         // of bodies in one answer
-  std::uint64_t sync_timeout_us = 2'000'000;             // then another peer is asked
-  std::uint64_t sync_backlog = 64;                       // decided and not executed
-  std::uint64_t serve_per_peer = 2;                      // requests of one peer served at a time
-  std::uint64_t peer_penalty_us = 10'000'000;            // a peer that lied is not asked for so long
+  std::uint64_t sync_blocks = 32;                 // heights in one request
+  std::size_t sync_bytes = std::size_t{8} << 20;  // of bodies in one answer
+  std::uint64_t sync_timeout_us = 2'000'000;      // then another peer is asked
+  std::uint64_t sync_backlog = 64;                // decided and not executed
+  std::uint64_t serve_per_peer = 2;               // requests of one peer served at a time
+  std::uint64_t peer_penalty_us = 10'000'000;     // a peer that lied is not asked for so long
 
   // Clients.
   std::size_t max_waiting_clients = 65'536;
-  std::uint64_t recent_blocks = 64;        // whose submissions are remembered by id
+  std::uint64_t recent_blocks = 64;  // whose submissions are remembered by id
   std::size_t max_recent = 262'144;
 };
 

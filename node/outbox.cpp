@@ -54,8 +54,8 @@ void Outbox::write() {
   waiting_.clear();
   in_flight_ = job->steps.size();
   writing_ = true;
-  // The snapshot has everything that any step so far recorded, so it makes the waiting steps durable
-  // as an append would.
+  // The snapshot has everything that any step so far recorded, so it makes the waiting steps
+  // durable as an append would.
   if (std::exchange(rotate_, false)) job->snapshot = snapshot_();
   const auto finish = [this, job] {
     core_.counters.log_syncs = job->syncs;

@@ -1,13 +1,13 @@
 // Admitted submissions that wait for a block: bounded, fair between authors, first in first out for
 // each author, each id once.
 //
-// What is in the pool is statelessly valid and its signature holds; whether its author may do what it
-// asks is decided at execution (B4). An item is kQueued (may be proposed) or kTaken (in a block under
-// way). Items leave when they are committed, when the chain's time passes their expiry, or never
-// otherwise: an admitted item is not evicted for another.
+// What is in the pool is statelessly valid and its signature holds; whether its author may do what
+// it asks is decided at execution (B4). An item is kQueued (may be proposed) or kTaken (in a block
+// under way). Items leave when they are committed, when the chain's time passes their expiry, or
+// never otherwise: an admitted item is not evicted for another.
 //
-// Bodies of blocks under way are kept apart (node/bodies.h), so nothing here bounds or endangers what
-// a vote promised.
+// Bodies of blocks under way are kept apart (node/bodies.h), so nothing here bounds or endangers
+// what a vote promised.
 //
 // Threading: none; belongs to the loop. Deterministic: no iteration over an unordered container.
 // Source: consensus.md B3, F1-F2; faults.md 46.
@@ -47,9 +47,9 @@ struct BatchLimits {
 };
 
 enum class PoolRefusal : std::uint8_t {
-  kFull,         // the pool has no room
-  kAuthorFull,   // this author's share is used up
-  kConflict,     // another content with the same id is pending
+  kFull,        // the pool has no room
+  kAuthorFull,  // this author's share is used up
+  kConflict,    // another content with the same id is pending
 };
 [[nodiscard]] std::string_view describe(PoolRefusal r);
 
@@ -124,7 +124,8 @@ class Pool {
   // Which members are known to hold an item (C6).
   void mark_held(const chain::ContentHash& content, std::uint32_t member);
   // Items that `member` is known to hold, at most `max`, oldest first.
-  [[nodiscard]] std::vector<chain::ContentHash> held_by(std::uint32_t member, std::size_t max) const;
+  [[nodiscard]] std::vector<chain::ContentHash> held_by(std::uint32_t member,
+                                                        std::size_t max) const;
   // Items older than `before_us` that `member` is not known to hold, at most `max` and `max_bytes`,
   // oldest first: to be pushed to it again.
   [[nodiscard]] std::vector<Body> not_held_by(std::uint32_t member, std::uint64_t before_us,

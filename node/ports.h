@@ -2,8 +2,8 @@
 // (node/real/, node/imid_*.cpp), the simulator with events in virtual time; the driver cannot tell.
 //
 // The driver lives on one loop. Nothing here calls into it from another thread: whoever completes a
-// piece of work posts the completion to the loop. So a driver whose loop and ports are deterministic
-// is deterministic.
+// piece of work posts the completion to the loop. So a driver whose loop and ports are
+// deterministic is deterministic.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ class Clock {
   virtual ~Clock() = default;
   // The wall clock; may jump.
   [[nodiscard]] virtual chain::TimeMs now() const = 0;
-  // Microseconds since some instant; never goes back. For ages and latencies, never for decisions of
-  // consensus, which counts ticks.
+  // Microseconds since some instant; never goes back. For ages and latencies, never for decisions
+  // of consensus, which counts ticks.
   [[nodiscard]] virtual std::uint64_t monotonic_us() const = 0;
 };
 
@@ -51,16 +51,16 @@ enum class Priority : std::uint8_t {
 // Runs `work` somewhere else (another thread; in the simulator: at once or later) and then posts
 // `done` to the loop. `work` touches nothing of the driver but what it was given.
 //
-// Ports::verify runs several at a time in any order. Ports::executor and Ports::log_writer run one at
-// a time in the order given (whatever the priority), and their `done`s are posted in that order.
+// Ports::verify runs several at a time in any order. Ports::executor and Ports::log_writer run one
+// at a time in the order given (whatever the priority), and their `done`s are posted in that order.
 class Worker {
  public:
   virtual ~Worker() = default;
   virtual void run(Priority priority, Task work, Task done) = 0;
 };
 
-// A peer: validators first, in the order of their MemberId (PeerIndex.value == MemberId.value), then
-// observers. The node itself is among them if it is a member.
+// A peer: validators first, in the order of their MemberId (PeerIndex.value == MemberId.value),
+// then observers. The node itself is among them if it is a member.
 using PeerIndex = StrongId<struct PeerIndexTag, std::uint32_t>;
 
 // Traffic, most urgent first (the transport's classes).
@@ -83,8 +83,8 @@ class PeerNetwork {
 };
 
 // The ledger as the driver uses it. commit_block and set_certified are called on Ports::executor,
-// everything else on any thread; implementations are thread-safe to that extent. LedgerDbPort is the
-// one over LedgerDb; tests may have others.
+// everything else on any thread; implementations are thread-safe to that extent. LedgerDbPort is
+// the one over LedgerDb; tests may have others.
 class LedgerPort {
  public:
   virtual ~LedgerPort() = default;

@@ -23,8 +23,8 @@ void Driver::Impl::flush() {
   if (core.running()) propose();
 }
 
-// An idle chain takes what there is at once (latency). While blocks are under way, a further one must
-// be worth its votes and syncs, or somebody waited long enough (throughput).
+// An idle chain takes what there is at once (latency). While blocks are under way, a further one
+// must be worth its votes and syncs, or somebody waited long enough (throughput).
 bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
   const std::size_t backlog = execution.backlog();
   if (pool.queued() == 0 || backlog >= core.limits.max_execution_backlog) return false;
@@ -47,9 +47,8 @@ void Driver::Impl::propose() {
   for (std::uint32_t slots = replica.proposal_slots(); slots != 0 && worth_proposing(slots);
        slots = replica.proposal_slots()) {
     const chain::TimeMs now = core.now();
-    Pool::Batch batch =
-        pool.take(limits, replica.next_block_time(now), core.parameters.max_expiry_ms,
-                  core.now_us());
+    Pool::Batch batch = pool.take(limits, replica.next_block_time(now),
+                                  core.parameters.max_expiry_ms, core.now_us());
     if (batch.items.empty()) return;
     ++core.counters.blocks_proposed;
     input(consensus::Propose{std::move(batch.items), batch.full, now});

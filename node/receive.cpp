@@ -10,9 +10,7 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
   if (!core.running() || from.value >= core.peers || core.is_self(from)) return;
   if (frame->empty()) return core.punish(from, "an empty frame");
   switch (static_cast<FrameKind>(frame->front())) {
-    case FrameKind::kConsensus:
-      intake.message(from, std::move(frame), std::move(hold));
-      return;
+    case FrameKind::kConsensus: intake.message(from, std::move(frame), std::move(hold)); return;
     case FrameKind::kPush: on_push(from, frame, std::move(hold)); return;
     case FrameKind::kAck: {
       const auto ack = read_frame<AckFrame>(*frame);
@@ -107,7 +105,8 @@ void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
   }
 }
 
-// ---- clients --------------------------------------------------------------------------------------
+// ---- clients
+// --------------------------------------------------------------------------------------
 
 void Driver::Impl::submit(Submitted s) {
   if (!core.running()) {
@@ -130,12 +129,11 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(std::move(in), SignatureCheck::kVerify, true,
-               [this, batch](Intake::Answer answer) {
-                 for (std::size_t i = 0; i < batch->size(); ++i) {
-                   admit_submitted((*batch)[i], answer.bodies[i], answer.applied[i]);
-                 }
-               });
+  intake.check(std::move(in), SignatureCheck::kVerify, true, [this, batch](Intake::Answer answer) {
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+      admit_submitted((*batch)[i], answer.bodies[i], answer.applied[i]);
+    }
+  });
 }
 
 void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,

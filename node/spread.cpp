@@ -66,8 +66,8 @@ void Spread::push(const std::vector<Body>& bodies, std::optional<PeerIndex> only
   if (!submissions.empty()) send_frame(submissions, std::move(contents), only);
 }
 
-void Spread::send_frame(const std::vector<SharedBytes>& submissions, std::vector<chain::ContentHash> contents,
-                        std::optional<PeerIndex> only) {
+void Spread::send_frame(const std::vector<SharedBytes>& submissions,
+                        std::vector<chain::ContentHash> contents, std::optional<PeerIndex> only) {
   const std::uint64_t number = next_number_++;
   const SharedBytes frame = make_push_frame(number, submissions);
   Sent sent{std::move(contents), {}};
@@ -99,8 +99,7 @@ void Spread::on_view(chain::View view, chain::MemberId primary) {
   primary_ = primary;
   at_primary_.clear();
   if (core_.is_self(PeerIndex(primary.value))) return;
-  std::vector<chain::ContentHash> held =
-      pool_.held_by(primary.value, core_.limits.pool.max_items);
+  std::vector<chain::ContentHash> held = pool_.held_by(primary.value, core_.limits.pool.max_items);
   if (!held.empty()) {
     core_.input(consensus::PendingAtPrimary{view, std::move(held)});
   }

@@ -1,9 +1,9 @@
 // Internal to the driver: submissions that clients gave to this node go to all validators, once, in
 // batches; who acknowledged what is known, so that the primary can be held to it (C6).
 //
-// One hop: the node that a client talks to pushes, receivers do not push on. What the present primary
-// did not acknowledge within limits.repush_us is pushed to it again, by every validator that holds
-// it. Frames are made of the bytes the client sent; nothing is encoded anew.
+// One hop: the node that a client talks to pushes, receivers do not push on. What the present
+// primary did not acknowledge within limits.repush_us is pushed to it again, by every validator
+// that holds it. Frames are made of the bytes the client sent; nothing is encoded anew.
 #pragma once
 
 #include <map>
@@ -35,8 +35,8 @@ class Spread {
 
  private:
   void push(const std::vector<Body>& bodies, std::optional<PeerIndex> only);
-  void send_frame(const std::vector<SharedBytes>& submissions, std::vector<chain::ContentHash> contents,
-                  std::optional<PeerIndex> only);
+  void send_frame(const std::vector<SharedBytes>& submissions,
+                  std::vector<chain::ContentHash> contents, std::optional<PeerIndex> only);
   [[nodiscard]] bool is_primary(PeerIndex p) const { return p.value == primary_.value; }
 
   Core& core_;

@@ -12,11 +12,11 @@
 namespace imi::node {
 
 struct SafetyStart {
-  std::unique_ptr<Wal> wal;        // null: sign nothing
-  std::string silent_because;      // if wal is null: a sentence
+  std::unique_ptr<Wal> wal;    // null: sign nothing
+  std::string silent_because;  // if wal is null: a sentence
   consensus::SafetyState state;
-  std::vector<WalBody> bodies;     // of the blocks that `state` knows
-  WalContent found;                // what was read (its bodies are moved out)
+  std::vector<WalBody> bodies;  // of the blocks that `state` knows
+  WalContent found;             // what was read (its bodies are moved out)
 };
 
 // Opens the safety log and starts a fresh file of it. A log that is not there is no error: it means
@@ -27,7 +27,8 @@ struct SafetyStart {
                                                                crypto::RandomSource& random);
 
 // `imid init`, the marked first boot: begins the safety log. Refused (kExists) if there is one, and
-// (kMissing) if the ledger already holds blocks: its log was lost, and this key must not sign again.
+// (kMissing) if the ledger already holds blocks: its log was lost, and this key must not sign
+// again.
 [[nodiscard]] std::expected<void, WalError> init_safety(FileSystem& files,
                                                         const std::string& directory,
                                                         const WalHeader& header,

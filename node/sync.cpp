@@ -66,8 +66,7 @@ void Sync::on_runs(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold
   auto answer = std::make_shared<Answer>();
   core_.run(
       core_.ports.verify, Priority::kBulk,
-      [answer, frame, expected = request_->from, limits = core_.admission,
-       verifier = verifier_] {
+      [answer, frame, expected = request_->from, limits = core_.admission, verifier = verifier_] {
         auto decoded = read_frame<RunsFrame>(*frame);
         if (!decoded) {
           answer->malformed = true;
@@ -124,7 +123,8 @@ void Sync::accept(PeerIndex from, Answer& answer) {
     next_ = run.blocks().back()->header.height.next();
     ready_.push_back(std::move(run));
   }
-  // Their signatures were not checked: a quorum did, for exactly the contents that these blocks list.
+  // Their signatures were not checked: a quorum did, for exactly the contents that these blocks
+  // list.
   core_.counters.bodies_fetched += answer.bodies.size();
   for (const Body& b : answer.bodies) {
     if (vouched.contains(b.content())) bodies_.offer(b);
@@ -138,8 +138,7 @@ void Sync::deliver_ready() {
     for (std::size_t i = 0; i < run.blocks().size(); ++i) {
       const chain::Height height = run.blocks()[i]->header.height;
       // Executed in the meantime (and released), or every body is held.
-      if (height > core_.ports.ledger.applied().height &&
-          !bodies_.complete(height, run.ids()[i])) {
+      if (height > core_.ports.ledger.applied().height && !bodies_.complete(height, run.ids()[i])) {
         return;
       }
     }
@@ -274,7 +273,8 @@ void Sync::send_bodies(PeerIndex to, const std::vector<SharedBytes>& bodies) {
   for (std::size_t at = 0; at < bodies.size();) {
     const std::size_t first = at;
     std::size_t bytes = 0;
-    while (at < bodies.size() && (at == first || bytes + bodies[at]->size() <= kMaxBodiesFrameBytes)) {
+    while (at < bodies.size() &&
+           (at == first || bytes + bodies[at]->size() <= kMaxBodiesFrameBytes)) {
       bytes += bodies[at++]->size();
     }
     (void)core_.send(to, Urgency::kBulk,

@@ -1,10 +1,10 @@
 // Catch-up, both sides (D2, D6). Internal to the driver.
 //
 // Asking: one request at a time, to peers in turn; an answer's runs are verified with their
-// certificates on the workers, their bodies collected, and only then given to consensus. Who does not
-// answer in time is passed over; who answers with what does not verify is disconnected and not asked
-// for limits.peer_penalty_us. The next request leaves while the last answer is being executed, up to
-// limits.sync_backlog blocks ahead.
+// certificates on the workers, their bodies collected, and only then given to consensus. Who does
+// not answer in time is passed over; who answers with what does not verify is disconnected and not
+// asked for limits.peer_penalty_us. The next request leaves while the last answer is being
+// executed, up to limits.sync_backlog blocks ahead.
 //
 // Serving: runs under checkpoint certificates where there are any (few signatures for many blocks),
 // else single blocks under commit certificates; and bodies by content hash. Bounded per peer.

@@ -73,8 +73,8 @@ std::optional<std::uint64_t> file_number(const std::string& name) {
 }
 
 WalError from_io(const IoError& e) {
-  const auto reason = e.reason == IoError::Reason::kNoSpace ? WalError::Reason::kNoSpace
-                                                            : WalError::Reason::kIo;
+  const auto reason =
+      e.reason == IoError::Reason::kNoSpace ? WalError::Reason::kNoSpace : WalError::Reason::kIo;
   return {reason, describe(e)};
 }
 
@@ -215,10 +215,10 @@ class Reader {
       return damaged(where_, "its header does not parse: " + describe(f.error));
     }
     if (format > kWalFormat) {
-      return std::unexpected(
-          WalError{WalError::Reason::kNewer, where_ + " has format " + std::to_string(format) +
-                                                 "; this version reads up to " +
-                                                 std::to_string(kWalFormat)});
+      return std::unexpected(WalError{WalError::Reason::kNewer, where_ + " has format " +
+                                                                    std::to_string(format) +
+                                                                    "; this version reads up to " +
+                                                                    std::to_string(kWalFormat)});
     }
     const auto header = decode<WalHeader>(bytes);
     if (!header) return damaged(where_, "its header does not parse: " + describe(header.error()));
@@ -280,7 +280,8 @@ std::string describe(const WalError& e) {
       break;
     case WalError::Reason::kMissing:
       out =
-          "there is no safety log, so this key must not sign: on the very first start run `imid init`; "
+          "there is no safety log, so this key must not sign: on the very first start run `imid "
+          "init`; "
           "a validator that lost its log observes until the council gives it a new key";
       break;
     case WalError::Reason::kExists:
@@ -288,11 +289,14 @@ std::string describe(const WalError& e) {
       break;
     case WalError::Reason::kDamaged:
       out =
-          "the safety log is damaged; a validator that may have forgotten a vote must not sign: keep "
+          "the safety log is damaged; a validator that may have forgotten a vote must not sign: "
+          "keep "
           "the files for examination, move the log away and the node observes";
       break;
     case WalError::Reason::kForeign:
-      out = "the safety log belongs to another chain or key; check the data directory, genesis and key";
+      out =
+          "the safety log belongs to another chain or key; check the data directory, genesis and "
+          "key";
       break;
     case WalError::Reason::kNewer:
       out = "the safety log was written by a newer version; start that version";
@@ -341,8 +345,8 @@ std::expected<Wal::Opened, WalError> Wal::open(FileSystem& files, const std::str
     const auto whole = reader.read(*bytes);
     if (!whole) return std::unexpected(whole.error());
     if (*whole) return Opened{std::move(wal), reader.take()};
-    // Its first group is not there: the rotation that made it did not finish, and the file before it
-    // is still whole. Without one before it, something was lost.
+    // Its first group is not there: the rotation that made it did not finish, and the file before
+    // it is still whole. Without one before it, something was lost.
     if (std::next(n) == numbers->rend()) {
       return damaged(where, "its first group is damaged, and there is no older file");
     }
@@ -365,8 +369,8 @@ std::expected<void, WalError> Wal::write_frame() {
   put_le<std::uint64_t>(frame_, 8, number_);
   put_le<std::uint64_t>(frame_, 16, sequence_);
   put_le<std::uint64_t>(frame_, 24, salt_);
-  const auto sum = checksum(ByteView(frame_).first(kPrefixBytes),
-                            ByteView(frame_).subspan(kFrameHeaderBytes));
+  const auto sum =
+      checksum(ByteView(frame_).first(kPrefixBytes), ByteView(frame_).subspan(kFrameHeaderBytes));
   std::copy(sum.begin(), sum.end(), frame_.begin() + kPrefixBytes);
   frame_.resize(padded(frame_.size()), 0);
   if (auto ok = file_->append(frame_); !ok) return stop(from_io(ok.error()));

@@ -1,13 +1,13 @@
 // The safety log: what a validator must not forget, in an append-only file of its own (ADR 0005).
 //
 // It holds SafetyRecords (B1) and the bodies of blocks that were voted for and are not certified
-// (B2). One append() is one group: one frame in the file, one fdatasync. A group counts whole or not
-// at all.
+// (B2). One append() is one group: one frame in the file, one fdatasync. A group counts whole or
+// not at all.
 //
 // Files: <directory>/NNNNNNNNNN.wal, one in use; a second exists only while the log rotates. Every
-// file begins with a group that has the header and a whole SafetyState with the bodies still needed,
-// so it stands alone; older files are removed once it is durable. open() never appends to what it
-// found: it hands back the content, and start() writes a fresh file from it.
+// file begins with a group that has the header and a whole SafetyState with the bodies still
+// needed, so it stands alone; older files are removed once it is durable. open() never appends to
+// what it found: it hands back the content, and start() writes a fresh file from it.
 //
 // Frame, integers little-endian (docs/DATA_FORMAT.md repeats it):
 //   u32 magic "IMIW" | u32 payload length | u64 file number | u64 sequence in the file, from 0 |
@@ -15,15 +15,16 @@
 //   salt     = random, one a file, not 0: a body made by a stranger cannot look like a frame
 //   checksum = first 16 bytes of H(kSafetyLog, the 32 bytes before it || payload)
 //   payload  = records: u8 kind | varint length | bytes
-//   kinds    = 1 WalHeader, 2 SafetyState, 3 SafetyRecord, 4 body (32-byte content hash, submission)
+//   kinds    = 1 WalHeader, 2 SafetyState, 3 SafetyRecord, 4 body (32-byte content hash,
+//   submission)
 //
 // Recovery. A bad frame that nothing valid follows is the torn end of the last write and is cut:
 // nothing that needed it was ever sent. A bad frame before a valid one is damage: refused by name,
-// never skipped. (A flipped bit in the very last group cannot be told from a torn write; the replica
-// then finds its own newer signature at its peers and stops signing, B6.)
+// never skipped. (A flipped bit in the very last group cannot be told from a torn write; the
+// replica then finds its own newer signature at its peers and stops signing, B6.)
 //
-// The first file is written only by create() (`imid init`): a directory without a log means that the
-// SafetyState was lost, and the key signs nothing (B6, I19).
+// The first file is written only by create() (`imid init`): a directory without a log means that
+// the SafetyState was lost, and the key signs nothing (B6, I19).
 //
 // Errors: WalError. After append() or start() has failed the log refuses everything with kStopped:
 // the owner stops signing for good. Threading: one thread at a time.
@@ -46,15 +47,15 @@ namespace imi::node {
 
 struct WalError {
   enum class Reason : std::uint8_t {
-    kIo,          // see `detail`
-    kNoSpace,     // the disk is full
-    kMissing,     // there is no log: never initialised, or lost
-    kExists,      // create(): there is a log already
-    kDamaged,     // a bad frame before a good one, or a file that cannot be this log's
-    kForeign,     // of another chain or another key
-    kNewer,       // written by a newer version
-    kTooLarge,    // a group beyond kMaxWalGroupBytes
-    kStopped,     // an earlier write failed
+    kIo,        // see `detail`
+    kNoSpace,   // the disk is full
+    kMissing,   // there is no log: never initialised, or lost
+    kExists,    // create(): there is a log already
+    kDamaged,   // a bad frame before a good one, or a file that cannot be this log's
+    kForeign,   // of another chain or another key
+    kNewer,     // written by a newer version
+    kTooLarge,  // a group beyond kMaxWalGroupBytes
+    kStopped,   // an earlier write failed
   };
   Reason reason{};
   std::string detail;

@@ -1,6 +1,7 @@
-// Internal to node: the frames that nodes send each other. One byte kind, then the canonical encoding
-// of the kind's struct; kConsensus carries an encoded consensus::SignedMessage. docs/DATA_FORMAT.md
-// repeats this. Decoding is bounded by the frame (16 MiB, the transport's limit) and the counts here.
+// Internal to node: the frames that nodes send each other. One byte kind, then the canonical
+// encoding of the kind's struct; kConsensus carries an encoded consensus::SignedMessage.
+// docs/DATA_FORMAT.md repeats this. Decoding is bounded by the frame (16 MiB, the transport's
+// limit) and the counts here.
 #pragma once
 
 #include <expected>
@@ -23,7 +24,8 @@ enum class FrameKind : std::uint8_t {
   kBodies = 4,
   kFetchRuns = 5,
   kRuns = 6,
-  kFollow = 7,  // nothing more: the sender does not vote, and wants each stable checkpoint's certificate
+  kFollow =
+      7,  // nothing more: the sender does not vote, and wants each stable checkpoint's certificate
 };
 
 inline constexpr std::size_t kMaxFrameItems = 8192;
@@ -74,8 +76,8 @@ struct BodiesFrame {
   }
 };
 
-// Catch-up (D2): asks for blocks from `from` on, at most to `to`. `checkpoints_only`: the asker is an
-// observer and cannot use commit certificates (D6).
+// Catch-up (D2): asks for blocks from `from` on, at most to `to`. `checkpoints_only`: the asker is
+// an observer and cannot use commit certificates (D6).
 struct FetchRunsFrame {
   chain::Height from;
   chain::Height to;

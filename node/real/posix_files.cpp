@@ -18,7 +18,8 @@ namespace {
 IoError io_error(const std::string& path, int error) {
   IoError out{IoError::Reason::kIo, path, std::generic_category().message(error)};
   if (error == ENOSPC || error == EDQUOT) out.reason = IoError::Reason::kNoSpace;
-  if (error == EACCES || error == EPERM || error == EROFS) out.reason = IoError::Reason::kPermission;
+  if (error == EACCES || error == EPERM || error == EROFS)
+    out.reason = IoError::Reason::kPermission;
   if (error == ENOENT || error == ENOTDIR) out.reason = IoError::Reason::kMissing;
   if (error == EEXIST) out.reason = IoError::Reason::kExists;
   return out;
@@ -176,7 +177,8 @@ DirectoryLock::~DirectoryLock() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-std::expected<void, IoError> replace_file(const std::filesystem::path& file, std::string_view text) {
+std::expected<void, IoError> replace_file(const std::filesystem::path& file,
+                                          std::string_view text) {
   const std::string temporary = file.string() + ".new";
   {
     const Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));

@@ -41,7 +41,8 @@ class DirectoryLock {
   int fd_ = -1;
 };
 
-// Writes a small file whole or not at all: a temporary beside it, synced, renamed, directory synced.
+// Writes a small file whole or not at all: a temporary beside it, synced, renamed, directory
+// synced.
 [[nodiscard]] std::expected<void, IoError> replace_file(const std::filesystem::path& file,
                                                         std::string_view text);
 

@@ -21,13 +21,13 @@ class TestNode::DelayedWorker final : public Worker {
     if (is_log_ && !node_.sync_us) return;
     const std::uint64_t delay = is_log_ ? *node_.sync_us : delay_us_;
     free_at_us_ = std::max(free_at_us_, node_.cluster.now_us) + delay;
-    node_.cluster.schedule(free_at_us_ - node_.cluster.now_us,
-                           [&node = node_, life = node_.life_, work = std::move(work),
-                            done = std::move(done)] {
-                             if (life != node.life_) return;
-                             work();
-                             done();
-                           });
+    node_.cluster.schedule(
+        free_at_us_ - node_.cluster.now_us,
+        [&node = node_, life = node_.life_, work = std::move(work), done = std::move(done)] {
+          if (life != node.life_) return;
+          work();
+          done();
+        });
   }
 
  private:
@@ -110,8 +110,7 @@ void TestNode::submit_later(const ledger::Submission& s, WaitFor wait, std::uint
   driver->submit(std::make_shared<const Bytes>(encode(s)), wait, timeout_ms, std::move(done));
 }
 
-SubmitResult TestNode::submit(const ledger::Submission& s, WaitFor wait,
-                              std::uint32_t timeout_ms) {
+SubmitResult TestNode::submit(const ledger::Submission& s, WaitFor wait, std::uint32_t timeout_ms) {
   std::optional<SubmitResult> result;
   submit_later(s, wait, timeout_ms, [&result](SubmitResult r) { result = std::move(r); });
   REQUIRE(cluster.run_until([&result] { return result.has_value(); }, timeout_ms + 1'000));
@@ -170,8 +169,7 @@ void TestNode::on_sent(const consensus::SignedMessage& m, std::optional<chain::M
 void TestNode::on_executed(const chain::LedgerHead& head, const chain::Block&,
                            const LedgerPort::Bodies& bodies) {
   for (const auto& b : bodies) entries_executed += b->entries.size();
-  const auto [it, fresh] =
-      cluster.heads.try_emplace(head.height.value, head.digest(), head.block);
+  const auto [it, fresh] = cluster.heads.try_emplace(head.height.value, head.digest(), head.block);
   CHECK(it->second.first == head.digest());
   CHECK(it->second.second == head.block);
 }

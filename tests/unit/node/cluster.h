@@ -1,5 +1,6 @@
-// Whole nodes in one thread and virtual time: the real driver, ledger and safety log over a network,
-// disks and workers of memory. For tests of the driver; the simulator (tests/sim) goes further.
+// Whole nodes in one thread and virtual time: the real driver, ledger and safety log over a
+// network, disks and workers of memory. For tests of the driver; the simulator (tests/sim) goes
+// further.
 #pragma once
 
 #include <functional>

@@ -118,7 +118,8 @@ TEST_CASE("bad submissions are refused by name before they are spread") {
   const auto expired = c.chain.submit_at({enterprise}, chain::TimeMs(1));
   CHECK(admission(c.node(0).submit(*expired, WaitFor::kAccepted)) ==
         ledger::AdmissionError::Reason::kExpired);
-  const auto far = c.chain.submit_at({enterprise}, chain::TimeMs(c.node(0).now().value + 3'600'000));
+  const auto far =
+      c.chain.submit_at({enterprise}, chain::TimeMs(c.node(0).now().value + 3'600'000));
   CHECK(admission(c.node(0).submit(*far, WaitFor::kAccepted)) ==
         ledger::AdmissionError::Reason::kExpiryTooFar);
   std::optional<SubmitResult> garbage;
@@ -286,7 +287,8 @@ TEST_CASE("a full disk halts the node by name while reads may go on; the others 
   const std::size_t votes = full.votes_sent;
   c.commit(c.primary().index, 20, 2);
   CHECK(full.votes_sent == votes);
-  CHECK(refusal(full.submit(*c.submission(30), WaitFor::kAccepted)) == NodeRefusal::Reason::kHalted);
+  CHECK(refusal(full.submit(*c.submission(30), WaitFor::kAccepted)) ==
+        NodeRefusal::Reason::kHalted);
   CHECK_FALSE(full.driver->status().ready);
   // Room was made: a restart reads its log again and takes part.
   full.kill();

@@ -1,5 +1,5 @@
-// A disk in memory for tests of the safety log: bytes not synced vanish in a power cut, and writes and
-// syncs fail on demand. Single-threaded.
+// A disk in memory for tests of the safety log: bytes not synced vanish in a power cut, and writes
+// and syncs fail on demand. Single-threaded.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ class MemFiles final : public FileSystem {
  public:
   struct File {
     Bytes bytes;
-    std::size_t durable = 0;      // bytes
+    std::size_t durable = 0;  // bytes
     bool name_durable = false;
   };
   // directory -> name -> file
@@ -34,9 +34,7 @@ class MemFiles final : public FileSystem {
       }
     }
   }
-  File& only(const std::string& directory) {
-    return *directories.at(directory).begin()->second;
-  }
+  File& only(const std::string& directory) { return *directories.at(directory).begin()->second; }
 
   std::expected<void, IoError> make_directory(const std::string& directory) override {
     directories[directory];

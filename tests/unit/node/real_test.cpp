@@ -1,5 +1,5 @@
-// Four nodes with real threads, TLS connections over loopback and safety logs on a real disk, in one
-// process: what the simulator leaves out. Run under ThreadSanitizer in CI (label node).
+// Four nodes with real threads, TLS connections over loopback and safety logs on a real disk, in
+// one process: what the simulator leaves out. Run under ThreadSanitizer in CI (label node).
 #include <doctest/doctest.h>
 #include <unistd.h>
 
