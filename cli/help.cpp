@@ -55,8 +55,10 @@ std::string option_name(const CLI::Option* o) {
     return joined_names;
   }();
   if (!o->get_positional() && o->get_items_expected_max() != 0) {
-    const std::string type = o->get_type_name();
-    name += " " + (type.empty() ? std::string("VALUE") : type);
+    // Without the ranges that validators append ("UINT:UINT in [1 - 9]").
+    const std::string full = o->get_type_name();
+    const std::string type = full.substr(0, full.find(':'));
+    name += " " + (type.empty() ? std::string("VALUE") : type == "UINT" ? std::string("N") : type);
   }
   return name;
 }

@@ -21,6 +21,7 @@ namespace imi::cli {
 namespace {
 
 constexpr int kStopMs = 15'000;
+constexpr std::int64_t kFreshMs = 15'000;  // an idle chain commits a heartbeat block every 5 s
 constexpr std::size_t kMaxTail = 1U << 20;
 
 std::filesystem::path pid_file(const std::filesystem::path& dir, const NodeEntry& node) {
@@ -73,6 +74,7 @@ NodeState ask(const NodeEntry& entry) {
   s.height = number_if(v, "height").value_or(0);
   s.certified = number_if(v, "certified_height").value_or(number_if(v, "certified").value_or(0));
   s.view = number_if(v, "view").value_or(0);
+  s.block_time_ms = static_cast<std::int64_t>(number_if(v, "block_time_ms").value_or(0));
   const json::value* ready = v.is_object() ? v.get_object().if_contains("ready") : nullptr;
   s.ready = ready != nullptr && ready->is_bool() && ready->get_bool();
   s.why = text_or_empty(v, "why_not");
@@ -297,10 +299,13 @@ void Network::wait_until_committing(const UpOptions& o) {
     waiting_for.clear();
     for (const NodeState& s : look_at(dir_, manifest_)) {
       if (!s.process) died(dir_, s.entry);
-      if (s.answers && s.ready && s.height >= 1) continue;
-      const std::string why = !s.answers ? s.why
-                              : !s.ready ? "not ready: " + s.why
-                                         : "no block yet";
+      // Committing, and not only remembering that it once did.
+      const bool fresh = s.height >= 1 && session_.now_ms() - s.block_time_ms <= kFreshMs;
+      if (s.answers && s.ready && fresh) continue;
+      const std::string why = !s.answers      ? s.why
+                              : !s.ready      ? "not ready: " + s.why
+                              : s.height == 0 ? "no block yet"
+                                              : "no new block yet";
       waiting_for += fmt::format("{}{}: {}", waiting_for.empty() ? "" : "; ", s.entry.name, why);
     }
     if (waiting_for.empty()) return;

@@ -44,7 +44,8 @@ struct NodeState {
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;
-  std::string why;  // why it does not answer or is not ready
+  std::int64_t block_time_ms = 0;  // of the last block it executed
+  std::string why;                 // why it does not answer or is not ready
   std::optional<Usage> usage;
 };
 

@@ -34,11 +34,14 @@ std::optional<std::string> proof_in(const json::value& v) {
 }
 
 [[noreturn]] void not_verified(Session& s, std::string name, const std::string& why) {
+  const bool old = name == ledger::name(ledger::ProofError::Reason::kTooOld);
   throw Failure{
       ExitCode::kVerificationFailed,
       fmt::format("the answer of {} does not verify: {}", s.client().current().text(), why),
-      "another node with --node; is " + s.genesis_path().string() +
-          " the genesis of the network asked?",
+      old ? std::string(
+                "imi network status: do the validators still commit? --max-age 10m takes it")
+          : "another node with --node; is " + s.genesis_path().string() +
+                " the genesis of the network asked?",
       std::move(name),
       {}};
 }
