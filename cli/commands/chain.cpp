@@ -15,7 +15,18 @@
 namespace imi::cli {
 namespace {
 
-std::string short_hash(const std::string& hex) { return hex.substr(0, 16); }
+// A value for a label: a nested object becomes "name value, name value".
+std::string flat_text(const json::value& v, std::string_view key) {
+  const json::value& inner = member(v, key);
+  if (!inner.is_object()) return text_or_empty(v, key);
+  std::string out;
+  for (const auto& kv : inner.get_object()) {
+    std::string name(kv.key());
+    std::replace(name.begin(), name.end(), '_', ' ');
+    out += (out.empty() ? "" : ", ") + name + " " + text_or_empty(inner, kv.key());
+  }
+  return out;
+}
 
 void show_block(Session& s, std::uint64_t height) {
   const json::value b = s.call("block", {{"height", height}});
@@ -31,31 +42,21 @@ void show_block(Session& s, std::uint64_t height) {
   s.out().show(f);
   if (!list.is_array() || list.get_array().empty()) return;
   Table t({{"#", Align::kRight},
-           {"submission"},
+           {"submission", Align::kLeft, 20},
            {"author", Align::kLeft, 12},
            {"entries", Align::kRight},
-           {"accepted", Align::kRight},
            {"refused", Align::kRight}});
   std::size_t index = 0;
   for (const json::value& sub : list.get_array()) {
-    std::uint64_t ok = 0;
-    std::uint64_t refused = 0;
-    const json::value* outcomes =
-        sub.is_object() ? sub.get_object().if_contains("outcomes") : nullptr;
-    if (outcomes != nullptr && outcomes->is_array()) {
-      for (const json::value& o : outcomes->get_array()) {
-        const json::value* k = o.is_object() ? o.get_object().if_contains("ok") : nullptr;
-        (k != nullptr && k->is_bool() && k->get_bool() ? ok : refused) += 1;
-      }
-    }
-    const auto count = number_if(sub, "entries");
-    const auto accepted = number_if(sub, "accepted");
-    const auto bad = number_if(sub, "refused");
-    t.add({std::to_string(index++), text_or_empty(sub, "id"),
-           short_hash(text_or_empty(sub, "author")), grouped(count.value_or(ok + refused)),
-           grouped(accepted.value_or(ok)),
-           Cell(grouped(bad.value_or(refused)),
-                bad.value_or(refused) > 0 ? Style::kWarn : Style::kPlain)});
+    // Not told of a block that is not certified yet.
+    const auto refused = number_if(sub, "refused");
+    const bool repeat = sub.is_object() && sub.get_object().contains("duplicate") &&
+                        member(sub, "duplicate") == json::value(true);
+    t.add({std::to_string(index++), text_or_empty(sub, "id"), text_or_empty(sub, "author"),
+           grouped(number_if(sub, "entries").value_or(0)),
+           repeat     ? Cell("repeat", Style::kDim)
+           : !refused ? Cell("?")
+                      : Cell(grouped(*refused), *refused > 0 ? Style::kWarn : Style::kPlain)});
   }
   s.out().line();
   s.out().show(t);
@@ -70,7 +71,7 @@ void show_status(Session& s) {
     std::replace(label.begin(), label.end(), '_', ' ');
     Style style = Style::kPlain;
     if (key == "ready") style = value == json::value(true) ? Style::kGood : Style::kBad;
-    f.add(label, Cell(text_or_empty(v, key), style));
+    f.add(label, Cell(flat_text(v, key), style));
   }
   s.out().show(f);
   s.out().line();
