@@ -139,6 +139,14 @@ void Replica::receive(const VerifiedMessage& m, const CommitNotice& n) {
   if (it != decided_.end() && it->second.id == m.block_id() && it->second.commit) {
     return ignore(Ignored::kDuplicate);
   }
+  for (const MemberSignature& signature : n.decided.commit.signatures) {
+    if (signature.member != *me_) continue;  // B6: did we sign this COMMIT?
+    SignedMessage own;
+    own.epoch = set_.epoch;
+    own.sender = *me_;
+    own.payload = Commit{n.decided.commit.view, h, m.block_id()};
+    if (rules_.is_unknown_own(own, {})) stop_signing(SafetyRefusal::kOwnUnknownSignature);
+  }
   Decision d;
   d.id = m.block_id();
   d.view = n.decided.commit.view;

@@ -1,6 +1,7 @@
 // Test support: a validator set with its keys, and hand-made messages of any member.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,12 @@
 #include "consensus/verify.h"
 
 namespace imi::consensus::test {
+
+inline std::vector<MemberId> ids(std::initializer_list<int> numbers) {
+  std::vector<MemberId> out;
+  for (const int n : numbers) out.emplace_back(static_cast<std::uint16_t>(n));
+  return out;
+}
 
 struct Members {
   std::vector<crypto::SecretKey> keys;
@@ -135,16 +142,26 @@ struct Members {
     return new_view(leader(v), n);
   }
 
-  // ---- certificates by the lowest members -------------------------------------------------------
+  // ---- certificates, by the lowest members without `absent` -------------------------------------
+  // (a certificate with a member's own signature that it never made would tell it, by B6, to stop)
+  std::optional<MemberId> absent;
+
+  [[nodiscard]] std::vector<MemberId> signers(std::size_t count,
+                                              std::optional<MemberId> besides = {}) const {
+    std::vector<MemberId> out;
+    for (std::uint16_t m = 0; out.size() < count; ++m) {
+      IMI_CHECK(m < set.members.size());
+      if (MemberId(m) != absent && MemberId(m) != besides) out.emplace_back(m);
+    }
+    return out;
+  }
   [[nodiscard]] PreparedCertificate prepared(View v, const Block& b) const {
     PreparedCertificate c;
     c.view = v;
     c.header = b.header;
     c.primary = pre_prepare(v, b).signature;
-    for (std::uint16_t m = 0; c.prepares.size() + 1 < q(); ++m) {
-      if (MemberId(m) == leader(v)) continue;
-      c.prepares.push_back(
-          {MemberId(m), prepare(MemberId(m), v, b.header.height, id_of(b)).signature});
+    for (const MemberId m : signers(q() - 1, leader(v))) {
+      c.prepares.push_back({m, prepare(m, v, b.header.height, id_of(b)).signature});
     }
     return c;
   }
@@ -154,18 +171,15 @@ struct Members {
     c.view = v;
     c.height = b.header.height;
     c.id = id_of(b);
-    for (std::uint16_t m = 0; m < q(); ++m) {
-      c.signatures.push_back(
-          {MemberId(m), commit(MemberId(m), v, b.header.height, c.id).signature});
+    for (const MemberId m : signers(q())) {
+      c.signatures.push_back({m, commit(m, v, b.header.height, c.id).signature});
     }
     return c;
   }
-  // By members first .. first + q - 1.
-  [[nodiscard]] CheckpointCertificate certified(const LedgerHead& head,
-                                                std::uint16_t first = 0) const {
+  [[nodiscard]] CheckpointCertificate certified(const LedgerHead& head) const {
     CheckpointCertificate c{head, {}};
-    for (std::uint16_t m = first; m < first + q(); ++m) {
-      c.signatures.push_back({MemberId(m), checkpoint(MemberId(m), head).signature});
+    for (const MemberId m : signers(q())) {
+      c.signatures.push_back({m, checkpoint(m, head).signature});
     }
     return c;
   }
