@@ -149,7 +149,8 @@ void PeerConnection::on_read(const NetCode& ec, std::size_t n) {
   });
   if (stage_ == Stage::kClosed) return;
   if (!ok) return close(ok.error());
-  if (stage_ == Stage::kLive && owner_.peers_[peer_]->account->must_pause()) {
+  if (takes_messages() && owner_.peers_[peer_]->account->must_pause()) {
+    if (stage_ == Stage::kRetiring) return close(PeerRefusal::kReplaced);
     paused_ = true;
     return;
   }
@@ -167,7 +168,7 @@ bool PeerConnection::on_frame(std::uint8_t channel, Bytes payload) {
   if (channel == kHelloChannel) return on_hello(payload);
   if (channel == kControlChannel) return on_control(payload);
   owner_.deliver(*owner_.peers_[peer_], static_cast<TrafficClass>(channel), std::move(payload));
-  return stage_ == Stage::kLive;
+  return takes_messages();
 }
 
 bool PeerConnection::on_hello(ByteView payload) {
@@ -186,13 +187,21 @@ bool PeerConnection::on_hello(ByteView payload) {
   }
   reader_.accept_messages();
   remote_run_ = hello->run;
-  owner_.on_hello(shared_from_this());  // goes live, or closes
-  return stage_ == Stage::kLive;
+  owner_.on_hello(shared_from_this());  // goes live, retires, or closes
+  return takes_messages();
 }
 
 void PeerConnection::go_live() {
   stage_ = Stage::kLive;
   heard_ = pinged_ = write_progress_ = SteadyClock::now();
+}
+
+void PeerConnection::retire() {
+  stage_ = Stage::kRetiring;
+  retired_ = SteadyClock::now();
+  if (!paused_) return;
+  paused_ = false;
+  read();
 }
 
 bool PeerConnection::on_control(ByteView payload) {
@@ -264,6 +273,10 @@ void PeerConnection::ping(SteadyClock::time_point now) {
 void PeerConnection::check_time(SteadyClock::time_point now) {
   const PeerLimits& limits = owner_.options_.limits;
   if (stage_ == Stage::kClosed) return;
+  if (stage_ == Stage::kRetiring) {
+    if (now - retired_ > kRetireTime) close(PeerRefusal::kReplaced);
+    return;
+  }
   if (stage_ != Stage::kLive) {
     if (now - started_ > limits.handshake_deadline) close(PeerRefusal::kHandshakeLate);
     return;

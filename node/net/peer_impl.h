@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "node/net/asio.h"
+#include "node/net/http_text.h"
 #include "node/net/log_limiter.h"
 #include "node/net/peer_wire.h"
 
@@ -23,6 +24,11 @@ namespace ssl = asio::ssl;
 inline constexpr std::size_t kWriteBatchBytes = 64u << 10;
 inline constexpr int kNotSentLowWater = 128 << 10;
 inline constexpr std::size_t kReadBufferBytes = 64u << 10;
+// How long a connection that was replaced is still read: the other side may switch a little later.
+inline constexpr std::chrono::milliseconds kRetireTime{1000};
+// The node with the higher pin dials this much later, so that two that start together seldom make
+// two connections.
+inline constexpr std::chrono::milliseconds kYieldTime{250};
 
 class Credit::Account : public std::enable_shared_from_this<Credit::Account> {
  public:
@@ -45,7 +51,9 @@ class Credit::Account : public std::enable_shared_from_this<Credit::Account> {
 // One TLS connection, from accept or dial to its end.
 class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
  public:
-  enum class Stage : std::uint8_t { kConnecting, kTls, kHello, kLive, kClosed };
+  // kRetiring: a better connection of the pair has taken over; what the other side still sends on
+  // this one is taken for a moment, and nothing more is sent.
+  enum class Stage : std::uint8_t { kConnecting, kTls, kHello, kLive, kRetiring, kClosed };
 
   PeerConnection(PeerTransport::Impl& owner, Tcp::socket socket);        // accepted
   PeerConnection(PeerTransport::Impl& owner, std::size_t peer_to_dial);  // dials
@@ -68,9 +76,13 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   [[nodiscard]] const asio::ip::address& remote_ip() const { return remote_ip_; }
   void set_unknown_key() { unknown_key_ = true; }
   void go_live();
+  void retire();
 
  private:
   using Shared = std::shared_ptr<PeerConnection>;
+  [[nodiscard]] bool takes_messages() const {
+    return stage_ == Stage::kLive || stage_ == Stage::kRetiring;
+  }
   void connect(const Tcp::endpoint& end);
   void set_remote();
   void handshake();
@@ -107,6 +119,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   bool writing_ = false;
 
   SteadyClock::time_point started_;
+  SteadyClock::time_point retired_;
   SteadyClock::time_point heard_;
   SteadyClock::time_point write_progress_;
   SteadyClock::time_point pinged_;
@@ -175,7 +188,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   std::expected<void, NetError> set_up_peers();
   void accept();
   void on_accept(const NetCode& ec, Tcp::socket socket);
-  [[nodiscard]] bool has_room_for(const asio::ip::address& from) const;
+  [[nodiscard]] bool has_room_for(const asio::ip::address& from);
   void note_validator_address(const Peer& p);
   void dial_later(Peer& p, std::chrono::milliseconds delay);
   void dial(Peer& p);
@@ -185,6 +198,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   [[nodiscard]] std::size_t observers_connected() const;
   void attach(const Connection& c, Peer& p);
   void detach(const Connection& c, Peer& p, PeerRefusal why);
+  void retire(const Connection& c, Peer& p);
   void sweep();
   bool valid(PeerId id) const { return id.value < peers_.size() && id != self_; }
 
@@ -193,8 +207,10 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   asio::steady_timer sweep_timer_{io_};
   std::map<Hash256, std::size_t> by_pin_;
   std::set<Connection> half_open_;  // incoming, before their hello
+  std::set<Connection> retiring_;
   std::set<asio::ip::address> validator_ips_;
   std::minstd_rand jitter_source_;
+  RateLimiter strangers_;
   LogLimiter<32> log_;
   std::atomic<std::uint64_t> half_open_count_{0};
   std::atomic<std::uint64_t> refused_count_{0};

@@ -79,7 +79,11 @@ Credit& Credit::operator=(Credit&& o) noexcept {
 // ----------------------------------------------------------------------------------
 
 PeerTransport::Impl::Impl(PeerTransportOptions options, PeerCallbacks callbacks)
-    : options_(std::move(options)), callbacks_(std::move(callbacks)), log_(options_.log) {
+    : options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      strangers_(options_.limits.max_strangers_per_second,
+                 2 * options_.limits.max_strangers_per_second, 1),
+      log_(options_.log) {
   std::random_device device;
   run_ = (static_cast<std::uint64_t>(device()) << 32) | device();
   jitter_source_.seed(device());
@@ -181,6 +185,8 @@ void PeerTransport::Impl::stop() {
     if (acceptor_) acceptor_->close(ignored);
     const auto half_open = half_open_;
     for (const Connection& c : half_open) c->close(PeerRefusal::kStopping);
+    const auto retiring = retiring_;
+    for (const Connection& c : retiring) c->close(PeerRefusal::kStopping);
     for (const auto& p : peers_) {
       if (p->dialling) p->dialling->close(PeerRefusal::kStopping);
       if (p->live) p->live->close(PeerRefusal::kStopping);
@@ -244,7 +250,7 @@ void PeerTransport::Impl::on_accept(const NetCode& ec, Tcp::socket socket) {
   accept();
 }
 
-bool PeerTransport::Impl::has_room_for(const asio::ip::address& from) const {
+bool PeerTransport::Impl::has_room_for(const asio::ip::address& from) {
   const PeerLimits& l = options_.limits;
   const std::size_t under_way = half_open_.size();
   if (validator_ips_.contains(from)) return under_way < l.max_half_open;
@@ -252,7 +258,8 @@ bool PeerTransport::Impl::has_room_for(const asio::ip::address& from) const {
   if (under_way >= open_to_all) return false;
   const auto same = std::count_if(half_open_.begin(), half_open_.end(),
                                   [&](const Connection& c) { return c->remote_ip() == from; });
-  return static_cast<std::size_t>(same) < l.max_half_open_per_address;
+  if (static_cast<std::size_t>(same) >= l.max_half_open_per_address) return false;
+  return strangers_.take({}, 1, SteadyClock::now()).count() == 0;  // all strangers together
 }
 
 // ---- dialling
@@ -266,6 +273,7 @@ std::chrono::milliseconds PeerTransport::Impl::jitter(std::chrono::milliseconds 
 
 void PeerTransport::Impl::dial_later(Peer& p, std::chrono::milliseconds delay) {
   if (stopping_ || p.dial_address.empty() || p.live || p.dialling) return;
+  if (p.info.tls_key_pin < options_.identity.pin) delay += kYieldTime;
   p.dial_timer->expires_after(delay);
   p.dial_timer->async_wait([this, &p](const NetCode& ec) {
     if (!ec && !stopping_) dial(p);
@@ -305,9 +313,13 @@ void PeerTransport::Impl::on_hello(const Connection& c) {
   Peer& p = *peers_[c->peer()];
   if (SteadyClock::now() < p.barred_until) return c->close(PeerRefusal::kCutOff);
   if (p.live) {
-    if (!is_better(*c, *p.live)) return c->close(PeerRefusal::kReplaced);
-    p.live->close(c->remote_run() == p.live->remote_run() ? PeerRefusal::kReplaced
-                                                          : PeerRefusal::kClosed);
+    if (!is_better(*c, *p.live)) return retire(c, p);
+    const Connection old = p.live;
+    if (c->remote_run() == old->remote_run()) {
+      retire(old, p);
+    } else {
+      old->close(PeerRefusal::kClosed);
+    }
   } else if (!p.info.validator && observers_connected() >= options_.limits.max_observers) {
     return c->close(PeerRefusal::kObserversFull);
   }
@@ -343,20 +355,31 @@ void PeerTransport::Impl::attach(const Connection& c, Peer& p) {
   c->pump();
 }
 
+// Both ends see both connections, maybe not at the same moment: reading on keeps what the other
+// side sent before it switched.
+void PeerTransport::Impl::retire(const Connection& c, Peer& p) {
+  half_open_.erase(c);
+  half_open_count_.store(half_open_.size());
+  if (p.dialling == c) p.dialling.reset();
+  if (p.live == c) {
+    p.live.reset();
+    const std::lock_guard lock(p.mutex);
+    p.pump_posted = false;
+  }
+  if (retiring_.size() >= 2 * peers_.size()) return c->close(PeerRefusal::kReplaced);
+  retiring_.insert(c);
+  c->retire();
+}
+
 void PeerTransport::Impl::detach(const Connection& c, Peer& p, PeerRefusal why) {
   p.live.reset();
-  // A better connection of the same run takes over what waits, and nobody need know.
-  const bool taken_over = why == PeerRefusal::kReplaced;
   {
     const std::lock_guard lock(p.mutex);
     p.pump_posted = false;
     p.stats.last_end = why;
-    if (!taken_over) {
-      p.connected = false;
-      p.queue.clear();
-    }
+    p.connected = false;
+    p.queue.clear();
   }
-  if (taken_over) return;
   log(why, NetLogLevel::kWarning,
       "lost " + p.info.name + " at " + c->remote_text() + ": " + std::string(describe(why)));
   if (callbacks_.on_disconnected) callbacks_.on_disconnected(p.id, why);
@@ -366,6 +389,10 @@ void PeerTransport::Impl::on_closed(const Connection& c, PeerConnection::Stage s
                                     PeerRefusal why) {
   half_open_.erase(c);
   half_open_count_.store(half_open_.size());
+  if (stage == PeerConnection::Stage::kRetiring) {
+    retiring_.erase(c);
+    return;
+  }
   Peer* p = c->peer() == kNobody ? nullptr : peers_[c->peer()].get();
   if (stage == PeerConnection::Stage::kLive) {
     if (p->live == c) detach(c, *p, why);
@@ -412,6 +439,8 @@ void PeerTransport::Impl::sweep() {
     if (const Connection c = p->dialling) c->check_time(now);
     if (const Connection c = p->live) c->check_time(now);
   }
+  const auto retiring = retiring_;
+  for (const Connection& c : retiring) c->check_time(now);
   sweep_timer_.expires_after(sweep_interval(options_.limits));
   sweep_timer_.async_wait([this](const NetCode& ec) {
     if (!ec && !stopping_) sweep();
@@ -472,6 +501,10 @@ void PeerTransport::Impl::disconnect(PeerId peer) {
   if (!valid(peer)) return;
   asio::post(io_, [this, &p = *peers_[peer.value]] {
     p.barred_until = SteadyClock::now() + options_.limits.backoff_max;
+    const auto retiring = retiring_;
+    for (const Connection& c : retiring) {
+      if (c->peer() == p.id.value) c->close(PeerRefusal::kCutOff);
+    }
     if (p.dialling) p.dialling->close(PeerRefusal::kCutOff);
     if (p.live) p.live->close(PeerRefusal::kCutOff);
   });

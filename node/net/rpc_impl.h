@@ -149,6 +149,7 @@ enum class RpcLogKind : std::uint8_t {
   kTimedOut,
   kBadRequest,
   kAcceptFailed,
+  kHandlerFailed,
 };
 
 class RpcServer::Impl {
@@ -172,6 +173,7 @@ class RpcServer::Impl {
   void add(const std::shared_ptr<CallHost>& host);
   void remove(const std::shared_ptr<CallHost>& host);
   void run_handler(RpcRequest request, RpcResponder responder);
+  void call_handler(RpcRequest request, RpcResponder responder);  // I/O thread or pool
   [[nodiscard]] std::string metrics_text();
 
   RpcServerOptions options_;

@@ -173,10 +173,23 @@ void RpcServer::Impl::log(RpcLogKind kind, NetLogLevel level, std::string_view l
 
 void RpcServer::Impl::run_handler(RpcRequest request, RpcResponder responder) {
   if (!callbacks_.handler) return responder.error(make_error(Error::kInternal));
-  if (!pool_) return callbacks_.handler(std::move(request), std::move(responder));
+  if (!pool_) return call_handler(std::move(request), std::move(responder));
   asio::post(*pool_, [this, r = std::move(request), responder = std::move(responder)]() mutable {
-    callbacks_.handler(std::move(r), std::move(responder));
+    call_handler(std::move(r), std::move(responder));
   });
+}
+
+// A handler that throws costs its caller an `internal` and not everyone the node: the responder
+// goes uncalled, and that answers.
+void RpcServer::Impl::call_handler(RpcRequest request, RpcResponder responder) {
+  const std::string method(request.method->name);
+  try {
+    callbacks_.handler(std::move(request), std::move(responder));
+  } catch (const std::exception& e) {
+    asio::post(io_, [this, line = "the handler of " + method + " failed: " + e.what()] {
+      log(RpcLogKind::kHandlerFailed, NetLogLevel::kError, line);
+    });
+  }
 }
 
 void RpcServer::Impl::drain_inbox() {

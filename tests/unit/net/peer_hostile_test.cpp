@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "node/net/peer_wire.h"
 #include "tests/unit/net/peer_net.h"
 
@@ -34,6 +36,7 @@ class RawPeer {
  public:
   RawPeer(std::uint16_t port, const TlsIdentity* identity, int max_version = TLS1_3_VERSION)
       : context_(SSL_CTX_new(TLS_client_method())), fd_(tcp_connect(port)) {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that the other side has closed
     SSL_CTX_set_max_proto_version(context_, max_version);
     if (identity != nullptr) use(*identity);
     ssl_ = SSL_new(context_);
@@ -244,6 +247,22 @@ TEST_CASE("a flood of half-open connections is capped and does not keep a valida
   t.net.link(1, 0);
   CHECK(t.witness().wait([&] { return t.witness().connected.contains(1); }));
   for (const int fd : flood) ::close(fd);
+}
+
+TEST_CASE("strangers that come one after the other, too fast, are refused before any handshake") {
+  PeerLimits limits;
+  limits.max_strangers_per_second = 2;
+  Target t(limits);
+  for (int i = 0; i < 8; ++i) {
+    RawPeer peer(t.port(), &test_identity(5));
+    (void)peer.is_closed_by_other();
+  }
+  CHECK(t.witness().wait_refused(PeerRefusal::kHalfOpenFull));
+  // A validator's address is no stranger's.
+  t.net.node(0).set_address(PeerId(1), "127.0.0.1:1");
+  t.net.start(1);
+  t.net.link(1, 0);
+  CHECK(t.witness().wait([&] { return t.witness().connected.contains(1); }));
 }
 
 TEST_CASE("log lines of one kind are few however many strangers knock") {

@@ -226,7 +226,7 @@ TEST_CASE("a vote queue that overflows cuts the peer off instead of losing votes
 
 TEST_CASE("a peer that was cut off does not come back at once") {
   PeerLimits limits;
-  limits.backoff_max = std::chrono::milliseconds(150);
+  limits.backoff_max = std::chrono::milliseconds(900);
   PeerNet net(2, limits);
   net.start_all_linked();
   REQUIRE(net.wait_connected());

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,7 +41,8 @@ class Gate {
 };
 
 // Handlers: `status` answers at once; `submission` waits in the gate; `submit` echoes the length;
-// `event` is not found; `peers` answers with much text; `validators` drops its responder.
+// `event` is not found; `peers` answers with much text; `validators` drops its responder; `catalog`
+// throws.
 class RpcNet {
  public:
   explicit RpcNet(RpcServerOptions options = {}) {
@@ -72,6 +74,7 @@ class RpcNet {
     if (m == "block") return r.result({{"height", q.params.at("height")}});
     if (m == "peers") return r.result(boost::json::value(big_text));
     if (m == "validators") return;  // dropped
+    if (m == "catalog") throw std::runtime_error("a handler's mistake");
     if (m == "event") {
       return r.error(
           rpc::make_error(rpc::Error::kNotFound, {{"what", "event"}, {"id", q.params.at("eid")}}));

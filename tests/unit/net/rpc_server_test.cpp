@@ -122,6 +122,8 @@ TEST_CASE(
   const auto dropped = http.post(call_text("validators"));
   CHECK(dropped.status == 500);
   CHECK(dropped.error_name() == "internal");
+  CHECK(http.post(call_text("catalog")).error_name() == "internal");
+  CHECK(http.post(call_text("status")).status == 200);
 }
 
 TEST_CASE("a responder whose client has gone says so and its answer goes nowhere") {
