@@ -9,8 +9,7 @@ namespace imi {
                                std::string_view detail);
 }  // namespace imi
 
-#define IMI_CHECK_1(cond) \
-  ((cond) ? void(0) : ::imi::check_failed(__FILE__, __LINE__, #cond, {}))
+#define IMI_CHECK_1(cond) ((cond) ? void(0) : ::imi::check_failed(__FILE__, __LINE__, #cond, {}))
 #define IMI_CHECK_2(cond, detail) \
   ((cond) ? void(0) : ::imi::check_failed(__FILE__, __LINE__, #cond, (detail)))
 #define IMI_CHECK_PICK(_1, _2, name, ...) name

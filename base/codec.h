@@ -38,16 +38,16 @@ namespace imi {
 
 struct CodecError {
   enum class Reason : std::uint8_t {
-    kTruncated,        // the bytes end inside a value
-    kTrailing,         // bytes remain after the value
-    kNotMinimal,       // a varint with a zero last byte
-    kOverflow,         // a number too large for its field
-    kBadBool,          // neither 0 nor 1
-    kUnknownTag,       // an enum or variant value this version does not know
-    kUnknownVersion,   // a schema version this version does not know
-    kLengthTooLarge,   // a length beyond the bytes that remain
-    kNotSorted,        // map keys not strictly ascending
-    kRuleBroken,       // a struct's own rule (see the struct)
+    kTruncated,       // the bytes end inside a value
+    kTrailing,        // bytes remain after the value
+    kNotMinimal,      // a varint with a zero last byte
+    kOverflow,        // a number too large for its field
+    kBadBool,         // neither 0 nor 1
+    kUnknownTag,      // an enum or variant value this version does not know
+    kUnknownVersion,  // a schema version this version does not know
+    kLengthTooLarge,  // a length beyond the bytes that remain
+    kNotSorted,       // map keys not strictly ascending
+    kRuleBroken,      // a struct's own rule (see the struct)
   };
   Reason reason{};
   std::size_t offset = 0;  // bytes read when it was noticed

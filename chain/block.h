@@ -13,9 +13,9 @@ inline constexpr std::size_t kMaxBlockItems = 8192;  // submissions a block
 struct BlockHeader {
   Epoch epoch;
   Height height;
-  BlockId parent;    // zero for height 1
-  TimeMs time;       // strictly greater than the parent's (C1)
-  Hash256 body_root; // body_root(items)
+  BlockId parent;     // zero for height 1
+  TimeMs time;        // strictly greater than the parent's (C1)
+  Hash256 body_root;  // body_root(items)
   bool operator==(const BlockHeader&) const = default;
   template <class A>
   void serialize(A& ar) {

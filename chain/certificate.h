@@ -26,15 +26,15 @@ struct MemberSignature {
 };
 
 enum class CertificateError : std::uint8_t {
-  kTooFewSigners,    // fewer than q
-  kTooManySigners,   // more than n
-  kNotSorted,        // members not strictly ascending: a member would count twice
-  kUnknownMember,    // outside the epoch's set
-  kBadSignature,     // any one of them: a padded certificate is refused whole
-  kWrongGenesis,     // of another chain
-  kWrongEpoch,       // the head's epoch is not the set's
-  kWrongSet,         // the head names another validator set
-  kBrokenLineage,    // an epoch's last head does not name the next set
+  kTooFewSigners,   // fewer than q
+  kTooManySigners,  // more than n
+  kNotSorted,       // members not strictly ascending: a member would count twice
+  kUnknownMember,   // outside the epoch's set
+  kBadSignature,    // any one of them: a padded certificate is refused whole
+  kWrongGenesis,    // of another chain
+  kWrongEpoch,      // the head's epoch is not the set's
+  kWrongSet,        // the head names another validator set
+  kBrokenLineage,   // an epoch's last head does not name the next set
 };
 [[nodiscard]] std::string_view describe(CertificateError e);
 

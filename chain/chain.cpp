@@ -59,16 +59,14 @@ std::expected<void, CertificateError> verify(const CheckpointCertificate& certif
   if (head.validators_digest != set.digest()) return std::unexpected(E::kWrongSet);
   if (auto shape = check_shape(certificate.signatures, set); !shape) return shape;
   for (const MemberSignature& s : certificate.signatures) {
-    if (!crypto::verify(set.member(s.member).key, checkpoint_digest(head, s.member),
-                        s.signature)) {
+    if (!crypto::verify(set.member(s.member).key, checkpoint_digest(head, s.member), s.signature)) {
       return std::unexpected(E::kBadSignature);
     }
   }
   return {};
 }
 
-std::expected<ValidatorSet, CertificateError> walk(const Lineage& lineage,
-                                                   const GenesisId& genesis,
+std::expected<ValidatorSet, CertificateError> walk(const Lineage& lineage, const GenesisId& genesis,
                                                    const ValidatorSet& genesis_set) {
   ValidatorSet set = genesis_set;
   for (const LineageStep& step : lineage) {

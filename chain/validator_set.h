@@ -25,9 +25,9 @@ struct Quorum {
 inline constexpr std::size_t kMaxValidators = 100;
 
 struct Validator {
-  std::string name;            // 1..64 bytes, unique in the set; for people and logs
-  crypto::PublicKey key;       // signs votes and checkpoints
-  Hash256 tls_key_pin;         // SHA-256 of the SubjectPublicKeyInfo of its TLS certificate
+  std::string name;       // 1..64 bytes, unique in the set; for people and logs
+  crypto::PublicKey key;  // signs votes and checkpoints
+  Hash256 tls_key_pin;    // SHA-256 of the SubjectPublicKeyInfo of its TLS certificate
   bool operator==(const Validator&) const = default;
   template <class A>
   void serialize(A& ar) {

@@ -21,10 +21,15 @@ if(IMI_SANITIZE)
   add_link_options(-fsanitize=${imi_sanitizers})
 endif()
 
+# Most of a compilation is the same headers again: sources of a target are compiled several at a time.
+# OFF compiles each alone (what editors and clang-tidy want).
+option(IMI_UNITY "Compile several sources of a target together" ON)
+
 # imi_room(<target> SOURCES ... PUBLIC ... PRIVATE ...): a static library of one room.
 function(imi_room target)
   cmake_parse_arguments(R "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${target} STATIC ${R_SOURCES})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${IMI_UNITY} UNITY_BUILD_BATCH_SIZE 12)
   target_link_libraries(${target} PUBLIC imi_flags ${R_PUBLIC} PRIVATE ${R_PRIVATE})
 endfunction()
 

@@ -26,7 +26,7 @@ struct DossierAnswer {
   SubjectId sid;                        // of an enterprise: derived from its code
   std::optional<SubjectState> subject;  // nullopt: proved that there is none
   std::optional<DossierState> dossier;  // with its rolls and cells
-  std::uint64_t total = 0;              // transitions ever: of the subject, or of the code asked for
+  std::uint64_t total = 0;  // transitions ever: of the subject, or of the code asked for
   std::vector<DossierLeaf> leaves;
   std::map<EventId, EventState> events;
 };
@@ -43,10 +43,10 @@ struct AgencyAnswer {
 
 // Rule F3. What an absence means depends on the head's time against the expiry asked with.
 enum class Fate : std::uint8_t {
-  kCommitted,        // `state` says where; `outcomes` what became of each entry
-  kNotCommitted,     // not so far; it may still be
-  kExpired,          // not committed, and it never can be
-  kTooLongAgo,       // records of that age are pruned: absence proves nothing any more
+  kCommitted,     // `state` says where; `outcomes` what became of each entry
+  kNotCommitted,  // not so far; it may still be
+  kExpired,       // not committed, and it never can be
+  kTooLongAgo,    // records of that age are pruned: absence proves nothing any more
 };
 [[nodiscard]] std::string_view name(Fate f);
 

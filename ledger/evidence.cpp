@@ -95,8 +95,8 @@ Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
     answer.outcomes = std::move(*outcomes);
   }
   if (answer.outcomes->digest() != answer.state->outcomes) {
-    return std::unexpected(EvidenceError(
-        ProofError{ProofError::Reason::kWrongOutcomes, 0, 0, std::nullopt, {}}));
+    return std::unexpected(
+        EvidenceError(ProofError{ProofError::Reason::kWrongOutcomes, 0, 0, std::nullopt, {}}));
   }
   return answer;
 }
@@ -105,14 +105,10 @@ Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
 
 std::string_view name(Fate f) {
   switch (f) {
-    case Fate::kCommitted:
-      return "committed";
-    case Fate::kNotCommitted:
-      return "not-committed";
-    case Fate::kExpired:
-      return "expired";
-    case Fate::kTooLongAgo:
-      return "too-long-ago";
+    case Fate::kCommitted: return "committed";
+    case Fate::kNotCommitted: return "not-committed";
+    case Fate::kExpired: return "expired";
+    case Fate::kTooLongAgo: return "too-long-ago";
   }
   return "unknown";
 }

@@ -1,8 +1,8 @@
 // The rules by which evidence becomes an answer: written once, run twice. A node runs them over its
 // store and collects the proofs on the way; a verifier runs the very same code over a bundle, whose
-// every piece is checked before it is handed over. So a proof holds exactly what its question needs,
-// in the order in which the rules ask for it, and no answer can be believed that the rules did not
-// compute.
+// every piece is checked before it is handed over. So a proof holds exactly what its question
+// needs, in the order in which the rules ask for it, and no answer can be believed that the rules
+// did not compute.
 //
 // Inside the ledger room only. Pure but for what the source does.
 #pragma once

@@ -13,12 +13,12 @@ std::expected<std::vector<crypto::MapLeaf>, std::string> RecordBuckets::read_buc
   const auto end = crypto::bucket_begin(prefix_bits, std::uint64_t{index} + 1);
   IMI_CHECK(begin.has_value());
   std::vector<crypto::MapLeaf> leaves;
-  const auto scanned = rows_.scan(
-      rows::record_key(*begin), end ? rows::record_key(*end) : rows::records_end(),
-      [&](ByteView key, ByteView value) {
-        leaves.push_back({Hash256::from(key.subspan(1)), crypto::map_value_hash(value)});
-        return true;
-      });
+  const auto scanned =
+      rows_.scan(rows::record_key(*begin), end ? rows::record_key(*end) : rows::records_end(),
+                 [&](ByteView key, ByteView value) {
+                   leaves.push_back({Hash256::from(key.subspan(1)), crypto::map_value_hash(value)});
+                   return true;
+                 });
   if (!scanned) return std::unexpected(describe(scanned.error()));
   return leaves;
 }
@@ -103,11 +103,15 @@ const HeightView* LedgerCore::view_at(chain::Height height) const {
 }
 
 void LedgerCore::trim() {
+  // Rule A5 keeps execution within L of the certified height, but for a node that catches up: it
+  // certifies late, and must not keep an undo record for every block until then.
+  const std::uint64_t most = policy.parameters.span() + kReaderSpan + 1;
   while (views.size() > 1) {
     const HeightView& oldest = views.front();
-    if (oldest.head.height >= certified.height) break;
-    const bool in_use = oldest.pin.use_count() > 1;
-    if (in_use && oldest.head.height.value + kReaderSpan >= certified.height.value) break;
+    const bool below = oldest.head.height < certified.height;
+    const bool in_use = oldest.pin.use_count() > 1 &&
+                        oldest.head.height.value + kReaderSpan >= certified.height.value;
+    if (views.size() <= most && (!below || in_use)) break;
     views.pop_front();
     views.front().undo.reset();  // it leads to a height that nobody reads any more
   }
@@ -116,15 +120,19 @@ void LedgerCore::trim() {
 // ---- rows of a block --------------------------------------------------------------------------
 
 void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppend& log) {
-  const auto put_or_erase = [&](const Bytes& key, const std::optional<Bytes>& value) {
+  const auto put_or_erase = [&](ByteView row, const std::optional<Bytes>& value) {
     if (value) {
-      batch.put(key, *value);
+      batch.put(row, *value);
     } else {
-      batch.erase(key);
+      batch.erase(row);
     }
   };
-  for (const auto& [path, record] : diff.records) put_or_erase(rows::record_key(path), record);
-  for (const auto& [key, value] : diff.aux) put_or_erase(key, value);
+  Bytes key = rows::record_key({});
+  for (const auto& [path, record] : diff.records) {
+    std::copy(path.bytes.begin(), path.bytes.end(), key.begin() + 1);
+    put_or_erase(key, record);
+  }
+  for (const auto& [row, value] : diff.aux) put_or_erase(row, value);
   for (const crypto::LogTileWrite& tile : log.writes) {
     batch.put(rows::tile_key(tile.id), rows::tile_value(tile.hashes));
   }
@@ -149,8 +157,8 @@ std::expected<std::optional<chain::LedgerHead>, StoreError> stored_head(const St
   }
   const auto row = rows.get(rows::block_key(height));
   if (row && !row->has_value()) return std::nullopt;
-  auto block = rows::parse<rows::BlockRow>(
-      row, "the block row of height " + std::to_string(height.value));
+  auto block =
+      rows::parse<rows::BlockRow>(row, "the block row of height " + std::to_string(height.value));
   if (!block) return std::unexpected(std::move(block.error()));
   return std::move(block->head);
 }
@@ -158,26 +166,17 @@ std::expected<std::optional<chain::LedgerHead>, StoreError> stored_head(const St
 LedgerError store_failed(StoreError e) {
   LedgerError out{LedgerError::Reason::kStore, {}, std::nullopt};
   switch (e.reason) {
-    case StoreError::Reason::kCorruption:
-      out.reason = LedgerError::Reason::kDamaged;
-      break;
-    case StoreError::Reason::kForeign:
-      out.reason = LedgerError::Reason::kForeign;
-      break;
-    case StoreError::Reason::kOlder:
-      out.reason = LedgerError::Reason::kOlderFormat;
-      break;
-    case StoreError::Reason::kNewer:
-      out.reason = LedgerError::Reason::kNewerFormat;
-      break;
+    case StoreError::Reason::kCorruption: out.reason = LedgerError::Reason::kDamaged; break;
+    case StoreError::Reason::kForeign: out.reason = LedgerError::Reason::kForeign; break;
+    case StoreError::Reason::kOlder: out.reason = LedgerError::Reason::kOlderFormat; break;
+    case StoreError::Reason::kNewer: out.reason = LedgerError::Reason::kNewerFormat; break;
     case StoreError::Reason::kIo:
     case StoreError::Reason::kNoSpace:
     case StoreError::Reason::kLocked:
     case StoreError::Reason::kMissing:
     case StoreError::Reason::kTooLarge:
     case StoreError::Reason::kStopped:
-    case StoreError::Reason::kExpired:
-      break;
+    case StoreError::Reason::kExpired: break;
   }
   out.detail = e.detail;
   out.store = std::move(e);

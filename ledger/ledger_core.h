@@ -1,5 +1,5 @@
-// What LedgerDb and its readers share, and the small pieces they are made of. Inside the ledger room
-// only; ledger_db.h is the contract.
+// What LedgerDb and its readers share, and the small pieces they are made of. Inside the ledger
+// room only; ledger_db.h is the contract.
 #pragma once
 
 #include <atomic>
@@ -93,9 +93,9 @@ class RecordCache {
 // One applied height that somebody may read, or that is needed to read an older one.
 struct HeightView {
   chain::LedgerHead head;
-  std::shared_ptr<const StoreView> snapshot;  // sees exactly this height
+  std::shared_ptr<const StoreView> snapshot;    // sees exactly this height
   std::unique_ptr<const crypto::MapUndo> undo;  // leads back from here to the height before
-  std::shared_ptr<const int> pin;             // shared with the readers at this height
+  std::shared_ptr<const int> pin;               // shared with the readers at this height
 };
 
 struct LedgerCore {

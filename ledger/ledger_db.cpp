@@ -12,30 +12,18 @@ using Reason = LedgerError::Reason;
 
 std::string_view name(Reason r) {
   switch (r) {
-    case Reason::kStore:
-      return "store-failed";
-    case Reason::kDamaged:
-      return "damaged";
-    case Reason::kForeign:
-      return "foreign-chain";
-    case Reason::kOlderFormat:
-      return "older-format";
-    case Reason::kNewerFormat:
-      return "newer-format";
-    case Reason::kStopped:
-      return "stopped";
-    case Reason::kNotNext:
-      return "not-next";
-    case Reason::kBodyMismatch:
-      return "body-mismatch";
-    case Reason::kMismatch:
-      return "head-mismatch";
-    case Reason::kNotApplied:
-      return "not-applied";
-    case Reason::kBadBlock:
-      return "bad-block";
-    case Reason::kNoSuchHeight:
-      return "no-such-height";
+    case Reason::kStore: return "store-failed";
+    case Reason::kDamaged: return "damaged";
+    case Reason::kForeign: return "foreign-chain";
+    case Reason::kOlderFormat: return "older-format";
+    case Reason::kNewerFormat: return "newer-format";
+    case Reason::kStopped: return "stopped";
+    case Reason::kNotNext: return "not-next";
+    case Reason::kBodyMismatch: return "body-mismatch";
+    case Reason::kMismatch: return "head-mismatch";
+    case Reason::kNotApplied: return "not-applied";
+    case Reason::kBadBlock: return "bad-block";
+    case Reason::kNoSuchHeight: return "no-such-height";
   }
   return "unknown";
 }
@@ -43,8 +31,7 @@ std::string_view name(Reason r) {
 namespace {
 std::string_view advice(Reason r) {
   switch (r) {
-    case Reason::kStore:
-      return "";  // the store's own sentence
+    case Reason::kStore: return "";  // the store's own sentence
     case Reason::kDamaged:
       return "the stored ledger is damaged: nothing was changed. Move the folder away, check the "
              "disk, and let the node catch up from its peers into an empty one; do not sign with "
@@ -58,21 +45,18 @@ std::string_view advice(Reason r) {
     case Reason::kNewerFormat:
       return "the ledger was written by a newer version: update this program; nothing was changed";
     case Reason::kStopped:
-      return "an earlier write failed, so nothing more is written: end the process, see to the cause "
+      return "an earlier write failed, so nothing more is written: end the process, see to the "
+             "cause "
              "named then, and start again";
-    case Reason::kNotNext:
-      return "the block is not the next one of this ledger";
-    case Reason::kBodyMismatch:
-      return "the submissions given are not those that the block lists";
+    case Reason::kNotNext: return "the block is not the next one of this ledger";
+    case Reason::kBodyMismatch: return "the submissions given are not those that the block lists";
     case Reason::kMismatch:
-      return "a quorum certified another result than this node computed: stop signing, keep the data "
+      return "a quorum certified another result than this node computed: stop signing, keep the "
+             "data "
              "folder for examination, and let a fresh node catch up";
-    case Reason::kNotApplied:
-      return "the certificate is for a block that is not executed here yet";
-    case Reason::kBadBlock:
-      return "the block cannot be executed";
-    case Reason::kNoSuchHeight:
-      return "this node does not have that height";
+    case Reason::kNotApplied: return "the certificate is for a block that is not executed here yet";
+    case Reason::kBadBlock: return "the block cannot be executed";
+    case Reason::kNoSuchHeight: return "this node does not have that height";
   }
   return "";
 }
@@ -125,6 +109,7 @@ struct LedgerDb::Impl {
   std::shared_ptr<LedgerCore> core;
   crypto::LogWriter log;
   RecordCache hot;
+  WriteBatch batch;  // of the block at hand; its buffer is used again
   OpenReport report;
 
   std::expected<void, LedgerError> check(
@@ -156,8 +141,7 @@ const OpenReport& LedgerDb::open_report() const { return impl_->report; }
 // ---- writing ----------------------------------------------------------------------------------
 
 std::expected<void, LedgerError> LedgerDb::Impl::check(
-    const chain::Block& block,
-    const std::vector<std::shared_ptr<const Submission>>& bodies) const {
+    const chain::Block& block, const std::vector<std::shared_ptr<const Submission>>& bodies) const {
   const chain::BlockHeader& header = block.header;
   const chain::LedgerHead& parent = core->applied;  // written by this thread alone
   const auto at = [&](std::string_view what) {
@@ -182,8 +166,7 @@ std::expected<void, LedgerError> LedgerDb::Impl::check(
   const AdmissionLimits limits = admission_limits(core->id, core->policy.parameters);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     if (bodies[i] == nullptr || digests(*bodies[i])->content != block.items[i]) {
-      return std::unexpected(
-          refused(Reason::kBodyMismatch, at("submission " + std::to_string(i))));
+      return std::unexpected(refused(Reason::kBodyMismatch, at("submission " + std::to_string(i))));
     }
     if (auto ok = check_window(bodies[i]->header.expiry, header.time, limits); !ok) {
       return std::unexpected(refused(Reason::kBadBlock, describe(ok.error())));
@@ -217,7 +200,8 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
   head.log_root = log.root;
   head.log_size = log.after.size();
 
-  WriteBatch batch;
+  WriteBatch& batch = impl_->batch;
+  batch.clear();
   add_rows(batch, result->diff, log);
   rows::OutcomesRow outcomes;
   outcomes.reserve(result->submissions.size());
@@ -259,8 +243,7 @@ std::expected<void, LedgerError> LedgerDb::Impl::publish(const StateDiff& diff,
     const std::lock_guard lock(core->mutex);
     auto undo = std::make_unique<const crypto::MapUndo>(core->tree.apply(std::move(staged)));
     IMI_CHECK(core->tree.root() == head.state_root);
-    core->views.push_back(
-        {head, std::move(*snapshot), std::move(undo), std::make_shared<int>(0)});
+    core->views.push_back({head, std::move(*snapshot), std::move(undo), std::make_shared<int>(0)});
     core->applied = head;
     core->trim();
   }
@@ -274,18 +257,17 @@ std::expected<void, LedgerError> LedgerDb::set_certified(
   const chain::Height height = certificate.head.height;
   if (height <= core.certified.height) return {};
   if (height > core.applied.height) {
-    return std::unexpected(refused(Reason::kNotApplied, "certificate for height " +
-                                                            std::to_string(height.value) +
-                                                            ", applied height " +
-                                                            std::to_string(core.applied.height.value)));
+    return std::unexpected(refused(
+        Reason::kNotApplied, "certificate for height " + std::to_string(height.value) +
+                                 ", applied height " + std::to_string(core.applied.height.value)));
   }
   const auto own = head(height);
   if (!own) return std::unexpected(own.error());
   if (*own != certificate.head) {
-    return std::unexpected(
-        refused(Reason::kMismatch, "height " + std::to_string(height.value) + ": own state root " +
-                                       to_hex(own->state_root) + ", certified " +
-                                       to_hex(certificate.head.state_root)));
+    return std::unexpected(refused(Reason::kMismatch, "height " + std::to_string(height.value) +
+                                                          ": own state root " +
+                                                          to_hex(own->state_root) + ", certified " +
+                                                          to_hex(certificate.head.state_root)));
   }
   WriteBatch batch;
   batch.put(rows::certificate_key(height), encode(certificate));
@@ -328,10 +310,11 @@ namespace {
 std::expected<rows::BlockRow, LedgerError> block_row(const LedgerCore& core, chain::Height height) {
   auto row = core.store->get(rows::block_key(height));
   if (row && !row->has_value()) {
-    return std::unexpected(refused(Reason::kNoSuchHeight, "height " + std::to_string(height.value)));
+    return std::unexpected(
+        refused(Reason::kNoSuchHeight, "height " + std::to_string(height.value)));
   }
-  auto parsed = rows::parse<rows::BlockRow>(
-      row, "the block row of height " + std::to_string(height.value));
+  auto parsed =
+      rows::parse<rows::BlockRow>(row, "the block row of height " + std::to_string(height.value));
   if (!parsed) return std::unexpected(store_failed(std::move(parsed.error())));
   return std::move(*parsed);
 }
@@ -365,7 +348,8 @@ std::expected<StoredBlock, LedgerError> LedgerDb::block(chain::Height height) co
 std::expected<std::vector<SubmissionOutcomes>, LedgerError> LedgerDb::outcomes(
     chain::Height height) const {
   if (height.value == 0 || height > applied().height) {
-    return std::unexpected(refused(Reason::kNoSuchHeight, "height " + std::to_string(height.value)));
+    return std::unexpected(
+        refused(Reason::kNoSuchHeight, "height " + std::to_string(height.value)));
   }
   auto row = impl_->core->store->get(rows::outcomes_key(height));
   if (!row) return std::unexpected(store_failed(std::move(row.error())));

@@ -12,12 +12,12 @@
 //    uncertified result is never shown (faults.md 18). Execution runs up to L blocks ahead (A5).
 //  Between the two, the tree keeps undo records and the store keeps snapshots (ADR 0006).
 //
-// Writing: commit_block() makes ONE synced batch a block (B5): block, bodies, records, indexes, log,
-// commit certificate, applied height. Memory changes only after that write succeeded. After a failed
-// write every further commit is refused with kStopped; the process must end and open again.
+// Writing: commit_block() makes ONE synced batch a block (B5): block, bodies, records, indexes,
+// log, commit certificate, applied height. Memory changes only after that write succeeded. After a
+// failed write every further commit is refused with kStopped; the process must end and open again.
 //
-// Threading: commit_block() and set_certified() from one thread (the executor). Everything else from
-// any thread. Readers never wait for a write to the disk; they wait at most for the tree to be
+// Threading: commit_block() and set_certified() from one thread (the executor). Everything else
+// from any thread. Readers never wait for a write to the disk; they wait at most for the tree to be
 // updated in memory (about a millisecond a block).
 // Source: protocol.md "Two authenticated structures"; consensus.md B5, D1-D3, E4.
 #pragma once
@@ -70,17 +70,17 @@ inline constexpr std::uint64_t kReaderSpan = 16;
 
 // Local choices: none of them changes a root. The simulator uses small ones for its many replicas.
 struct LedgerDbOptions {
-  unsigned scan_threads = 2;                             // for the rebuild at open
-  unsigned bucket_bits = 18;                             // crypto/sparse_map_tree.h
+  unsigned scan_threads = 2;  // for the rebuild at open
+  unsigned bucket_bits = 18;  // crypto/sparse_map_tree.h
   std::size_t tree_cache_leaves = 1'500'000;
-  std::size_t record_cache_bytes = std::size_t{48} << 20;  // records that execution reads again
+  std::size_t record_cache_bytes = std::size_t{64} << 20;  // records that execution reads again
 };
 
 // A block as catch-up hands it to a peer (D2).
 struct StoredBlock {
   chain::Block block;
-  Bytes commit_certificate;                      // as given to commit_block; opaque here
-  std::vector<Bytes> bodies;                     // encoded submissions, in block order
+  Bytes commit_certificate;   // as given to commit_block; opaque here
+  std::vector<Bytes> bodies;  // encoded submissions, in block order
 };
 
 struct OpenReport {
@@ -104,16 +104,16 @@ class LedgerDb {
 
   // ---- the executor's side -------------------------------------------------------------------
 
-  // Executes `block` on the applied head and makes the result durable. `bodies[i]` is the submission
-  // whose content hash is block.items[i]. Returns the head to be signed in a CHECKPOINT.
+  // Executes `block` on the applied head and makes the result durable. `bodies[i]` is the
+  // submission whose content hash is block.items[i]. Returns the head to be signed in a CHECKPOINT.
   [[nodiscard]] std::expected<chain::LedgerHead, LedgerError> commit_block(
       const chain::Block& block, const std::vector<std::shared_ptr<const Submission>>& bodies,
       ByteView commit_certificate);
 
-  // Stores a certificate that the caller has verified (chain::verify), moves certified() to it if it
-  // is newer, and lets go of what only older readers needed. A certificate at or below certified() is
-  // accepted and changes nothing. Written buffered: it is durable with the next block; a certificate
-  // lost in a power cut is formed or fetched again.
+  // Stores a certificate that the caller has verified (chain::verify), moves certified() to it if
+  // it is newer, and lets go of what only older readers needed. A certificate at or below
+  // certified() is accepted and changes nothing. Written buffered: it is durable with the next
+  // block; a certificate lost in a power cut is formed or fetched again.
   [[nodiscard]] std::expected<void, LedgerError> set_certified(
       const chain::CheckpointCertificate& certificate);
 
@@ -124,10 +124,11 @@ class LedgerDb {
   // Null at height 0, which nobody signs.
   [[nodiscard]] std::shared_ptr<const chain::CheckpointCertificate> certificate() const;
 
-  // A consistent view at certified(). Take one for each request; see kReaderSpan. Null only after an
-  // open() that found blocks executed beyond the last stored certificate, until set_certified() was
-  // given one for the height applied at open or above: what lay between cannot be read back, and an
-  // uncertified result is never shown.
+  // A consistent view at certified(). Take one for each request; see kReaderSpan. Null while the
+  // certified state cannot be read back, and an uncertified one is never shown: after an open()
+  // that found blocks executed beyond the last stored certificate, and during a catch-up that
+  // executed more than L + kReaderSpan blocks beyond it; until a certificate for a newer height is
+  // set.
   [[nodiscard]] std::shared_ptr<const LedgerReader> reader() const;
 
   // Block, commit certificate and bodies of an applied height (1..applied), for catch-up. Not

@@ -115,14 +115,14 @@ Result<std::vector<DossierRow>> CoreReader::dossier(const SubjectId& sid, std::u
   const auto snap = snapshot();
   if (!snap) return std::unexpected(snap.error());
   bool whole = true;
-  const auto scanned =
-      (*snap)->scan(dossier_row_key(sid, from), dossier_row_key(sid, from + count),
-                    [&](ByteView, ByteView value) {
-                      auto row = decode<DossierRow>(value);
-                      whole = row.has_value() && row->leaf.seq == from + out.size();
-                      if (whole) out.push_back(std::move(*row));
-                      return whole;
-                    });
+  const auto scanned = (*snap)->scan(dossier_row_key(sid, from), dossier_row_key(sid, from + count),
+                                     [&](ByteView, ByteView value) {
+                                       auto row = decode<DossierRow>(value);
+                                       whole =
+                                           row.has_value() && row->leaf.seq == from + out.size();
+                                       if (whole) out.push_back(std::move(*row));
+                                       return whole;
+                                     });
   if (!scanned) return std::unexpected(scanned.error());
   if (!whole) return corrupt("a dossier's leaves are not in unbroken order");
   return out;

@@ -1,9 +1,9 @@
 // A Store in memory: for tests, and for the simulator, which decorates it with crashes and damage.
 //
 // Behaves as the LevelDB store does: atomic batches, ordered scans, snapshots that see one instant.
-// Nothing survives the object, so a simulated machine keeps its MemStore while the simulated process
-// (LedgerDb and all above it) comes and goes. kBuffered is as durable as kSynced here: a decorator
-// that models power cuts holds buffered batches back itself. Thread-safe. Never fails.
+// Nothing survives the object, so a simulated machine keeps its MemStore while the simulated
+// process (LedgerDb and all above it) comes and goes. kBuffered is as durable as kSynced here: a
+// decorator that models power cuts holds buffered batches back itself. Thread-safe. Never fails.
 //
 // Cost: versions of a key are kept only while a snapshot needs them.
 #pragma once

@@ -1,8 +1,8 @@
 // The proof bundle: one answer that anyone checks with nothing but the genesis document.
 //
-// It holds the question, the certified head with the lineage of its signers, and the evidence in the
-// order in which the rules of evidence.h ask for it, nothing more: a bundle with a spare piece is
-// refused, so there is one bundle for one answer under one certificate.
+// It holds the question, the certified head with the lineage of its signers, and the evidence in
+// the order in which the rules of evidence.h ask for it, nothing more: a bundle with a spare piece
+// is refused, so there is one bundle for one answer under one certificate.
 //
 // File form: the 8 bytes "IMIPRF01", then the canonical encoding (docs/DATA_FORMAT.md). Sizes at
 // 1 M records: about 1.1 kB for one record (4 validators), 900 B for each further one.

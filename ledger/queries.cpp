@@ -11,12 +11,11 @@ namespace {
 
 using Reason = QueryError::Reason;
 
-QueryError error(Reason r, std::string detail = {}) {
-  return {r, std::nullopt, std::move(detail)};
-}
+QueryError error(Reason r, std::string detail = {}) { return {r, std::nullopt, std::move(detail)}; }
 QueryError from_store(StoreError e) {
   return {e.reason == StoreError::Reason::kCorruption ? Reason::kDamaged : Reason::kStore,
-          std::move(e), {}};
+          std::move(e),
+          {}};
 }
 template <class T>
 std::unexpected<EvidenceError> failed(std::expected<T, StoreError>& result) {
@@ -38,8 +37,7 @@ struct Leaves {
 // Reads the ledger at a certified head, and writes down what a verifier will need.
 class ReaderEvidence final : public EvidenceSource {
  public:
-  ReaderEvidence(const LedgerReader& reader, ProofBundle* proof)
-      : reader_(reader), proof_(proof) {}
+  ReaderEvidence(const LedgerReader& reader, ProofBundle* proof) : reader_(reader), proof_(proof) {}
 
   const chain::LedgerHead& head() const override { return reader_.head(); }
 
@@ -133,7 +131,8 @@ std::expected<Leaves, EvidenceError> ReaderEvidence::read_leaves(const PageOf& a
   return out;
 }
 
-// The submission in its block: by its record while that is kept, by looking through the block later.
+// The submission in its block: by its record while that is kept, by looking through the block
+// later.
 std::expected<std::optional<Submission>, EvidenceError> ReaderEvidence::find(const AskEntry& ask,
                                                                              std::uint32_t& place) {
   const auto kept = reader_.record(state_path(Space::kSubmission, ask.id));
@@ -256,8 +255,7 @@ std::expected<Reply, QueryError> answer_any(const LedgerReader& reader, const Qu
   }
   if (auto* e = std::get_if<QueryError>(&answer.error())) return std::unexpected(std::move(*e));
   // The rules found a certified state that execution cannot have made.
-  return std::unexpected(
-      error(Reason::kDamaged, describe(std::get<ProofError>(answer.error()))));
+  return std::unexpected(error(Reason::kDamaged, describe(std::get<ProofError>(answer.error()))));
 }
 
 }  // namespace
@@ -333,12 +331,9 @@ std::expected<Reply, QueryError> answer_person(const LedgerReader& reader, const
   if (!*current) return std::unexpected(error(Reason::kWrongKey));
   // Noted last: only the person can fill the memory of what the person asked.
   switch (terms.guard.note(digest, query.body.time, terms.now)) {
-    case ReplayGuard::Seen::kFirst:
-      break;
-    case ReplayGuard::Seen::kRepeat:
-      return std::unexpected(error(Reason::kReplayed));
-    case ReplayGuard::Seen::kFull:
-      return std::unexpected(error(Reason::kBusy));
+    case ReplayGuard::Seen::kFirst: break;
+    case ReplayGuard::Seen::kRepeat: return std::unexpected(error(Reason::kReplayed));
+    case ReplayGuard::Seen::kFull: return std::unexpected(error(Reason::kBusy));
   }
   return answer_any(reader, query.body.question, prove);
 }
@@ -347,34 +342,20 @@ std::expected<Reply, QueryError> answer_person(const LedgerReader& reader, const
 
 std::string_view name(Reason r) {
   switch (r) {
-    case Reason::kStore:
-      return "store-failed";
-    case Reason::kNotCertified:
-      return "not-certified";
-    case Reason::kPurposeRequired:
-      return "purpose-required";
-    case Reason::kTooLarge:
-      return "too-large";
-    case Reason::kNoSuchEntry:
-      return "no-such-entry";
-    case Reason::kBadRange:
-      return "bad-range";
-    case Reason::kBadSignature:
-      return "bad-signature";
-    case Reason::kWrongKey:
-      return "wrong-key";
-    case Reason::kWrongChain:
-      return "wrong-chain";
-    case Reason::kWrongAudience:
-      return "wrong-audience";
-    case Reason::kStaleQuery:
-      return "stale-query";
-    case Reason::kReplayed:
-      return "replayed";
-    case Reason::kBusy:
-      return "busy";
-    case Reason::kDamaged:
-      return "damaged";
+    case Reason::kStore: return "store-failed";
+    case Reason::kNotCertified: return "not-certified";
+    case Reason::kPurposeRequired: return "purpose-required";
+    case Reason::kTooLarge: return "too-large";
+    case Reason::kNoSuchEntry: return "no-such-entry";
+    case Reason::kBadRange: return "bad-range";
+    case Reason::kBadSignature: return "bad-signature";
+    case Reason::kWrongKey: return "wrong-key";
+    case Reason::kWrongChain: return "wrong-chain";
+    case Reason::kWrongAudience: return "wrong-audience";
+    case Reason::kStaleQuery: return "stale-query";
+    case Reason::kReplayed: return "replayed";
+    case Reason::kBusy: return "busy";
+    case Reason::kDamaged: return "damaged";
   }
   return "unknown";
 }
@@ -382,8 +363,7 @@ std::string_view name(Reason r) {
 namespace {
 std::string_view sentence(Reason r) {
   switch (r) {
-    case Reason::kStore:
-      return "the node could not read its store: ask another node";
+    case Reason::kStore: return "the node could not read its store: ask another node";
     case Reason::kNotCertified:
       return "no block is certified yet, so nothing can be proved: ask again shortly";
     case Reason::kPurposeRequired:
@@ -393,10 +373,8 @@ std::string_view sentence(Reason r) {
       return "the dossier has more leaves than one answer may read: ask for it without a code";
     case Reason::kNoSuchEntry:
       return "there is no such accepted entry at that height: look at the submission's outcomes";
-    case Reason::kBadRange:
-      return "that is beyond what the ledger has";
-    case Reason::kBadSignature:
-      return "the query's signature does not hold: sign it again";
+    case Reason::kBadRange: return "that is beyond what the ledger has";
+    case Reason::kBadSignature: return "the query's signature does not hold: sign it again";
     case Reason::kWrongKey:
       return "the key is not the current key of that person: use the key that was registered last";
     case Reason::kWrongChain:
@@ -406,10 +384,8 @@ std::string_view sentence(Reason r) {
     case Reason::kStaleQuery:
       return "the query was signed too long ago, or ahead of this node's clock: set the clock and "
              "sign it again";
-    case Reason::kReplayed:
-      return "this query was answered before: sign a new one";
-    case Reason::kBusy:
-      return "too many signed queries at once: ask again in a minute";
+    case Reason::kReplayed: return "this query was answered before: sign a new one";
+    case Reason::kBusy: return "too many signed queries at once: ask again in a minute";
     case Reason::kDamaged:
       return "the node's store contradicts the certified head: ask another node, and tell the "
              "operator of this one";

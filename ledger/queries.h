@@ -1,8 +1,8 @@
 // Answering questions from a reader, with or without proof. What the RPC's read methods call.
 //
-// A proof costs about the answer again: one map proof a record (about 650 B, 20 us), one range proof
-// a page. Bounded by the page limits of question.h.
-// Pure but for the reader's reads. Thread-safe as the reader is.
+// A proof costs about the answer again: one map proof a record (about 650 B, 20 us), one range
+// proof a page. Bounded by the page limits of question.h. Pure but for the reader's reads.
+// Thread-safe as the reader is.
 #pragma once
 
 #include <expected>
@@ -62,9 +62,9 @@ inline constexpr std::size_t kMaxAudienceBytes = 100;
 struct SignedQueryBody {
   SchemaVersion<1> version;
   AskPerson question;
-  Nonce nonce;             // random
-  chain::TimeMs time;      // of the asker's clock
-  std::string audience;    // the node's name, or the name of the service: "*" is any
+  Nonce nonce;           // random
+  chain::TimeMs time;    // of the asker's clock
+  std::string audience;  // the node's name, or the name of the service: "*" is any
   bool operator==(const SignedQueryBody&) const = default;
   template <class A>
   void serialize(A& ar) {
@@ -86,8 +86,8 @@ struct SignedQuery {
 [[nodiscard]] SignedQuery sign_query(const chain::GenesisId& genesis, SignedQueryBody body,
                                      const crypto::SecretKey& key);
 
-// Remembers the signed queries of the freshness window, so that none is answered twice. Bounded: when
-// full it refuses (kBusy) rather than forget. Thread-safe.
+// Remembers the signed queries of the freshness window, so that none is answered twice. Bounded:
+// when full it refuses (kBusy) rather than forget. Thread-safe.
 class ReplayGuard {
  public:
   // True the first time; false for a repeat. Forgets what is older than the window.
@@ -96,7 +96,7 @@ class ReplayGuard {
 
  private:
   std::mutex mutex_;
-  std::set<Hash256> seen_;                        // guarded by mutex_
+  std::set<Hash256> seen_;                               // guarded by mutex_
   std::set<std::pair<chain::TimeMs, Hash256>> by_time_;  // guarded by mutex_
 };
 

@@ -38,7 +38,8 @@ struct AskHead {
   void serialize(A&) {}
 };
 
-// An enterprise's record and its credit events: of all codes, or of one (which reveals no other).
+// An enterprise's record and its credit events: of all codes, or of one (no event of another is
+// shown; the dossier record does show how many there are of each code: ADR 0004).
 struct AskEnterprise {
   Uscc uscc;
   std::optional<CodeId> code;
@@ -125,8 +126,8 @@ struct AskConsistency {
   }
 };
 
-using Question = std::variant<AskHead, AskEnterprise, AskPerson, AskEvent, AskAttestation, AskAgency,
-                              AskSubmission, AskEntry, AskConsistency>;
+using Question = std::variant<AskHead, AskEnterprise, AskPerson, AskEvent, AskAttestation,
+                              AskAgency, AskSubmission, AskEntry, AskConsistency>;
 
 // "enterprise 91350100M000100Y43, events 0..199": for people.
 [[nodiscard]] std::string describe(const Question& q);

@@ -35,7 +35,8 @@ class LedgerReader {
   [[nodiscard]] virtual std::expected<std::optional<Bytes>, StoreError> record(
       const Hash256& path) const = 0;
   // The same with its proof, of presence or absence.
-  [[nodiscard]] virtual std::expected<ProvedRecord, StoreError> prove(const Hash256& path) const = 0;
+  [[nodiscard]] virtual std::expected<ProvedRecord, StoreError> prove(
+      const Hash256& path) const = 0;
 
   // A row beside the map, raw (state_keys.h).
   [[nodiscard]] virtual std::expected<std::optional<Bytes>, StoreError> aux(ByteView key) const = 0;

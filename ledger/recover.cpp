@@ -1,5 +1,5 @@
-// Opening a ledger: creation from genesis, or the rebuild of what is kept in memory, checked against
-// the stored head on the way.
+// Opening a ledger: creation from genesis, or the rebuild of what is kept in memory, checked
+// against the stored head on the way.
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -127,7 +127,8 @@ std::expected<void, LedgerError> check_block_row(const LedgerCore& core,
                                                  const chain::LedgerHead& applied) {
   if (applied.height.value == 0) return {};
   const std::string what = "the block row of " + at_height(applied.height);
-  const auto row = rows::parse<rows::BlockRow>(core.store->get(rows::block_key(applied.height)), what);
+  const auto row =
+      rows::parse<rows::BlockRow>(core.store->get(rows::block_key(applied.height)), what);
   if (!row) return std::unexpected(store_failed(row.error()));
   if (row->head != applied) return std::unexpected(damaged(what + " names another head"));
   return {};
@@ -151,8 +152,7 @@ std::expected<void, LedgerError> load_certificate(LedgerCore& core) {
     return std::unexpected(LedgerError{Reason::kMismatch, at_height(*height), std::nullopt});
   }
   core.certified = certificate->head;
-  core.certificate =
-      std::make_shared<const chain::CheckpointCertificate>(std::move(*certificate));
+  core.certificate = std::make_shared<const chain::CheckpointCertificate>(std::move(*certificate));
   return {};
 }
 
@@ -180,8 +180,8 @@ std::expected<std::optional<rows::AppliedRow>, LedgerError> read_meta(const Ledg
         "the store is of chain " + to_hex(**genesis) + ", the genesis file is " + to_hex(core.id),
         std::nullopt});
   }
-  auto applied = rows::parse<rows::AppliedRow>(core.store->get(rows::applied_key()),
-                                               "the applied row");
+  auto applied =
+      rows::parse<rows::AppliedRow>(core.store->get(rows::applied_key()), "the applied row");
   if (!applied) return std::unexpected(store_failed(applied.error()));
   return std::move(*applied);
 }
@@ -230,10 +230,10 @@ std::expected<Recovered, LedgerError> recover(LedgerCore& core, const LedgerDbOp
   if (!snapshot) return std::unexpected(store_failed(snapshot.error()));
   core.views.push_back({core.applied, std::move(*snapshot), nullptr, std::make_shared<int>(0)});
   out.report.log_size = core.applied.log_size;
-  out.report.rebuild_ms = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                            started)
-          .count());
+  out.report.rebuild_ms =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::steady_clock::now() - started)
+                                     .count());
   return out;
 }
 

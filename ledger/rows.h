@@ -1,5 +1,5 @@
-// The rows of the ledger's store: one letter, then the key. Integers in keys are big-endian, so that
-// a range of heights or positions is one scan. docs/DATA_FORMAT.md repeats this table.
+// The rows of the ledger's store: one letter, then the key. Integers in keys are big-endian, so
+// that a range of heights or positions is one scan. docs/DATA_FORMAT.md repeats this table.
 //
 //   key                     value
 //   M "format"              u32, 4 bytes little-endian: kLedgerFormat

@@ -25,28 +25,17 @@ std::uint32_t read_length(const std::uint8_t* p) {
 
 std::string_view name(StoreError::Reason r) {
   switch (r) {
-    case StoreError::Reason::kCorruption:
-      return "corruption";
-    case StoreError::Reason::kIo:
-      return "io-error";
-    case StoreError::Reason::kNoSpace:
-      return "no-space";
-    case StoreError::Reason::kLocked:
-      return "locked";
-    case StoreError::Reason::kMissing:
-      return "missing";
-    case StoreError::Reason::kForeign:
-      return "foreign-store";
-    case StoreError::Reason::kOlder:
-      return "older-format";
-    case StoreError::Reason::kNewer:
-      return "newer-format";
-    case StoreError::Reason::kTooLarge:
-      return "too-large";
-    case StoreError::Reason::kStopped:
-      return "stopped";
-    case StoreError::Reason::kExpired:
-      return "expired-view";
+    case StoreError::Reason::kCorruption: return "corruption";
+    case StoreError::Reason::kIo: return "io-error";
+    case StoreError::Reason::kNoSpace: return "no-space";
+    case StoreError::Reason::kLocked: return "locked";
+    case StoreError::Reason::kMissing: return "missing";
+    case StoreError::Reason::kForeign: return "foreign-store";
+    case StoreError::Reason::kOlder: return "older-format";
+    case StoreError::Reason::kNewer: return "newer-format";
+    case StoreError::Reason::kTooLarge: return "too-large";
+    case StoreError::Reason::kStopped: return "stopped";
+    case StoreError::Reason::kExpired: return "expired-view";
   }
   return "unknown";
 }
@@ -55,10 +44,12 @@ std::string describe(const StoreError& e) {
   const auto advice = [&]() -> std::string_view {
     switch (e.reason) {
       case StoreError::Reason::kCorruption:
-        return "the stored data is damaged: move the folder away and let the node catch up from its "
+        return "the stored data is damaged: move the folder away and let the node catch up from "
+               "its "
                "peers into an empty one; check the disk before trusting it again";
       case StoreError::Reason::kIo:
-        return "the system refused to read or write: check the disk, the mount and the permissions, "
+        return "the system refused to read or write: check the disk, the mount and the "
+               "permissions, "
                "then start the node again";
       case StoreError::Reason::kNoSpace:
         return "the disk or quota is full: free space, then start the node again; nothing was "
@@ -69,16 +60,17 @@ std::string describe(const StoreError& e) {
       case StoreError::Reason::kMissing:
         return "there is no store here: check the path, or initialise the node";
       case StoreError::Reason::kForeign:
-        return "this folder holds something else: check the path and the genesis file; nothing in it "
+        return "this folder holds something else: check the path and the genesis file; nothing in "
+               "it "
                "was changed";
       case StoreError::Reason::kOlder:
-        return "the store was written in an older format: use the program that wrote it, or let the "
+        return "the store was written in an older format: use the program that wrote it, or let "
+               "the "
                "node catch up into an empty folder";
       case StoreError::Reason::kNewer:
         return "the store was written in a newer format: update this program; nothing in it was "
                "changed";
-      case StoreError::Reason::kTooLarge:
-        return "a row or batch is beyond the store's limits";
+      case StoreError::Reason::kTooLarge: return "a row or batch is beyond the store's limits";
       case StoreError::Reason::kStopped:
         return "an earlier write failed, so the store takes no more: end the process, see to the "
                "cause named there, start again";

@@ -58,7 +58,7 @@ class WriteBatch {
  public:
   void put(ByteView key, ByteView value);
   void erase(ByteView key);
-  void clear();
+  void clear();  // keeps the buffer: a batch is made for every block
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] std::size_t bytes() const { return buffer_.size(); }

@@ -25,10 +25,9 @@ class BundleEvidence final : public EvidenceSource {
   std::expected<std::optional<Bytes>, EvidenceError> record(const Hash256& path) override {
     if (next_record_ == bundle_.records.size()) return no(Reason::kMissingEvidence, "record");
     const ProvedRecord& r = bundle_.records[next_record_++];
-    const auto held =
-        r.value ? crypto::verify_present(head().state_root, path, crypto::map_value_hash(*r.value),
-                                         r.proof)
-                : crypto::verify_absent(head().state_root, path, r.proof);
+    const auto held = r.value ? crypto::verify_present(head().state_root, path,
+                                                       crypto::map_value_hash(*r.value), r.proof)
+                              : crypto::verify_absent(head().state_root, path, r.proof);
     if (!held) return no(Reason::kWrongRecord, std::string(crypto::describe(held.error())));
     return r.value;
   }
@@ -41,8 +40,8 @@ class BundleEvidence final : public EvidenceSource {
     std::vector<Hash256> hashes;
     hashes.reserve(page.leaves.size());
     for (const DossierLeaf& leaf : page.leaves) hashes.push_back(leaf_hash(leaf));
-    const auto held = crypto::verify_page(ask.range.root(), ask.range.size(), ask.from, hashes,
-                                          page.path);
+    const auto held =
+        crypto::verify_page(ask.range.root(), ask.range.size(), ask.from, hashes, page.path);
     if (!held) return no(Reason::kWrongRange, std::string(crypto::describe(held.error())));
     return page.leaves;
   }
@@ -62,8 +61,8 @@ class BundleEvidence final : public EvidenceSource {
       return no(Reason::kWrongEntry);
     }
     const Hash256 leaf = log_leaf(log_header_hash(e.header), entry_hash(e.entry));
-    const auto held = crypto::verify_log_inclusion(leaf, e.log_index, head().log_size, e.path,
-                                                   head().log_root);
+    const auto held =
+        crypto::verify_log_inclusion(leaf, e.log_index, head().log_size, e.path, head().log_root);
     if (!held) return no(Reason::kWrongLog, std::string(crypto::describe(held.error())));
     return EntryAnswer{e.header, e.entry, e.log_index};
   }
@@ -169,52 +168,32 @@ std::expected<VerifiedAnswer, ProofError> verify_bytes(ByteView bytes, const Gen
   const auto bundle = decode_proof(bytes);
   if (bundle) return verify(*bundle, genesis, options);
   switch (bundle.error()) {
-    case ProofFileError::kNotAProof:
-      return std::unexpected(error(Reason::kNotAProof));
-    case ProofFileError::kTooLarge:
-      return std::unexpected(error(Reason::kMalformed, "too large"));
-    case ProofFileError::kMalformed:
-      break;
+    case ProofFileError::kNotAProof: return std::unexpected(error(Reason::kNotAProof));
+    case ProofFileError::kTooLarge: return std::unexpected(error(Reason::kMalformed, "too large"));
+    case ProofFileError::kMalformed: break;
   }
   return std::unexpected(error(Reason::kMalformed));
 }
 
 std::string_view name(Reason r) {
   switch (r) {
-    case Reason::kNotAProof:
-      return "not-a-proof";
-    case Reason::kMalformed:
-      return "malformed-proof";
-    case Reason::kOtherQuestion:
-      return "other-question";
-    case Reason::kCertificate:
-      return "bad-certificate";
-    case Reason::kTooOld:
-      return "too-old";
-    case Reason::kFromTheFuture:
-      return "from-the-future";
-    case Reason::kBehindTrusted:
-      return "behind-trusted-head";
-    case Reason::kForked:
-      return "forked";
-    case Reason::kMissingEvidence:
-      return "missing-evidence";
-    case Reason::kSpareEvidence:
-      return "spare-evidence";
-    case Reason::kWrongRecord:
-      return "wrong-record";
-    case Reason::kBadRecord:
-      return "bad-record";
-    case Reason::kWrongRange:
-      return "wrong-range";
-    case Reason::kWrongLog:
-      return "wrong-log";
-    case Reason::kWrongOutcomes:
-      return "wrong-outcomes";
-    case Reason::kWrongEntry:
-      return "wrong-entry";
-    case Reason::kUnprovable:
-      return "unprovable";
+    case Reason::kNotAProof: return "not-a-proof";
+    case Reason::kMalformed: return "malformed-proof";
+    case Reason::kOtherQuestion: return "other-question";
+    case Reason::kCertificate: return "bad-certificate";
+    case Reason::kTooOld: return "too-old";
+    case Reason::kFromTheFuture: return "from-the-future";
+    case Reason::kBehindTrusted: return "behind-trusted-head";
+    case Reason::kForked: return "forked";
+    case Reason::kMissingEvidence: return "missing-evidence";
+    case Reason::kSpareEvidence: return "spare-evidence";
+    case Reason::kWrongRecord: return "wrong-record";
+    case Reason::kBadRecord: return "bad-record";
+    case Reason::kWrongRange: return "wrong-range";
+    case Reason::kWrongLog: return "wrong-log";
+    case Reason::kWrongOutcomes: return "wrong-outcomes";
+    case Reason::kWrongEntry: return "wrong-entry";
+    case Reason::kUnprovable: return "unprovable";
   }
   return "unknown";
 }
@@ -224,17 +203,16 @@ std::string sentence(const ProofError& e) {
   const std::string a = std::to_string(e.a);
   const std::string b = std::to_string(e.b);
   switch (e.reason) {
-    case Reason::kNotAProof:
-      return "this is not a proof file: check the path";
-    case Reason::kMalformed:
-      return "the proof is damaged or cut short: fetch it again";
+    case Reason::kNotAProof: return "this is not a proof file: check the path";
+    case Reason::kMalformed: return "the proof is damaged or cut short: fetch it again";
     case Reason::kOtherQuestion:
       return "the proof answers another question than was asked: do not believe the node that sent "
              "it, ask another";
     case Reason::kCertificate:
       return "the head is not certified by the validators that this genesis leads to (" +
              std::string(e.certificate ? chain::describe(*e.certificate) : "") +
-             "): check that the genesis file is that of the chain; if it is, do not believe the proof";
+             "): check that the genesis file is that of the chain; if it is, do not believe the "
+             "proof";
     case Reason::kTooOld:
       return "the certified head is " + a + " ms old, at most " + b +
              " ms were allowed: ask again, or another node, or allow more";
@@ -245,14 +223,16 @@ std::string sentence(const ProofError& e) {
              " was seen before: ask a node that is up to date";
     case Reason::kForked:
       return "two different heads of height " + a +
-             " are certified: more than f validators signed two histories. Keep both files and call "
+             " are certified: more than f validators signed two histories. Keep both files and "
+             "call "
              "the council";
     case Reason::kMissingEvidence:
       return "the proof ends before the answer is established: do not believe it";
     case Reason::kSpareEvidence:
       return "the proof holds more than its question needs: it was not made by this program";
     case Reason::kWrongRecord:
-      return "a record, or its absence, does not follow from the certified state: do not believe it";
+      return "a record, or its absence, does not follow from the certified state: do not believe "
+             "it";
     case Reason::kBadRecord:
       return "a certified record cannot be read: a newer version of this program may";
     case Reason::kWrongRange:
@@ -261,10 +241,8 @@ std::string sentence(const ProofError& e) {
       return "the event log under the head does not have this: do not believe it";
     case Reason::kWrongOutcomes:
       return "the outcomes shown are not those that the ledger recorded: do not believe them";
-    case Reason::kWrongEntry:
-      return "the entry shown is not the one asked for: do not believe it";
-    case Reason::kUnprovable:
-      return "this version cannot check such a proof: update it";
+    case Reason::kWrongEntry: return "the entry shown is not the one asked for: do not believe it";
+    case Reason::kUnprovable: return "this version cannot check such a proof: update it";
   }
   return "";
 }

@@ -68,6 +68,15 @@ bool Bodies::complete(chain::Height height, const chain::BlockId& id) const {
   return block != blocks_.end() && block->second.missing.empty();
 }
 
+std::set<chain::ContentHash> Bodies::contents_up_to(chain::Height height) const {
+  std::set<chain::ContentHash> out;
+  for (const auto& [key, state] : blocks_) {
+    if (key.first > height) break;
+    out.insert(state.block->items.begin(), state.block->items.end());
+  }
+  return out;
+}
+
 std::optional<LedgerPort::Bodies> Bodies::all_of(const chain::Block& block) const {
   LedgerPort::Bodies out;
   out.reserve(block.items.size());

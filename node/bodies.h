@@ -30,6 +30,8 @@ class Bodies {
             const std::shared_ptr<const chain::Block>& block);
   // True if nothing of the block is missing. The block is tracked.
   [[nodiscard]] bool complete(chain::Height height, const chain::BlockId& id) const;
+  // What blocks at or below this height list.
+  [[nodiscard]] std::set<chain::ContentHash> contents_up_to(chain::Height height) const;
   // Nothing if one is missing.
   [[nodiscard]] std::optional<LedgerPort::Bodies> all_of(const chain::Block& block) const;
 

@@ -17,6 +17,7 @@ Core::Core(const Ports& p, DriverOptions& o)
       validators(static_cast<std::uint32_t>(o.set.members.size())),
       peers(o.peers),
       me(o.me),
+      follows(!o.me || !o.key),
       events(o.events != nullptr ? *o.events : no_events()),
       self_(std::make_shared<Core*>(this)) {}
 

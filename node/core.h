@@ -23,6 +23,7 @@ class Core {
   const std::uint32_t validators;
   const std::uint32_t peers;
   const std::optional<chain::MemberId> me;
+  const bool follows;  // votes for nothing and advances on checkpoint certificates alone (D6)
   DriverEvents& events;
   DriverCounters counters;
 

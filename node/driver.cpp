@@ -105,19 +105,22 @@ void Driver::Impl::process(consensus::Effects effects) {
   }
   WalGroup group{std::move(effects.persist.records), {}};
   if (core.ports.wal != nullptr) group.bodies = bodies.to_log(effects.persist.bodies);
+  // A certificate may rest on our own CHECKPOINT of this very step: readers and observers get it
+  // only once that vote is durable (I4).
   Task after;
-  if (!effects.execute.empty()) {
-    after = [this, blocks = std::move(effects.execute), proofs = std::move(proofs)] {
+  if (!effects.execute.empty() || effects.stable) {
+    after = [this, blocks = std::move(effects.execute), proofs = std::move(proofs),
+             stable = effects.stable] {
       for (std::size_t i = 0; i < blocks.size() && core.running(); ++i) {
         execution.execute(blocks[i], proofs[i]);
       }
+      if (stable && core.running()) on_stable(*stable);
     };
   }
   outbox.add(std::move(group), std::move(effects.send), std::move(after));
   if (!core.running()) return;
 
   for (const consensus::NeedBodies& n : effects.need_bodies) bodies.need(n);
-  if (effects.stable) on_stable(*effects.stable);
   if (effects.fetch_blocks) sync.want(*effects.fetch_blocks);
   on_returned(effects.returned);
   process_notices(effects);
@@ -134,7 +137,11 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
   }
   if (effects.view) {
     ++core.counters.view_changes;
-    if (!effects.view->changing) spread.on_view(effects.view->view, effects.view->primary);
+    proposed_us.clear();
+    if (!effects.view->changing) {
+      spread.on_view(effects.view->view, effects.view->primary);
+      pool.requeue_taken_except(bodies.contents_up_to(replica.decided_height()));
+    }
     core.events.log(LogLevel::kInfo, (effects.view->changing ? "changing to view " : "in view ") +
                                          std::to_string(effects.view->view.value) +
                                          ", primary is member " +
@@ -189,6 +196,7 @@ void Driver::Impl::on_returned(const std::vector<consensus::Returned>& returned)
 void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block& block,
                                const LedgerPort::Bodies& executed) {
   ++core.counters.blocks_executed;
+  measure_block();
   core.events.on_executed(head, block, executed);
   core.counters.submissions_committed += executed.size();
   std::vector<chain::SubmissionId> ids;

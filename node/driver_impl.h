@@ -57,6 +57,7 @@ struct Driver::Impl {
   void flush();
   void propose();
   [[nodiscard]] bool worth_proposing(std::uint32_t slots) const;
+  void measure_block();
 
   // ---- status (status.cpp)
   // ------------------------------------------------------------------------
@@ -84,6 +85,8 @@ struct Driver::Impl {
   bool stepping = false;
   bool flush_posted = false;
   std::vector<Submitted> submitted;
+  std::deque<std::uint64_t> proposed_us;  // own blocks of this view that are not executed yet
+  std::uint64_t block_us = 0;             // from proposal to execution, smoothed
   std::uint64_t next_sweep_us = 0;
   // Peers that do not vote and asked for certificates, and until when they are sent.
   static constexpr std::uint64_t kFollowUs = 5'000'000;

@@ -17,32 +17,48 @@ void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> ho
   core_.want_flush();
 }
 
+void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators) {
+  for (const Received& r : piece.in) {
+    auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
+    piece.malformed.push_back(decoded ? 0 : 1);
+    if (!decoded) {
+      piece.out.emplace_back();
+      continue;
+    }
+    std::optional<chain::MemberId> member;
+    if (r.from.value < validators) {
+      member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
+    }
+    auto verified = verifier.verify(std::move(*decoded), member);
+    piece.out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
+  }
+}
+
+bool Intake::verify_here() const {
+  const auto is_short = [this](const Received& r) {
+    return r.frame->size() <= core_.limits.inline_message_bytes;
+  };
+  return messages_under_way_ == 0 && received_.size() <= core_.limits.inline_messages &&
+         std::all_of(received_.begin(), received_.end(), is_short);
+}
+
 void Intake::flush() {
   if (received_.empty()) return;
+  const bool here = verify_here();
   auto piece = std::make_shared<Piece>();
   piece->in = std::move(received_);
   received_.clear();
   messages_under_way_ += piece->in.size();
   const std::uint64_t ticket = next_ticket_++;
-  const std::uint32_t validators = core_.validators;
+  if (here) {
+    verify(*piece, *verifier_, core_.validators);
+    deliver(ticket, std::move(piece));
+    return;
+  }
   core_.run(
       core_.ports.verify, Priority::kVote,
-      [piece, validators, verifier = verifier_] {
-        for (const Received& r : piece->in) {
-          auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
-          if (!decoded) {
-            piece->malformed.push_back(1);
-            piece->out.emplace_back();
-            continue;
-          }
-          std::optional<chain::MemberId> member;
-          if (r.from.value < validators) {
-            member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
-          }
-          auto verified = verifier->verify(std::move(*decoded), member);
-          piece->malformed.push_back(0);
-          piece->out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
-        }
+      [piece, validators = core_.validators, verifier = verifier_] {
+        verify(*piece, *verifier, validators);
       },
       [this, ticket, piece] { deliver(ticket, piece); });
 }

@@ -47,6 +47,8 @@ class Intake {
     std::vector<std::optional<consensus::VerifiedMessage>> out;
     std::vector<std::uint8_t> malformed;
   };
+  static void verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators);
+  [[nodiscard]] bool verify_here() const;
   void deliver(std::uint64_t ticket, std::shared_ptr<Piece> piece);
   void hand_on(const Piece& piece);
 

@@ -17,10 +17,12 @@ struct NodeLimits {
   std::uint32_t block_entries = 8'192;
   std::size_t block_bytes = std::size_t{4} << 20;
   // While blocks are under way, another is proposed only for this much, or for an item that waited
-  // this long: a batch costs as many votes and syncs as one item does.
+  // longer than this and than blocks take at present: a batch costs as many votes and syncs as one
+  // item does, so a busy machine is not given more blocks but larger ones.
   std::uint32_t eager_entries = 1'024;
   std::size_t eager_bytes = std::size_t{512} << 10;
   std::uint64_t batch_wait_us = 20'000;
+  std::uint64_t max_batch_wait_us = 250'000;
   // Blocks decided and not executed beyond which nothing more is proposed.
   std::uint64_t max_execution_backlog = 4;
 
@@ -36,7 +38,9 @@ struct NodeLimits {
   std::uint64_t fetch_retry_us = 60'000;  // then the next holder is asked
   std::size_t fetch_items = 512;          // in one request
 
-  // Verification.
+  // Verification. Up to so many consensus messages, none longer, are verified on the loop itself.
+  std::size_t inline_messages = 16;
+  std::size_t inline_message_bytes = std::size_t{4} << 10;
   std::size_t verify_chunk = 32;       // submissions in one piece of work
   std::size_t max_verifying = 16'384;  // submissions under way; then pushes are dropped
   std::size_t max_verifying_messages = 4'096;

@@ -1,7 +1,5 @@
 #include "node/pool.h"
 
-#include <set>
-
 #include "base/check.h"
 
 namespace imi::node {
@@ -161,6 +159,15 @@ void Pool::requeue_taken_before(std::uint64_t before_us) {
   for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
     Item& item = *it->second;
     if (!item.queued && item.taken_us < before_us) enqueue(item, true);
+  }
+}
+
+void Pool::requeue_taken_except(const std::set<chain::ContentHash>& decided) {
+  for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+    Item& item = *it->second;
+    if (!item.queued && item.taken_us != UINT64_MAX && !decided.contains(item.body.content())) {
+      enqueue(item, true);
+    }
   }
 }
 

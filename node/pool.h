@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -110,6 +111,10 @@ class Pool {
   void requeue(const chain::ContentHash& content);
   // All that were taken before `before_us` (a block that never came to anything).
   void requeue_taken_before(std::uint64_t before_us);
+
+  // A new view: the proposals of the one before are void, but for what was decided (`decided`).
+  // What the new view proposes again, consensus returns as repeated.
+  void requeue_taken_except(const std::set<chain::ContentHash>& decided);
 
   // Removes whatever has this id. Returns true if there was one.
   bool remove(const chain::SubmissionId& id);

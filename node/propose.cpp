@@ -35,7 +35,15 @@ bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
     return true;
   }
   const auto oldest = pool.oldest_queued_us();
-  return oldest && core.now_us() - *oldest >= core.limits.batch_wait_us;
+  return oldest && core.now_us() - *oldest >= std::max(core.limits.batch_wait_us, block_us);
+}
+
+void Driver::Impl::measure_block() {
+  if (proposed_us.empty()) return;
+  const std::uint64_t took =
+      std::min(core.now_us() - proposed_us.front(), core.limits.max_batch_wait_us);
+  proposed_us.pop_front();
+  block_us = block_us == 0 ? took : (7 * block_us + took) / 8;
 }
 
 void Driver::Impl::propose() {
@@ -51,6 +59,8 @@ void Driver::Impl::propose() {
                                   core.parameters.max_expiry_ms, core.now_us());
     if (batch.items.empty()) return;
     ++core.counters.blocks_proposed;
+    proposed_us.push_back(core.now_us());
+    if (proposed_us.size() > config.window()) proposed_us.pop_front();  // some came to nothing
     input(consensus::Propose{std::move(batch.items), batch.full, now});
     if (!core.running()) return;
   }

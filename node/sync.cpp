@@ -55,7 +55,7 @@ void Sync::request_next() {
   const auto peer = choose_peer();
   if (!peer) return;
   const chain::Height to(std::min(to_.value, next_.value + core_.limits.sync_blocks - 1));
-  const FetchRunsFrame frame{next_, to, !core_.me};
+  const FetchRunsFrame frame{next_, to, core_.follows};
   if (!core_.send(*peer, Urgency::kControl, make_frame(FrameKind::kFetchRuns, frame))) return;
   request_ = Request{*peer, next_, core_.now_us() + core_.limits.sync_timeout_us, false};
 }
@@ -255,8 +255,15 @@ void Sync::serve_runs(PeerIndex to, const FetchRunsFrame& request) {
 void Sync::serve_bodies(PeerIndex to, const FetchBodiesFrame& request) {
   std::vector<SharedBytes> found;
   std::vector<chain::ContentHash> missing;
+  // What goes beyond the limits is asked for again: nobody gets more for a small request.
+  std::size_t bytes = 0;
   for (const chain::ContentHash& content : request.contents) {
+    if (found.size() + missing.size() >= core_.limits.fetch_items ||
+        bytes > core_.limits.sync_bytes) {
+      break;
+    }
     if (const Body* body = bodies_.find(content)) {
+      bytes += body->bytes->size();
       found.push_back(body->bytes);
     } else {
       missing.push_back(content);

@@ -1,7 +1,9 @@
-// What the ledger costs: blocks of events executed, hashed and stored in LevelDB, over many subjects
-// and records; then proved reads, memory and the time to reopen. One thread commits, as in the node.
+// What the ledger costs: blocks of events executed, hashed and stored in LevelDB, over many
+// subjects and records; then proved reads, memory and the time to reopen. One thread commits, as in
+// the node.
 //
-//   ledger_bench [events=1000000] [subjects=100000] [block=1000] [submission=1000] [folder=...]
+//   ledger_bench [events=1000000] [subjects=100000] [block=1000] [submission=1000] [cache=64]
+//                [folder=...]
 //
 // Signatures are made once for each submission and verified by nobody here: admission is measured
 // elsewhere. Bytes written are what the kernel counted for this process (/proc/self/io).
@@ -53,6 +55,7 @@ struct Settings {
   std::uint32_t subjects = 100'000;
   std::uint32_t block = 1000;
   std::uint32_t submission = 1000;
+  std::uint32_t cache = 64;  // MiB of records kept for execution
   std::string folder = (std::filesystem::temp_directory_path() / "imi-ledger-bench").string();
 };
 
@@ -63,9 +66,8 @@ class Bench {
   void run() {
     std::filesystem::remove_all(s_.folder);
     open();
-    load("enterprises", s_.subjects, [this](std::uint32_t i) -> Entry {
-      return test::TestChain::enterprise(i + 1);
-    });
+    load("enterprises", s_.subjects,
+         [this](std::uint32_t i) -> Entry { return test::TestChain::enterprise(i + 1); });
     load("events", s_.events, [this](std::uint32_t) -> Entry {
       std::uint32_t n = 0;
       chain_.random().fill({reinterpret_cast<std::uint8_t*>(&n), sizeof(n)});
@@ -85,7 +87,9 @@ class Bench {
     auto store = open_leveldb(s_.folder);
     if (!store) fail(describe(store.error()));
     store_ = *store;
-    auto db = LedgerDb::open(store_, chain_.genesis());
+    LedgerDbOptions options;
+    options.record_cache_bytes = std::size_t{s_.cache} << 20;
+    auto db = LedgerDb::open(store_, chain_.genesis(), options);
     if (!db) fail(describe(db.error()));
     db_ = std::move(*db);
     std::printf("open: %.2f s (rebuild %llu ms, %llu records), rss %ld MiB\n", seconds_since(start),
@@ -122,10 +126,11 @@ class Bench {
       done += size;
       since += size;
       if (since >= 100'000 || done == count) {
-        std::printf("%s %u: %.1f us CPU an entry, %.0f entries/s, worst block %.0f ms, %ld B "
-                    "written an entry, rss %ld MiB\n",
-                    what, done, 1e6 * cpu / since, since / wall, 1e3 * worst,
-                    (written_bytes() - bytes) / since, rss_mib());
+        std::printf(
+            "%s %u: %.1f us CPU an entry, %.0f entries/s, worst block %.0f ms, %ld B "
+            "written an entry, rss %ld MiB\n",
+            what, done, 1e6 * cpu / since, since / wall, 1e3 * worst,
+            (written_bytes() - bytes) / since, rss_mib());
         std::fflush(stdout);
         cpu = wall = worst = 0;
         since = 0;
@@ -156,10 +161,10 @@ class Bench {
     }
     std::ranges::sort(us);
     std::ranges::sort(verify_us);
-    std::printf("proved read of an enterprise with up to 10 events: p50 %.0f us, p99 %.0f us; "
-                "verify p50 %.0f us; %zu B; rss %ld MiB\n",
-                us[kReads / 2], us[kReads * 99 / 100], verify_us[kReads / 2], bytes / kReads,
-                rss_mib());
+    std::printf(
+        "proved read of an enterprise with up to 10 events: p50 %.0f us, p99 %.0f us; "
+        "verify p50 %.0f us; %zu B; rss %ld MiB\n",
+        us[kReads / 2], us[kReads * 99 / 100], verify_us[kReads / 2], bytes / kReads, rss_mib());
     single_reads();
   }
 
@@ -206,8 +211,11 @@ int main(int argc, char** argv) {
     if (arg.starts_with("folder=")) {
       s.folder = arg.substr(7);
     } else if (!number("events", s.events) && !number("subjects", s.subjects) &&
-               !number("block", s.block) && !number("submission", s.submission)) {
-      std::fprintf(stderr, "ledger_bench [events=N] [subjects=N] [block=N] [submission=N] [folder=P]\n");
+               !number("block", s.block) && !number("submission", s.submission) &&
+               !number("cache", s.cache)) {
+      std::fprintf(stderr,
+                   "ledger_bench [events=N] [subjects=N] [block=N] [submission=N] "
+                   "[cache=MiB] [folder=P]\n");
       return 2;
     }
   }

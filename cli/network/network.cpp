@@ -110,6 +110,9 @@ std::vector<NodeState> look_at(const std::filesystem::path& dir, const Manifest&
       out[i].entry = m.nodes[i];
       out[i].process = process;
       if (process) out[i].usage = usage_of(*process);
+      if (process && !out[i].answers && is_suspended(*process)) {
+        out[i].why = fmt::format("suspended by a signal: kill -CONT {}", process->pid);
+      }
       if (!process) out[i].why = "not running";
     });
   }
@@ -176,9 +179,16 @@ std::size_t Network::down() {
   for (const NodeEntry& node : manifest_.nodes) {
     if (const auto p = node_process(dir_, node)) running.emplace_back(node, *p);
   }
-  for (const auto& [node, p] : running) send_signal(p, SIGTERM);
   for (const auto& [node, p] : running) {
-    if (!wait_gone(p, kStopMs)) {
+    send_signal(p, SIGTERM);
+    send_signal(p, SIGCONT);  // a suspended process would not take it
+  }
+  // All of them stop at the same time: one deadline.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStopMs);
+  for (const auto& [node, p] : running) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (!wait_gone(p, static_cast<int>(std::max<std::int64_t>(left.count(), 0)))) {
       session_.out().warn(fmt::format("{} (pid {}) did not stop in {} s: killed", node.name, p.pid,
                                       kStopMs / 1000));
       send_signal(p, SIGKILL);

@@ -97,6 +97,11 @@ std::optional<Process> find_process(pid_t pid) {
 
 bool is_alive(const Process& p) { return find_process(p.pid) == p; }
 
+bool is_suspended(const Process& p) {
+  const std::vector<std::string> f = stat_fields(p.pid);
+  return is_alive(p) && !f.empty() && (f[0] == "T" || f[0] == "t");
+}
+
 bool save_process(const std::filesystem::path& file, const Process& p) {
   const std::string temporary = file.string() + ".new";
   {

@@ -23,6 +23,8 @@ struct Process {
 // The live process with that pid, or nothing (zombies count as gone).
 [[nodiscard]] std::optional<Process> find_process(pid_t pid);
 [[nodiscard]] bool is_alive(const Process& p);
+// True while it is suspended (SIGSTOP, a debugger): it neither serves nor takes SIGTERM.
+[[nodiscard]] bool is_suspended(const Process& p);
 
 // "<pid> <started>\n", written whole or not at all.
 [[nodiscard]] bool save_process(const std::filesystem::path& file, const Process& p);

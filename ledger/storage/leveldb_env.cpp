@@ -20,8 +20,7 @@ class PreadFile final : public leveldb::RandomAccessFile {
                        char* scratch) const override {
     std::size_t done = 0;
     while (done < n) {
-      const ssize_t got =
-          ::pread(fd_, scratch + done, n - done, static_cast<off_t>(offset + done));
+      const ssize_t got = ::pread(fd_, scratch + done, n - done, static_cast<off_t>(offset + done));
       if (got < 0) {
         if (errno == EINTR) continue;
         *result = leveldb::Slice(scratch, 0);

@@ -27,9 +27,7 @@ constexpr std::string_view kMarkerOwner = "imi-ledger store\n";
 constexpr std::uint32_t kStoreFormat = 1;
 constexpr int kBloomBitsPerKey = 10;
 
-leveldb::Slice slice(ByteView v) {
-  return {reinterpret_cast<const char*>(v.data()), v.size()};
-}
+leveldb::Slice slice(ByteView v) { return {reinterpret_cast<const char*>(v.data()), v.size()}; }
 ByteView view(const leveldb::Slice& s) {
   return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
 }
@@ -128,17 +126,17 @@ class LevelDbStore final : public Store {
     if (batch.bytes() > kMaxStoreBatchBytes) {
       return std::unexpected(StoreError{Reason::kTooLarge, std::to_string(batch.bytes())});
     }
-    leveldb::WriteBatch changes;
+    changes_.Clear();
     batch.for_each([&](ByteView key, std::optional<ByteView> value) {
       if (value) {
-        changes.Put(slice(key), slice(*value));
+        changes_.Put(slice(key), slice(*value));
       } else {
-        changes.Delete(slice(key));
+        changes_.Delete(slice(key));
       }
     });
     leveldb::WriteOptions options;
     options.sync = durability == Durability::kSynced;
-    const leveldb::Status s = engine_->db->Write(options, &changes);
+    const leveldb::Status s = engine_->db->Write(options, &changes_);
     if (s.ok()) return {};
     stopped_.store(true);
     return std::unexpected(from_status(s));
@@ -157,6 +155,7 @@ class LevelDbStore final : public Store {
 
  private:
   std::shared_ptr<Engine> engine_;
+  leveldb::WriteBatch changes_;  // of the one writing thread; its buffer is used again
   std::atomic<bool> stopped_ = false;
 };
 
@@ -216,8 +215,7 @@ std::expected<void, StoreError> check_marker(const fs::path& folder) {
   if (format == kStoreFormat) return {};
   const std::string seen = path.string() + " says format " + std::to_string(format) +
                            ", this program reads " + std::to_string(kStoreFormat);
-  return std::unexpected(
-      StoreError{format < kStoreFormat ? Reason::kOlder : Reason::kNewer, seen});
+  return std::unexpected(StoreError{format < kStoreFormat ? Reason::kOlder : Reason::kNewer, seen});
 }
 
 // Looks at the folder before LevelDB does. True: a store is to be created there.

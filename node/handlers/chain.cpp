@@ -61,8 +61,7 @@ void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
     const auto stored = db.block(chain::Height(h));
     if (!stored) return r.error(to_rpc(stored.error()));
     const bool certified = reader && chain::Height(h) <= reader->head().height;
-    out.push_back(block_json(
-        db, *stored, outcomes.get(db, chain::Height(h)), certified));
+    out.push_back(block_json(db, *stored, outcomes.get(db, chain::Height(h)), certified));
   }
   r.result(std::move(out));
 }

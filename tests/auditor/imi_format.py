@@ -11,7 +11,7 @@ class FormatError(Exception):
     """The bytes are not in the one canonical form."""
 
 
-# ---- hashing --------------------------------------------------------------------------------------
+# ---- hashing -------------------------------------------------------------------------
 
 
 def H(domain: str, *parts: bytes) -> bytes:
@@ -22,7 +22,7 @@ def H(domain: str, *parts: bytes) -> bytes:
     return h.digest()
 
 
-# ---- codec ----------------------------------------------------------------------------------------
+# ---- codec ---------------------------------------------------------------------------
 
 
 class Reader:
@@ -113,7 +113,7 @@ def w_blob(v: bytes) -> bytes:
     return w_uint(len(v)) + v
 
 
-# ---- secp256k1 ------------------------------------------------------------------------------------
+# ---- secp256k1 -----------------------------------------------------------------------
 
 P = 2**256 - 2**32 - 977
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -175,7 +175,7 @@ def ecdsa_verify(key: bytes, digest: bytes, signature: bytes) -> bool:
     return out is not None and out[0] % N == r
 
 
-# ---- chain: validator sets, heads, certificates ------------------------------------------------
+# ---- chain: validator sets, heads, certificates --------------------------------------
 
 
 def read_validator(r: Reader):

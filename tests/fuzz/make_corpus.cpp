@@ -20,7 +20,8 @@ std::filesystem::path root;
 void put(const std::string& target, const std::string& name, ByteView bytes) {
   std::filesystem::create_directories(root / target);
   std::ofstream out(root / target / name, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.write(reinterpret_cast<const char*>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
 }
 
 class MemoryFile final : public node::AppendFile {
@@ -61,8 +62,8 @@ class MemoryFiles final : public node::FileSystem {
 void ledger_samples(ledger::test::TestChain& chain) {
   auto db = chain.open(ledger::MemStore::create());
   const auto person_key = crypto::SecretKey::generate(chain.random());
-  const auto first = chain.submit({chain.enterprise(1), chain.enterprise(2),
-                                   chain.person(person_key), chain.attestation()});
+  const auto first = chain.submit(
+      {chain.enterprise(1), chain.enterprise(2), chain.person(person_key), chain.attestation()});
   const auto second = chain.submit({chain.event(1), chain.event(1, 2), chain.event(99)});
   chain.add(*db, {first});
   const chain::LedgerHead head = chain.add(*db, {second});

@@ -21,7 +21,8 @@ int main(int argc, char** argv) {
       ++runs;
       LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
       if (bytes.size() > 4096) continue;
-      for (std::size_t n = 0; n < bytes.size(); ++n, ++runs) LLVMFuzzerTestOneInput(bytes.data(), n);
+      for (std::size_t n = 0; n < bytes.size(); ++n, ++runs)
+        LLVMFuzzerTestOneInput(bytes.data(), n);
       for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit, ++runs) {
         bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1U << (bit % 8)));
         LLVMFuzzerTestOneInput(bytes.data(), bytes.size());

@@ -1,4 +1,5 @@
-// What a client or peer submits: bounded, refused by name, and never another form of the same value.
+// What a client or peer submits: bounded, refused by name, and never another form of the same
+// value.
 #include "ledger/admission.h"
 #include "tests/fuzz/law.h"
 

@@ -125,8 +125,7 @@ chain::Block ByzantineMember::bad_block(const chain::Block& block) {
     case 4:  // repeats what the parent has
       if (const auto parent = mind_->blocks_.find(bad.header.parent);
           parent != mind_->blocks_.end()) {
-        bad.items.insert(bad.items.end(), parent->second.items.begin(),
-                         parent->second.items.end());
+        bad.items.insert(bad.items.end(), parent->second.items.begin(), parent->second.items.end());
       }
       break;
     case 5:  // leaves out a height
@@ -168,8 +167,7 @@ consensus::Payload ByzantineMember::lie_view_change(std::uint16_t to,
       for (std::uint16_t m = 0; m < peers(); ++m) {
         if (m != primary.value) forged.prepares.push_back({MemberId(m), {}});
       }
-      const std::size_t needed =
-          mind_->world_.genesis().validators.quorum().q - 1;
+      const std::size_t needed = mind_->world_.genesis().validators.quorum().q - 1;
       forged.prepares.resize(std::min(forged.prepares.size(), needed));
       lie.certificates = {consensus::HeightCertificate{forged}};
       break;
@@ -186,9 +184,9 @@ consensus::Payload ByzantineMember::lie_new_view(const consensus::NewView& n) {
   } else if (!lie.proposals.empty()) {
     chain::BlockHeader& header = lie.proposals.back().header;
     header.time = TimeMs(header.time.value + 1);
-    lie.proposals.back().signature = key().sign(consensus::pre_prepare_digest(
-        g, mind_->world_.genesis().validators.epoch, me_, lie.view, header.height,
-        chain::block_id(g, header)));
+    lie.proposals.back().signature = key().sign(
+        consensus::pre_prepare_digest(g, mind_->world_.genesis().validators.epoch, me_, lie.view,
+                                      header.height, chain::block_id(g, header)));
   } else if (!lie.view_changes.empty()) {
     lie.view_changes.pop_back();
   }
@@ -198,8 +196,7 @@ consensus::Payload ByzantineMember::lie_new_view(const consensus::NewView& n) {
 // Certificates for a block that nobody committed: our own signature as often as it takes.
 void ByzantineMember::forge(const chain::Block& block, View view, Out& out) {
   const BlockId id = chain::block_id(mind_->world_.id(), block.header);
-  const SignedMessage own =
-      signed_as_me(consensus::Commit{view, block.header.height, id});
+  const SignedMessage own = signed_as_me(consensus::Commit{view, block.header.height, id});
   consensus::CommitNotice notice;
   notice.decided.header = block.header;
   notice.decided.commit.view = view;
@@ -254,8 +251,8 @@ std::vector<ByzantineMember::Outgoing> ByzantineMember::outgoing(std::uint16_t t
     const auto message = consensus::decode_message(ByteView(*frame).subspan(1));
     if (message && message->sender == me_) {
       if (auto other = lie(to, *message, out)) {
-        out.push_back({to, node::make_frame(node::FrameKind::kConsensus,
-                                            signed_as_me(std::move(*other)))});
+        out.push_back(
+            {to, node::make_frame(node::FrameKind::kConsensus, signed_as_me(std::move(*other)))});
         return out;
       }
     }

@@ -5,8 +5,8 @@
 // padded certificates, signatures replayed as another kind, blocks that break a rule each, old and
 // damaged frames.
 //
-// What they cannot do is forge an honest member's signature. All Byzantine members of a run collude:
-// they share one ByzantineMind. Everything is drawn from the run's seed.
+// What they cannot do is forge an honest member's signature. All Byzantine members of a run
+// collude: they share one ByzantineMind. Everything is drawn from the run's seed.
 #pragma once
 
 #include <deque>
@@ -29,10 +29,10 @@ struct ByzantineTraits {
   bool hide_certificates = false;  // stale VIEW-CHANGEs, other ones for other peers
   bool tamper_new_view = false;
   bool wrong_head = false;
-  bool replay_kinds = false;       // a PREPARE's signature as a COMMIT, and the reverse
-  bool forge_certificates = false; // padded, and made of nothing
-  bool bad_blocks = false;         // time, parent, repeats, gaps
-  bool mute = false;               // silent to some
+  bool replay_kinds = false;        // a PREPARE's signature as a COMMIT, and the reverse
+  bool forge_certificates = false;  // padded, and made of nothing
+  bool bad_blocks = false;          // time, parent, repeats, gaps
+  bool mute = false;                // silent to some
   bool garble = false;
   bool replay_old = false;
 
@@ -63,7 +63,8 @@ class ByzantineMind {
 
 class ByzantineMember {
  public:
-  ByzantineMember(std::shared_ptr<ByzantineMind> mind, MemberId me) : mind_(std::move(mind)), me_(me) {}
+  ByzantineMember(std::shared_ptr<ByzantineMind> mind, MemberId me)
+      : mind_(std::move(mind)), me_(me) {}
 
   struct Outgoing {
     std::uint16_t to = 0;

@@ -1,6 +1,7 @@
 #include "tests/sim/cluster.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "base/check.h"
@@ -23,8 +24,7 @@ std::uint16_t byzantine_members(const RunOptions& o) {
     case Plan::kEquivocate: return f;
     case Plan::kMixed: return rng.chance_ppm(500'000) ? f : std::uint16_t{0};
     case Plan::kStorm:
-    case Plan::kPartition:
-      return rng.chance_ppm(200'000) ? f : std::uint16_t{0};
+    case Plan::kPartition: return rng.chance_ppm(200'000) ? f : std::uint16_t{0};
     case Plan::kCalm:
     case Plan::kCrash: return 0;
   }
@@ -86,24 +86,23 @@ Cluster::Cluster(const RunOptions& options)
       [this](std::uint16_t to, std::uint16_t from, const Network::Frame& frame) {
         if (connected(to, from)) host(to).on_frame(from, frame);
       });
-  const Surroundings around{queue_,
-                            *network_,
-                            *oracle_,
-                            trace_,
-                            world_,
-                            signatures_,
-                            [this](std::uint16_t a, std::uint16_t b) { return connected(a, b); },
-                            [this](std::uint16_t a, std::uint16_t b) {
-                              if (oracle_->honest(MemberId(a)) && oracle_->honest(MemberId(b))) {
-                                oracle_->report("peers", "honest member " + std::to_string(a) +
-                                                             " punishes honest member " +
-                                                             std::to_string(b));
-                              }
-                              ++counters_["liar disconnected"];
-                              set_connected(a, b, false, 0);
-                              queue_.schedule(kWorld, kSecond,
-                                              [this, a, b] { set_connected(a, b, true, 0); });
-                            }};
+  const Surroundings around{
+      queue_,
+      *network_,
+      *oracle_,
+      trace_,
+      world_,
+      signatures_,
+      [this](std::uint16_t a, std::uint16_t b) { return connected(a, b); },
+      [this](std::uint16_t a, std::uint16_t b) {
+        if (oracle_->honest(MemberId(a)) && oracle_->honest(MemberId(b))) {
+          oracle_->report("peers", "honest member " + std::to_string(a) +
+                                       " punishes honest member " + std::to_string(b));
+        }
+        ++counters_["liar disconnected"];
+        set_connected(a, b, false, 0);
+        queue_.schedule(kWorld, kSecond, [this, a, b] { set_connected(a, b, true, 0); });
+      }};
   Rng traits_rng = Rng::stream(options.seed, "traits");
   ByzantineTraits traits = ByzantineTraits::draw(traits_rng);
   if (options.plan == Plan::kEquivocate) traits.equivocate = traits.vote_for_all = true;
@@ -166,7 +165,8 @@ bool Cluster::wait_for(const char* invariant, const char* what, Micros bound,
                  ", decided " + std::to_string(s.decided.value) + ", executed " +
                  std::to_string(s.executed.height.value) + ", certified " +
                  std::to_string(s.certified.value) + ", pool " + std::to_string(s.pool_items) +
-                 ", missing bodies " + std::to_string(s.missing_bodies) +
+                 ", missing bodies " + std::to_string(s.missing_bodies) + ", messages refused " +
+                 std::to_string(host(i).driver_counters().messages_refused) +
                  (s.halted ? ", halted: " + s.halted->sentence : "");
       }
       oracle_->report(invariant, std::string(what) + " did not happen within " +
@@ -256,10 +256,11 @@ void Cluster::schedule_client() {
   queue_.schedule(kWorld, rng_.range_i64(5'000, 90'000), [this] {
     if (!clients_running_) return;
     const bool hurried = rng_.chance_ppm(200'000);
-    const Micros life = hurried ? rng_.range_i64(300'000, 3'000'000)
-                                : rng_.range_i64(30 * kSecond, 110 * kSecond);
+    const Micros life =
+        hurried ? rng_.range_i64(300'000, 3'000'000) : rng_.range_i64(30 * kSecond, 110 * kSecond);
     std::vector<std::uint16_t> gateways{static_cast<std::uint16_t>(rng_.below(size()))};
-    if (rng_.chance_ppm(200'000)) gateways.push_back(static_cast<std::uint16_t>(rng_.below(size())));
+    if (rng_.chance_ppm(200'000))
+      gateways.push_back(static_cast<std::uint16_t>(rng_.below(size())));
     submit_new(life, gateways);
     schedule_client();
   });
@@ -277,25 +278,23 @@ void Cluster::submit_new(Micros life, std::vector<std::uint16_t> gateways) {
 
 void Cluster::send(std::size_t number, std::uint16_t gateway) {
   const ClientSubmission& s = submissions_[number].submission;
-  host(gateway).submit(s.bytes, node::WaitFor::kCertified, 2'000,
-                       [this, number, gateway](const node::SubmitResult& result) {
-                         if (!result || result->kind != node::Fate::Kind::kCommitted ||
-                             !result->certified) {
-                           return;
-                         }
-                         submissions_[number].acknowledged = true;
-                         oracle_->on_acknowledged(
-                             MemberId(gateway), submissions_[number].submission.known.id,
-                             result->height, result->index);
-                       });
+  host(gateway).submit(
+      s.bytes, node::WaitFor::kCertified, 2'000,
+      [this, number, gateway](const node::SubmitResult& result) {
+        if (!result || result->kind != node::Fate::Kind::kCommitted || !result->certified) {
+          return;
+        }
+        submissions_[number].acknowledged = true;
+        oracle_->on_acknowledged(MemberId(gateway), submissions_[number].submission.known.id,
+                                 result->height, result->index);
+      });
 }
 
 // A client that was not told sends the very same bytes again, to anybody.
 void Cluster::retry(std::size_t number) {
   queue_.schedule(kWorld, rng_.range_i64(kSecond / 2, 3 * kSecond), [this, number] {
     PendingSubmission& p = submissions_[number];
-    if (p.acknowledged || ++p.tries > kMaxTries ||
-        p.submission.known.expiry <= now_ms()) {
+    if (p.acknowledged || ++p.tries > kMaxTries || p.submission.known.expiry <= now_ms()) {
       return;
     }
     send(number, static_cast<std::uint16_t>(rng_.below(size())));
@@ -314,7 +313,7 @@ void Cluster::heal() {
   for (std::uint16_t i = 0; i < size(); ++i) {
     host(i).speed() = MachineSpeed{};
     host(i).clock().set_offset(0);
-    host(i).disk().revive();
+    host(i).mend_disk();
     if (host(i).byzantine()) mind_->rest(rng_.chance_ppm(500'000));
   }
   restart_halted();
@@ -333,8 +332,8 @@ void Cluster::check_liveness() {
     return true;
   };
   restart_halted();
-  if (!wait_for("I24", "every honest member executing and certifying what was decided", 90 * kSecond,
-                [&] {
+  if (!wait_for("I24", "every honest member executing and certifying what was decided",
+                90 * kSecond, [&] {
                   restart_halted();
                   return everywhere([&](Host& h) { return h.certified().height >= decided; });
                 })) {
@@ -348,15 +347,16 @@ void Cluster::check_liveness() {
   const std::size_t first = submissions_.size();
   for (int i = 0; i < 4; ++i) submit_new(60 * kSecond, gateways);
   const Height before = oracle_->highest_decided();
-  wait_for("I22", "the commit of valid submissions that all honest members hold", 40 * kSecond, [&] {
-    return everywhere([&](Host& h) {
-      for (std::size_t s = first; s < submissions_.size(); ++s) {
-        const auto place = h.find(submissions_[s].submission.known.id);
-        if (!place || place->height > h.certified().height) return false;
-      }
-      return h.certified().height > before;
-    });
-  });
+  wait_for("I22", "the commit of valid submissions that all honest members hold", 40 * kSecond,
+           [&] {
+             return everywhere([&](Host& h) {
+               for (std::size_t s = first; s < submissions_.size(); ++s) {
+                 const auto place = h.find(submissions_[s].submission.known.id);
+                 if (!place || place->height > h.certified().height) return false;
+               }
+               return h.certified().height > before;
+             });
+           });
 }
 
 // I25: with nothing to do, heads stay fresh.
@@ -429,10 +429,23 @@ RunResult Cluster::result() const {
   return r;
 }
 
+namespace {
+const Trace* current_trace = nullptr;
+}
+
 RunResult run(const RunOptions& options) {
   Cluster cluster(options);
+  current_trace = &cluster.trace();
   cluster.run();
+  current_trace = nullptr;
   return cluster.result();
+}
+
+void print_current_tail() {
+  if (current_trace == nullptr) return;
+  for (const std::string& line : current_trace->tail(kTailLines)) {
+    std::fprintf(stderr, "  | %s\n", line.c_str());
+  }
 }
 
 }  // namespace imi::sim

@@ -20,10 +20,10 @@ inline constexpr std::size_t kPlans = 6;
 struct RunOptions {
   std::uint64_t seed = 1;
   std::uint16_t replicas = 4;
-  std::uint64_t events = 8'000;  // under faults; healing and what follows come on top
+  std::uint64_t events = 8'000;            // under faults; healing and what follows come on top
   std::optional<std::uint16_t> byzantine;  // members that lie, at most f; absent: the plan decides
   Plan plan = Plan::kMixed;
-  bool echo = false;             // print every record as it happens
+  bool echo = false;  // print every record as it happens
 };
 
 // The named things that happened in a run: "sometimes" counters.
@@ -42,6 +42,9 @@ struct RunResult {
 // Runs it. The same options give the same result, to the trace hash.
 [[nodiscard]] RunResult run(const RunOptions& options);
 
+// For a process that dies inside run(): the end of its trace, to stderr.
+void print_current_tail();
+
 class Nemesis;
 
 class Cluster {
@@ -51,6 +54,7 @@ class Cluster {
 
   void run();
   [[nodiscard]] RunResult result() const;
+  [[nodiscard]] const Trace& trace() const { return trace_; }
 
  private:
   friend class Nemesis;

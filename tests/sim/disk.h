@@ -2,16 +2,16 @@
 //
 // Every file has the bytes that processes see and the bytes that are durable. sync() makes a file's
 // bytes durable, sync_directory() the names: until then a created or removed name may come back as
-// it was. A killed process (kill -9) loses nothing it wrote: the page cache survives it. power_cut()
-// keeps what is durable and, of the rest, what an operating system and a drive may have written:
-// nothing, all, a prefix that ends inside a write, or the length and scattered sectors.
+// it was. A killed process (kill -9) loses nothing it wrote: the page cache survives it.
+// power_cut() keeps what is durable and, of the rest, what an operating system and a drive may have
+// written: nothing, all, a prefix that ends inside a write, or the length and scattered sectors.
 //
 // A process may also die inside a piece of work: die_after(n) lets n more operations happen, cuts
 // the next append short, and after that nothing reaches the disk.
 //
 // Faults on demand: the next sync or append fails with EIO or ENOSPC. After a failed sync the pages
-// count as clean although they never reached the disk (Rebello et al., ATC'20): processes, also later
-// ones, read the bytes until a power cut shows zeros in their place.
+// count as clean although they never reached the disk (Rebello et al., ATC'20): processes, also
+// later ones, read the bytes until a power cut shows zeros in their place.
 //
 // One disk a simulated machine; it outlives the processes that use it. Single-threaded.
 #pragma once

@@ -2,8 +2,8 @@
 // the order in which they were scheduled. Nothing else moves time.
 //
 // An event belongs to a life: one run of one simulated process. Killing the process ends its life
-// and drops its events. Events of the world (network, fault plan, clients) belong to kWorld, which never ends.
-// Single-threaded.
+// and drops its events. Events of the world (network, fault plan, clients) belong to kWorld, which
+// never ends. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ class EventQueue {
   void end_life(LifeId life);
   [[nodiscard]] bool alive(LifeId life) const { return life == kWorld || lives_[life]; }
 
-  // Runs the next event; false if none is left or the next is after `until`, to which time then moves.
+  // Runs the next event; false if none is left or the next is after `until`, to which time then
+  // moves.
   bool run_one(Micros until);
 
  private:

@@ -178,14 +178,21 @@ void Host::boot() {
   o.events = this;
   status_ = {};
   status_.view = p.safety.state.view;
-  const node::Ports ports{p.loop,     clock_,        *this,
-                          p.verify,   p.executor,    p.log_writer,
-                          *p.ledger,  p.safety.wal.get(), around_.signatures,
+  status_.stable = std::max(p.db->certified().height, p.safety.state.stable_height());
+  const node::Ports ports{p.loop,
+                          clock_,
+                          *this,
+                          p.verify,
+                          p.executor,
+                          p.log_writer,
+                          *p.ledger,
+                          p.safety.wal.get(),
+                          around_.signatures,
                           p.random};
   auto driver = node::Driver::start(std::move(o), ports);
   if (!driver) {
-    around_.oracle.report("start", "member " + std::to_string(index()) + " does not start: " +
-                                       driver.error().sentence);
+    around_.oracle.report("start", "member " + std::to_string(index()) +
+                                       " does not start: " + driver.error().sentence);
     return;
   }
   p.driver = std::move(*driver);
@@ -263,6 +270,11 @@ void Host::inject_store(ledger::StoreError::Reason reason) {
   trace("gets a store fault", static_cast<std::uint64_t>(reason));
 }
 
+void Host::mend_disk() {
+  disk_.fail_next(DiskFault::kNone, false);
+  store_->fail_next(std::nullopt);
+}
+
 void Host::on_frame(std::uint16_t from, const Network::Frame& frame) {
   if (!process_ || !process_->driver) return;
   trace("hears bytes", frame->size(), frame->empty() ? 0 : (*frame)[0], 0, from);
@@ -292,6 +304,10 @@ void Host::submit(const std::shared_ptr<const Bytes>& bytes, node::WaitFor wait,
 node::NodeStatus Host::status() const {
   if (!process_ || !process_->driver) return {};
   return process_->driver->status();
+}
+
+node::DriverCounters Host::driver_counters() const {
+  return process_ && process_->driver ? process_->driver->counters() : node::DriverCounters{};
 }
 
 chain::LedgerHead Host::applied() const {
@@ -411,8 +427,8 @@ void Host::on_halt(const node::HaltReport& report) {
     return;
   }
   if (!byzantine_) {
-    around_.oracle.report("halt", "honest member " + std::to_string(index()) +
-                                      " halted: " + report.sentence);
+    around_.oracle.report(
+        "halt", "honest member " + std::to_string(index()) + " halted: " + report.sentence);
   }
 }
 

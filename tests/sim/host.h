@@ -34,11 +34,11 @@ struct Surroundings {
 struct HostCounters {
   std::uint64_t boots = 0;
   std::uint64_t restarts_with_votes = 0;
-  std::uint64_t torn_tails = 0;        // cut from the safety log at a restart
-  std::uint64_t silent_boots = 0;      // without a safety log (B6)
-  std::uint64_t disk_halts = 0;        // stopped by an injected fault, by name
-  std::uint64_t lost_batches = 0;      // of the store, in power cuts
-  std::uint64_t died_in_work = 0;      // processes that died inside a write
+  std::uint64_t torn_tails = 0;    // cut from the safety log at a restart
+  std::uint64_t silent_boots = 0;  // without a safety log (B6)
+  std::uint64_t disk_halts = 0;    // stopped by an injected fault, by name
+  std::uint64_t lost_batches = 0;  // of the store, in power cuts
+  std::uint64_t died_in_work = 0;  // processes that died inside a write
   std::uint64_t blocks_synced = 0;
   std::uint64_t evidence = 0;
   std::uint64_t view_changes = 0;
@@ -65,7 +65,7 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   void inject_store(ledger::StoreError::Reason reason);
   MachineSpeed& speed() { return speed_; }
   SimClock& clock() { return clock_; }
-  SimDisk& disk() { return disk_; }
+  void mend_disk();
 
   // ---- the process ----------------------------------------------------------------------------
   void on_frame(std::uint16_t from, const Network::Frame& frame);
@@ -73,6 +73,7 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   void submit(const std::shared_ptr<const Bytes>& bytes, node::WaitFor wait,
               std::uint32_t timeout_ms, std::function<void(node::SubmitResult)> done);
   [[nodiscard]] node::NodeStatus status() const;
+  [[nodiscard]] node::DriverCounters driver_counters() const;
   [[nodiscard]] const std::optional<node::HaltReport>& halted() const { return halted_; }
   [[nodiscard]] chain::LedgerHead applied() const;
   [[nodiscard]] chain::LedgerHead certified() const;

@@ -14,7 +14,8 @@ namespace {
 
 using namespace imi::sim;
 
-constexpr const char* kUsage = R"(imi-sim: whole clusters from one seed (real driver, ledger and consensus; simulated
+constexpr const char* kUsage =
+    R"(imi-sim: whole clusters from one seed (real driver, ledger and consensus; simulated
 clock, network and disk), with every safety invariant checked after every event.
 
   imi-sim --seed N --replicas n [--plan P] [--events M] [--byzantine k] [--trace]
@@ -172,9 +173,17 @@ int run_regressions(const Arguments& a) {
   return report_failures(report, {});
 }
 
+// A CHECK of the product failed inside the run: say what led there.
+extern "C" void on_abort(int) {
+  print_current_tail();
+  std::signal(SIGABRT, SIG_DFL);
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGABRT, on_abort);
   const Arguments a = parse(std::vector<std::string>(argv + 1, argv + argc));
   if (!a.regressions.empty()) return run_regressions(a);
   if (a.from) return run_seeds(a);

@@ -8,34 +8,52 @@ namespace imi::sim {
 PlanWeights weights_of(Plan plan) {
   PlanWeights w;
   switch (plan) {
-    case Plan::kCalm:
-      w.mend = 1;
-      break;
+    case Plan::kCalm: w.mend = 1; break;
     case Plan::kStorm:
-      w.links = {.loss_ppm = 40'000, .duplicate_ppm = 40'000, .spike_ppm = 60'000,
-                 .latency_min = 200, .latency_max = 8'000, .spike_us = 300'000};
+      w.links = {.loss_ppm = 40'000,
+                 .duplicate_ppm = 40'000,
+                 .spike_ppm = 60'000,
+                 .latency_min = 200,
+                 .latency_max = 8'000,
+                 .spike_us = 300'000};
       w.slow_disk = 2, w.slow_node = 3, w.clock_jump = 2, w.worse_links = 3, w.deaf = 1;
       w.one_way = 2, w.kill = 1, w.mend = 6;
       break;
     case Plan::kCrash:
-      w.links = {.loss_ppm = 5'000, .duplicate_ppm = 5'000, .spike_ppm = 20'000,
-                 .latency_min = 200, .latency_max = 2'000, .spike_us = 50'000};
+      w.links = {.loss_ppm = 5'000,
+                 .duplicate_ppm = 5'000,
+                 .spike_ppm = 20'000,
+                 .latency_min = 200,
+                 .latency_max = 2'000,
+                 .spike_us = 50'000};
       w.kill = 4, w.power_cut = 6, w.all_power_cut = 1, w.disk_fault = 3, w.slow_disk = 2;
       w.mend = 3, w.crash_ppm = 1'200;
       break;
     case Plan::kPartition:
-      w.links = {.loss_ppm = 5'000, .duplicate_ppm = 5'000, .spike_ppm = 20'000,
-                 .latency_min = 200, .latency_max = 2'000, .spike_us = 100'000};
+      w.links = {.loss_ppm = 5'000,
+                 .duplicate_ppm = 5'000,
+                 .spike_ppm = 20'000,
+                 .latency_min = 200,
+                 .latency_max = 2'000,
+                 .spike_us = 100'000};
       w.partition = 6, w.one_way = 4, w.deaf = 3, w.kill = 1, w.mend = 8;
       break;
     case Plan::kEquivocate:
-      w.links = {.loss_ppm = 3'000, .duplicate_ppm = 5'000, .spike_ppm = 20'000,
-                 .latency_min = 200, .latency_max = 3'000, .spike_us = 60'000};
+      w.links = {.loss_ppm = 3'000,
+                 .duplicate_ppm = 5'000,
+                 .spike_ppm = 20'000,
+                 .latency_min = 200,
+                 .latency_max = 3'000,
+                 .spike_us = 60'000};
       w.partition = 2, w.one_way = 2, w.kill = 1, w.mend = 4;
       break;
     case Plan::kMixed:
-      w.links = {.loss_ppm = 15'000, .duplicate_ppm = 15'000, .spike_ppm = 30'000,
-                 .latency_min = 200, .latency_max = 4'000, .spike_us = 150'000};
+      w.links = {.loss_ppm = 15'000,
+                 .duplicate_ppm = 15'000,
+                 .spike_ppm = 30'000,
+                 .latency_min = 200,
+                 .latency_max = 4'000,
+                 .spike_us = 150'000};
       w.kill = 3, w.power_cut = 3, w.all_power_cut = 1, w.disk_fault = 1, w.slow_disk = 1;
       w.partition = 3, w.one_way = 2, w.deaf = 1, w.slow_node = 1, w.clock_jump = 1;
       w.worse_links = 1, w.mend = 8, w.crash_ppm = 300;
@@ -76,9 +94,9 @@ void Nemesis::crash(std::uint16_t node, bool power_cut) {
 
 void Nemesis::act() {
   const PlanWeights& w = weights_;
-  const std::uint32_t all[] = {w.kill,      w.power_cut, w.all_power_cut, w.disk_fault, w.slow_disk,
-                               w.partition, w.one_way,   w.deaf,          w.slow_node,
-                               w.clock_jump, w.worse_links, w.mend};
+  const std::uint32_t all[] = {w.kill,      w.power_cut,  w.all_power_cut, w.disk_fault,
+                               w.slow_disk, w.partition,  w.one_way,       w.deaf,
+                               w.slow_node, w.clock_jump, w.worse_links,   w.mend};
   std::uint64_t draw = rng_.below(std::accumulate(std::begin(all), std::end(all), 0u));
   std::size_t choice = 0;
   while (draw >= all[choice]) draw -= all[choice++];

@@ -20,9 +20,9 @@ struct PlanWeights {
   std::uint32_t slow_node = 0;
   std::uint32_t clock_jump = 0;
   std::uint32_t worse_links = 0;
-  std::uint32_t mend = 0;          // undo one thing
-  std::uint64_t crash_ppm = 0;     // at the boundary of each event
-  Micros pause_min = 100'000;      // between two doings
+  std::uint32_t mend = 0;       // undo one thing
+  std::uint64_t crash_ppm = 0;  // at the boundary of each event
+  Micros pause_min = 100'000;   // between two doings
   Micros pause_max = 600'000;
 };
 [[nodiscard]] PlanWeights weights_of(Plan plan);

@@ -22,11 +22,11 @@ namespace imi::sim {
 struct LinkFaults {
   std::uint64_t loss_ppm = 0;
   std::uint64_t duplicate_ppm = 0;
-  std::uint64_t spike_ppm = 0;       // frames delayed by up to spike_us: overtaken by later ones
+  std::uint64_t spike_ppm = 0;  // frames delayed by up to spike_us: overtaken by later ones
   Micros latency_min = 200;
   Micros latency_max = 600;
   Micros spike_us = 0;
-  bool in_order = false;             // as over one TCP connection
+  bool in_order = false;  // as over one TCP connection
 };
 
 struct NetworkCounters {

@@ -33,12 +33,9 @@ std::string Oracle::at(MemberId m, View v, Height h, const BlockId& id) {
 
 std::map<BlockId, Oracle::Members>& Oracle::Slot::of(Vote v) {
   switch (v) {
-    case Vote::kPrePrepare:
-      return pre_prepare;
-    case Vote::kPrepare:
-      return prepare;
-    case Vote::kCommit:
-      return commit;
+    case Vote::kPrePrepare: return pre_prepare;
+    case Vote::kPrepare: return prepare;
+    case Vote::kCommit: return commit;
   }
   return commit;
 }

@@ -1,10 +1,10 @@
-// The judge: sees every message that leaves, every record that becomes durable, every execution, and
-// holds them against the invariants of docs/CONSENSUS by number. It shares no code with consensus
-// beyond the message types and the digests; what it knows it has from watching.
+// The judge: sees every message that leaves, every record that becomes durable, every execution,
+// and holds them against the invariants of docs/CONSENSUS by number. It shares no code with
+// consensus beyond the message types and the digests; what it knows it has from watching.
 //
-// Incremental: each call looks at what has just happened and keeps what later checks need. The first
-// violation stays. Members that are Byzantine are watched (their votes count in tallies, as they do
-// for the honest) and never judged.
+// Incremental: each call looks at what has just happened and keeps what later checks need. The
+// first violation stays. Members that are Byzantine are watched (their votes count in tallies, as
+// they do for the honest) and never judged.
 //
 // Single-threaded; one oracle a run.
 #pragma once
@@ -42,9 +42,9 @@ struct OracleSetup {
   chain::GenesisId genesis;
   chain::ValidatorSet set;
   LedgerHead genesis_head;
-  std::uint32_t window = 0;       // L
-  std::int64_t max_expiry_ms = 0; // E_max
-  std::vector<bool> honest;       // by member
+  std::uint32_t window = 0;        // L
+  std::int64_t max_expiry_ms = 0;  // E_max
+  std::vector<bool> honest;        // by member
 };
 
 // What the oracle must know of a submission that clients made: its entries issue and revoke
@@ -125,7 +125,7 @@ class Oracle {
     std::uint64_t new_views_with_proposals = 0;  // a view change with a prepared set
     std::uint64_t equivocations = 0;             // two ids for one (kind, view, height, member)
     std::uint64_t acknowledged = 0;
-    std::uint64_t re_proposals_decided = 0;      // decided in a view above the one first proposed in
+    std::uint64_t re_proposals_decided = 0;  // decided in a view above the one first proposed in
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
@@ -160,6 +160,7 @@ class Oracle {
     std::map<View, Hash256> signed_new_views;
     // Durable, cumulative: what was once durable for this key.
     std::set<std::pair<std::pair<View, Height>, BlockId>> accepted;
+    std::set<std::pair<std::pair<View, Height>, BlockId>> re_proposed;  // in its own NEW-VIEWs
     std::set<std::pair<std::pair<View, Height>, BlockId>> prepared;
     std::set<std::pair<std::pair<View, Height>, BlockId>> commit_votes;
     std::map<Height, BlockId> decided;
@@ -184,6 +185,7 @@ class Oracle {
   void see_vote(MemberId m, Vote kind, View view, Height height, const BlockId& id);
   void judge_vote(MemberId m, Vote kind, View view, Height height, const BlockId& id);
   void see_checkpoint(MemberId m, const LedgerHead& head);
+  void see_certified(Height height, const Hash256& digest);
   void see_view_change(MemberId m, const consensus::ViewChange& message);
   void see_new_view(MemberId m, const consensus::SignedMessage& message);
   void see_header(const chain::BlockHeader& header, const BlockId& id);
@@ -203,7 +205,8 @@ class Oracle {
   void require_durable_vote(MemberId m, Vote kind, View view, Height height, const BlockId& id);
   void require_bodies(MemberId m, Height height, const BlockId& id);
   void require_prefix(MemberId m, View view, Height height);
-  void check_holders(Height height, const BlockId& id, const Slot& slot);
+  void note_durable_new_view(MemberId m, const consensus::NewView& nv);
+  void check_holders(Height height, const BlockId& id);
   [[nodiscard]] bool holds_bodies(const NodeFacts& node, Height height, const BlockId& id) const;
 
   // oracle_ledger.cpp

@@ -27,7 +27,7 @@ void Oracle::on_durable_record(MemberId m, const consensus::SafetyRecord& record
       node.entered.insert({nv.view, crypto::hash_of(crypto::Domain::kTest, nv)});
       if (nv.view < node.promised) o.violate("I5", "a view below the promised one was entered");
       node.promised = std::max(node.promised, nv.view);
-      o.accept_new_view(m, nv);
+      o.note_durable_new_view(m, nv);
     }
     void operator()(const consensus::AcceptedProposal& r) const {
       const BlockId id = chain::block_id(o.setup_.genesis, r.block.header);
@@ -96,13 +96,24 @@ void Oracle::on_durable_state(MemberId m, const consensus::SafetyState& state) {
   if (state.new_view) {
     const auto& nv = std::get<consensus::NewView>(state.new_view->payload);
     node.entered.insert({nv.view, crypto::hash_of(crypto::Domain::kTest, nv)});
-    accept_new_view(m, nv);
+    note_durable_new_view(m, nv);
   }
   for (const auto& [height, at_height] : state.heights) {
     note_durable_height(node, height, at_height);
   }
   check_nothing_forgotten(m, state);
   node.bodies.clear();  // those that this file repeats follow
+}
+
+// The re-proposals of a NEW-VIEW are durable with it: its primary may not hold the blocks yet.
+void Oracle::note_durable_new_view(MemberId m, const consensus::NewView& nv) {
+  if (chain::primary(setup_.set, nv.view) == m) {
+    for (const consensus::ReProposal& p : nv.proposals) {
+      facts(m).re_proposed.insert(
+          {{nv.view, p.header.height}, chain::block_id(setup_.genesis, p.header)});
+    }
+  }
+  accept_new_view(m, nv);
 }
 
 void Oracle::note_durable_height(NodeFacts& node, Height height,
@@ -167,6 +178,8 @@ void Oracle::require_durable_vote(MemberId m, Vote kind, View view, Height heigh
   const std::pair<std::pair<View, Height>, BlockId> statement{{view, height}, id};
   switch (kind) {
     case Vote::kPrePrepare:
+      if (node.re_proposed.contains(statement)) break;
+      [[fallthrough]];
     case Vote::kPrepare:
       if (!node.accepted.contains(statement)) {
         violate("I4", "a proposal or PREPARE left before its record was synced: " +
@@ -193,8 +206,8 @@ bool Oracle::holds_bodies(const NodeFacts& node, Height height, const BlockId& i
 
 void Oracle::require_bodies(MemberId m, Height height, const BlockId& id) {
   if (!holds_bodies(facts(m), height, id)) {
-    violate("I4", "a vote left before the block's bodies were synced: " +
-                      at(m, View(0), height, id));
+    violate("I4",
+            "a vote left before the block's bodies were synced: " + at(m, View(0), height, id));
   }
 }
 
@@ -219,9 +232,8 @@ void Oracle::require_prefix(MemberId m, View view, Height height) {
   }
 }
 
-// I11: of those whose votes prepared the block, q - f honest hold its bodies durably.
-void Oracle::check_holders(Height height, const BlockId& id, const Slot& slot) {
-  Members voters = slot.prepare.at(id) | slot.pre_prepare.at(id);
+// I11: q - f honest members hold the bodies of a prepared block durably.
+void Oracle::check_holders(Height height, const BlockId& id) {
   std::uint32_t holders = 0;
   std::uint32_t faulty = 0;
   for (std::size_t m = 0; m < nodes_.size(); ++m) {
@@ -229,7 +241,7 @@ void Oracle::check_holders(Height height, const BlockId& id, const Slot& slot) {
       ++faulty;
       continue;
     }
-    if (voters.test(m) && holds_bodies(nodes_[m], height, id)) ++holders;
+    if (holds_bodies(nodes_[m], height, id)) ++holders;
   }
   if (faulty <= f_ && holders < q_ - f_) {
     violate("I11", "prepared at height " + std::to_string(height.value) + " with only " +

@@ -54,8 +54,9 @@ void Oracle::on_executed(MemberId m, const chain::Block& block, const LedgerHead
   }
   model_blocks();
   if (decision.log_size && *decision.log_size != head.log_size) {
-    violate("I16", "the log has " + std::to_string(head.log_size) + " leaves, by count of what may " +
-                       "take effect " + std::to_string(*decision.log_size) + ": " + where);
+    violate("I16", "the log has " + std::to_string(head.log_size) +
+                       " leaves, by count of what may " + "take effect " +
+                       std::to_string(*decision.log_size) + ": " + where);
   }
 }
 
@@ -112,8 +113,7 @@ std::uint64_t Oracle::accepted_entries(const KnownSubmission& submission) {
   return accepted;
 }
 
-void Oracle::on_certified(MemberId m, const chain::CheckpointCertificate& certificate,
-                          Height now) {
+void Oracle::on_certified(MemberId m, const chain::CheckpointCertificate& certificate, Height now) {
   if (!judged(m)) return;
   check_checkpoint_certificate(certificate);
   const Height height = certificate.head.height;
@@ -129,8 +129,8 @@ void Oracle::on_certified(MemberId m, const chain::CheckpointCertificate& certif
     violate("I17", "a certified head is not of the committed chain: height " +
                        std::to_string(height.value));
   } else if (decided->second.head && *decided->second.head != certificate.head) {
-    violate("I12", "a certified head is not the executed one: height " +
-                       std::to_string(height.value));
+    violate("I12",
+            "a certified head is not the executed one: height " + std::to_string(height.value));
   }
 }
 
@@ -140,12 +140,18 @@ void Oracle::on_acknowledged(MemberId m, const SubmissionId& id, Height height,
   ++counters_.acknowledged;
   const auto it = effects_.find(id);
   if (it == effects_.end() || it->second.height != height || it->second.index != index) {
-    violate("I17", "a client was told of a commit at height " + std::to_string(height.value) +
-                       " that is not in the history");
+    std::string truth = "that is not in the history";
+    if (it != effects_.end()) {
+      truth = "and it took effect at height " + std::to_string(it->second.height.value) +
+              ", place " + std::to_string(it->second.index);
+    }
+    violate("I17", "member " + std::to_string(m.value) + " told a client of a commit at height " +
+                       std::to_string(height.value) + ", place " + std::to_string(index) + ", " +
+                       truth);
   }
   if (!certified_heads_.contains(height) && highest_certified_ < height) {
-    violate("I17", "a client was told before height " + std::to_string(height.value) +
-                       " was certified");
+    violate("I17",
+            "a client was told before height " + std::to_string(height.value) + " was certified");
   }
   acknowledged_.try_emplace(id, Place{height, index});
 }

@@ -98,7 +98,8 @@ void Oracle::judge_vote(MemberId m, Vote kind, View view, Height height, const B
                       at(m, view, height, id));
   }
   const bool primary = chain::primary(setup_.set, view) == m;
-  if (kind == Vote::kPrepare && primary) violate("A0", "a primary sent PREPARE: " + at(m, view, height, id));
+  if (kind == Vote::kPrepare && primary)
+    violate("A0", "a primary sent PREPARE: " + at(m, view, height, id));
   if (kind == Vote::kPrePrepare && !primary) {
     violate("A0", "PRE-PREPARE by another than the primary: " + at(m, view, height, id));
   }
@@ -120,7 +121,7 @@ void Oracle::check_prepared(View view, Height height, const BlockId& id, Slot& s
   }
   const bool first = !slot.prepared;
   slot.prepared = id;
-  if (first) check_holders(height, id, slot);
+  if (first) check_holders(height, id);
 }
 
 void Oracle::check_committed(View view, Height height, const BlockId& id, Slot& slot) {
@@ -197,13 +198,16 @@ void Oracle::see_checkpoint(MemberId m, const LedgerHead& head) {
   }
   Members& signers = checkpoints_[head.height][digest];
   signers.set(m.value);
-  if (signers.count() < q_) return;
-  const auto [it, fresh] = certified_heads_.try_emplace(head.height, digest);
+  if (signers.count() >= q_) see_certified(head.height, digest);
+}
+
+void Oracle::see_certified(Height height, const Hash256& digest) {
+  const auto [it, fresh] = certified_heads_.try_emplace(height, digest);
   if (fresh) {
     ++counters_.certified;
-    highest_certified_ = std::max(highest_certified_, head.height);
+    highest_certified_ = std::max(highest_certified_, height);
   } else if (it->second != digest) {
-    violate("I20", "two heads certified at height " + std::to_string(head.height.value));
+    violate("I20", "two heads certified at height " + std::to_string(height.value));
   }
 }
 
@@ -232,8 +236,8 @@ void Oracle::see_view_change(MemberId m, const consensus::ViewChange& message) {
   for (const auto& [slot, id] : node.prepared) {
     const auto& [view, height] = slot;
     if (height <= message.stable_height() || view >= message.view) continue;
-    const bool shown = std::any_of(
-        message.certificates.begin(), message.certificates.end(), [&](const auto& c) {
+    const bool shown =
+        std::any_of(message.certificates.begin(), message.certificates.end(), [&](const auto& c) {
           return c.header().height == height && (c.view() >= view || c.proof.index() == 1);
         });
     if (!shown) {
@@ -299,9 +303,9 @@ void Oracle::check_new_view_holds(const AcceptedNewView& nv, Height height,
   if (nv.view <= decision.view || height <= nv.start) return;
   const auto it = nv.proposals.find(height);
   if (it == nv.proposals.end() || it->second != decision.id) {
-    violate("I8", "the NEW-VIEW of view " + std::to_string(nv.view.value) + " does not carry height " +
-                      std::to_string(height.value) + ", decided in view " +
-                      std::to_string(decision.view.value));
+    violate("I8", "the NEW-VIEW of view " + std::to_string(nv.view.value) +
+                      " does not carry height " + std::to_string(height.value) +
+                      ", decided in view " + std::to_string(decision.view.value));
   }
 }
 
@@ -316,13 +320,14 @@ bool Oracle::distinct_quorum(const chain::Signatures& signatures, std::size_t ne
 void Oracle::check_prepared_certificate(const consensus::PreparedCertificate& c) {
   const BlockId id = chain::block_id(setup_.genesis, c.header);
   const Slot& slot = slots_[{c.view, c.header.height}];
-  const std::string where =
-      at(chain::primary(setup_.set, c.view), c.view, c.header.height, id);
+  const std::string where = at(chain::primary(setup_.set, c.view), c.view, c.header.height, id);
   if (!distinct_quorum(c.prepares, q_ - 1)) violate("I10", "prepared without a quorum: " + where);
   const auto prepares = slot.prepare.find(id);
   for (const chain::MemberSignature& s : c.prepares) {
     if (!setup_.set.contains(s.member) || !judged(s.member)) continue;
-    if (prepares == slot.prepare.end() || !prepares->second.test(s.member.value)) {
+    const bool sent = prepares != slot.prepare.end() && prepares->second.test(s.member.value);
+    // Its own vote counts for a member once it is on disk: it leaves after the same sync.
+    if (!sent && !facts(s.member).accepted.contains({{c.view, c.header.height}, id})) {
       violate("I10", "a prepared certificate names member " + std::to_string(s.member.value) +
                          ", who never prepared: " + where);
     }
@@ -330,14 +335,15 @@ void Oracle::check_prepared_certificate(const consensus::PreparedCertificate& c)
 }
 
 void Oracle::check_commit_certificate(const consensus::CommitCertificate& c) {
-  const std::string where = "view " + std::to_string(c.view.value) + ", height " +
-                            std::to_string(c.height.value);
+  const std::string where =
+      "view " + std::to_string(c.view.value) + ", height " + std::to_string(c.height.value);
   if (!distinct_quorum(c.signatures, q_)) violate("I10", "committed without a quorum: " + where);
   const Slot& slot = slots_[{c.view, c.height}];
   const auto commits = slot.commit.find(c.id);
   for (const chain::MemberSignature& s : c.signatures) {
     if (!setup_.set.contains(s.member) || !judged(s.member)) continue;
-    if (commits == slot.commit.end() || !commits->second.test(s.member.value)) {
+    const bool sent = commits != slot.commit.end() && commits->second.test(s.member.value);
+    if (!sent && !facts(s.member).commit_votes.contains({{c.view, c.height}, c.id})) {
       violate("I10", "a commit certificate names member " + std::to_string(s.member.value) +
                          ", who never committed: " + where);
     }
@@ -348,15 +354,13 @@ void Oracle::check_checkpoint_certificate(const chain::CheckpointCertificate& c)
   const std::string where = "height " + std::to_string(c.head.height.value);
   const Hash256 digest = c.head.digest();
   if (!distinct_quorum(c.signatures, q_)) violate("I10", "certified without a quorum: " + where);
-  const auto certified = certified_heads_.find(c.head.height);
-  if (certified != certified_heads_.end() && certified->second != digest) {
-    violate("I20", "a certificate for another head: " + where);
-  }
+  see_certified(c.head.height, digest);
   for (const chain::MemberSignature& s : c.signatures) {
     if (!setup_.set.contains(s.member) || !judged(s.member)) continue;
     const auto& signed_heads = facts(s.member).signed_heads;
     const auto it = signed_heads.find(c.head.height);
-    if (it == signed_heads.end() || it->second != digest) {
+    const bool sent = it != signed_heads.end() && it->second == digest;
+    if (!sent && !facts(s.member).checkpoints.contains({c.head.height, digest})) {
       violate("I10", "a certificate names member " + std::to_string(s.member.value) +
                          ", who never signed that head: " + where);
     }

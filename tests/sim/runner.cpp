@@ -190,9 +190,7 @@ class Pool {
         w.violation = v;
         break;
       }
-      case 'T':
-        w.tail.push_back(many_lines(line.substr(2)));
-        break;
+      case 'T': w.tail.push_back(many_lines(line.substr(2))); break;
       case 'R': {
         std::size_t number = 0;
         std::uint64_t events = 0;
@@ -201,8 +199,7 @@ class Pool {
         finish_run(w, number, events, seconds);
         break;
       }
-      default:
-        break;
+      default: break;
     }
   }
 
@@ -262,8 +259,7 @@ BatchReport run_batch(const Batch& batch) {
   BatchReport report;
   const auto begin = std::chrono::steady_clock::now();
   Pool(batch, report).run();
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;
 }
 

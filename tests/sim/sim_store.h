@@ -31,7 +31,7 @@ class SimStore final : public ledger::Store {
   [[nodiscard]] std::expected<std::shared_ptr<const ledger::StoreView>, ledger::StoreError>
   snapshot() override;
 
-  void fail_next(ledger::StoreError::Reason reason) { fault_ = reason; }
+  void fail_next(std::optional<ledger::StoreError::Reason> reason) { fault_ = reason; }
   void die_after(std::uint64_t batches) { budget_ = batches; }
   void revive();  // a new process opens it
   // Returns how many batches were lost.

@@ -16,13 +16,13 @@ inline constexpr std::uint16_t kNoNode = 0xffff;
 
 struct TraceRecord {
   Micros at = 0;
-  std::uint64_t event = 0;      // the number of the event it belongs to
-  std::uint16_t node = kNoNode; // who
-  std::uint16_t peer = kNoNode; // with whom
-  const char* what = "";        // a literal
-  std::uint64_t a = 0;          // meaning depends on `what`: see describe()
+  std::uint64_t event = 0;       // the number of the event it belongs to
+  std::uint16_t node = kNoNode;  // who
+  std::uint16_t peer = kNoNode;  // with whom
+  const char* what = "";         // a literal
+  std::uint64_t a = 0;           // meaning depends on `what`: see describe()
   std::uint64_t b = 0;
-  std::uint64_t digest = 0;     // first bytes of an id, or 0
+  std::uint64_t digest = 0;  // first bytes of an id, or 0
 };
 
 class Trace {

@@ -22,8 +22,8 @@ struct Cluster {
     genesis.bytes.fill(7);
     for (std::size_t i = 0; i < n; ++i) {
       keys.push_back(crypto::SecretKey::generate(random));
-      set.members.push_back({"v" + std::to_string(i), keys.back().public_key(),
-                             random.fixed<Hash256>()});
+      set.members.push_back(
+          {"v" + std::to_string(i), keys.back().public_key(), random.fixed<Hash256>()});
     }
   }
 

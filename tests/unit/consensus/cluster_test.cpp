@@ -74,6 +74,147 @@ TEST_CASE("the same seed gives the same messages to the byte") {
   CHECK(trace(3) != trace(4));
 }
 
+TEST_CASE("planned rotation moves through the views without stopping the chain (C8)") {
+  ClusterOptions o;
+  o.config.rotation_heights = 5;
+  Cluster c(o);
+  for (int i = 0; i < 12; ++i) {
+    c.submit(12);
+    c.run(60);
+  }
+  REQUIRE(c.run_until([&] { return c.submissions_left(0) == 0; }, 2'000));
+  CHECK(c.highest_view() >= View(4));
+  CHECK(c.at(0).backoff() == 0);
+  require_clean(c);
+}
+
+TEST_CASE("f members silent on CHECKPOINT, or one slow executor, stop nothing (I23, D4)") {
+  Cluster c({});
+  c.lose = [](MemberId from, MemberId, const SignedMessage& m) {
+    return from == MemberId(2) && m.kind() == MessageKind::kCheckpoint;
+  };
+  c.submit(200);
+  REQUIRE(c.run_until([&] { return c.submissions_left(0) == 0; }, 2'000));
+  REQUIRE(c.run_until([&] { return c.lowest_stable() == c.executed(0); }, 200));
+  CHECK(c.highest_view() == View(0));
+  require_clean(c);
+}
+
+TEST_CASE("a backup that hears nothing, or says nothing, forces no view change (I26)") {
+  for (const bool deaf : {true, false}) {
+    Cluster c({});
+    c.lose = [deaf](MemberId from, MemberId to, const SignedMessage&) {
+      return (deaf ? to : from) == MemberId(3);
+    };
+    for (int i = 0; i < 20; ++i) {
+      c.submit(4);
+      c.run(50);
+    }
+    for (const std::size_t i : {0u, 1u, 2u}) {
+      CHECK(c.at(i).view() == View(0));
+      CHECK(c.executed(i) >= 20);
+    }
+    c.heal();
+    CHECK(c.run_until([&] { return c.executed(3) == c.executed(0); }, 500));  // I24
+    require_clean(c);
+  }
+}
+
+TEST_CASE("members spread over several views by long silence find together again (C3, C4, I21)") {
+  for (const std::size_t n : {4u, 7u}) {
+    ClusterOptions o;
+    o.n = n;
+    o.config.heartbeat_ms = 1'000;
+    Cluster c(o);
+    c.submit(8);
+    c.run(100);
+    Dice dice(n);
+    for (int i = 0; i < 30; ++i) {
+      // Each time another part of the messages gets through.
+      const std::uint64_t open = dice.next();
+      c.lose = [open, n](MemberId from, MemberId to, const SignedMessage&) {
+        return (open >> ((from.value * n + to.value) % 64) & 1) == 0;
+      };
+      c.run(150);
+    }
+    c.heal();
+    c.submit(8);
+    REQUIRE(c.run_until([&] { return c.submissions_left(0) == 0; }, 20'000));
+    REQUIRE(c.run_until([&] { return c.lowest_executed() == c.executed(0); }, 2'000));
+    require_clean(c);
+  }
+}
+
+TEST_CASE("a primary that sends its proposals to a bare quorum keeps nobody out") {
+  Cluster c({});
+  c.lose = [](MemberId from, MemberId to, const SignedMessage& m) {
+    return from == MemberId(0) && to == MemberId(3) && m.kind() == MessageKind::kPrePrepare;
+  };
+  c.submit(40);
+  REQUIRE(c.run_until([&] { return c.lowest_stable() >= 10; }, 1'000));
+  CHECK(c.highest_view() == View(0));
+  require_clean(c);
+}
+
+TEST_CASE("an equivocating primary is replaced, at most one block is decided, evidence is kept") {
+  Cluster c({});
+  c.faulty.insert(0);
+  c.crash(0);  // its host is the test's now
+  const Members& m = c.members;
+  for (std::uint64_t h = 1; h <= 2; ++h) {
+    const Block a = m.block(Height(1), BlockId{}, c.now_ms());
+    const Block b = m.block(Height(1), BlockId{}, c.now_ms() + 1);
+    for (const MemberId to : ids({1, 2})) c.inject(MemberId(0), to, m.pre_prepare(View(0), a));
+    c.inject(MemberId(0), MemberId(3), m.pre_prepare(View(0), b));
+    c.inject(MemberId(0), MemberId(1), m.pre_prepare(View(0), b));
+    c.run(3);
+    // It votes for both as well.
+    for (const MemberId to : ids({1, 2, 3})) {
+      for (const Block& x : {a, b}) {
+        c.inject(MemberId(0), to, m.commit(MemberId(0), View(0), Height(1), m.id_of(x)));
+      }
+    }
+    c.run(5);
+  }
+  c.submit(8);
+  REQUIRE(c.run_until([&] { return c.submissions_left(1) == 0; }, 3'000));
+  CHECK(c.highest_view() >= View(1));
+  CHECK_FALSE(c.evidence.empty());
+  CHECK(c.evidence[0].member == MemberId(0));
+  require_clean(c);
+}
+
+TEST_CASE("one member that executes to another head stops alone, by name (D3)") {
+  Cluster c({});
+  c.alter_head = [](MemberId who, LedgerHead head) {
+    if (who == MemberId(2) && head.height >= Height(3)) head.log_size += 1;
+    return head;
+  };
+  c.submit(40);
+  REQUIRE(c.run_until([&] { return c.executed(0) >= 10; }, 1'000));
+  REQUIRE(c.halts.size() == 1);
+  CHECK(c.halts.at(2) == HaltReason::kHeadMismatch);
+  CHECK(c.at(0).stable_height() >= Height(9));
+  require_clean(c);
+}
+
+TEST_CASE("all members lose power at once and go on from what was durable (fault 32)") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    ClusterOptions o;
+    o.seed = seed;
+    Cluster c(o);
+    for (int round = 0; round < 4; ++round) {
+      c.submit(20);
+      c.run(5 + seed * 3);
+      for (std::size_t i = 0; i < 4; ++i) c.crash(i);
+      for (std::size_t i = 0; i < 4; ++i) c.restart(i);
+    }
+    c.submit(8);
+    REQUIRE(c.run_until([&] { return c.submissions_left(0) == 0; }, 5'000));
+    require_clean(c);
+  }
+}
+
 TEST_CASE("random schedules with loss, duplication, crashes and partitions keep every invariant") {
   std::uint64_t views = 0;
   // IMI_CONSENSUS_SEEDS=first-last runs others, e.g. a long search or one failing seed.

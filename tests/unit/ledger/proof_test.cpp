@@ -1,4 +1,5 @@
-// Proofs: every question answered and verified with the genesis alone; and all that must not verify.
+// Proofs: every question answered and verified with the genesis alone; and all that must not
+// verify.
 #include <doctest/doctest.h>
 
 #include "crypto/merkle_log.h"
@@ -25,8 +26,8 @@ struct World {
   chain::LedgerHead first;
 
   World() {
-    registered = chain.submit({TestChain::enterprise(1), TestChain::enterprise(2), person,
-                               attestation});
+    registered =
+        chain.submit({TestChain::enterprise(1), TestChain::enterprise(2), person, attestation});
     first = chain.add(*db, {registered});
     std::vector<Entry> entries;
     for (std::uint16_t i = 0; i < 12; ++i) {
@@ -64,8 +65,8 @@ struct World {
 
 SignedQuery signed_query(World& w, const crypto::SecretKey& key, chain::TimeMs time,
                          std::string audience = "node-1") {
-  SignedQueryBody body{{}, {w.person.id, {}}, w.chain.random().fixed<Nonce>(), time,
-                       std::move(audience)};
+  SignedQueryBody body{
+      {}, {w.person.id, {}}, w.chain.random().fixed<Nonce>(), time, std::move(audience)};
   return sign_query(w.chain.id(), std::move(body), key);
 }
 
@@ -104,7 +105,7 @@ TEST_CASE("pages prove that they are exactly the positions asked for") {
   CHECK(beyond.leaves.empty());
 }
 
-TEST_CASE("the events of one code are proved complete and reveal no other") {
+TEST_CASE("the events of one code are proved complete, and no event of another is shown") {
   const World w;
   const auto a = w.ask<DossierAnswer>(AskEnterprise{TestChain::uscc(1), CodeId(2), {}});
   CHECK(a.total == 4);
@@ -132,7 +133,8 @@ TEST_CASE("events, attestations and agencies are proved present and absent") {
   (void)w.ask<HeadAnswer>(AskHead{});
 }
 
-TEST_CASE("a submission's fate is proved: committed with its refusals, not yet, expired, too long ago") {
+TEST_CASE(
+    "a submission's fate is proved: committed with its refusals, not yet, expired, too long ago") {
   World w;
   const auto a = w.ask<SubmissionAnswer>(AskSubmission{digests(*w.events)->id, {}});
   CHECK(a.fate == Fate::kCommitted);
@@ -162,8 +164,9 @@ TEST_CASE("an accepted entry is proved to be in the event log, a refused one is 
   CHECK(a.entry == w.events->entries[3]);
   const auto person = answer(*w.db->reader(), AskEntry{id, 13, chain::Height(2)}, true);
   CHECK(person.error().reason == QueryError::Reason::kPurposeRequired);
-  for (const AskEntry& ask : {AskEntry{id, 12, chain::Height(2)}, AskEntry{id, 3, chain::Height(1)},
-                              AskEntry{id, 3, chain::Height(9)}, AskEntry{id, 99, chain::Height(2)}}) {
+  for (const AskEntry& ask :
+       {AskEntry{id, 12, chain::Height(2)}, AskEntry{id, 3, chain::Height(1)},
+        AskEntry{id, 3, chain::Height(9)}, AskEntry{id, 99, chain::Height(2)}}) {
     CHECK(answer(*w.db->reader(), ask, true).error().reason == QueryError::Reason::kNoSuchEntry);
   }
 }

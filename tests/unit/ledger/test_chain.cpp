@@ -55,9 +55,8 @@ TestChain::TestChain(std::uint64_t seed)
   genesis_.time = chain::TimeMs(1'790'000'000'000);
   for (int i = 0; i < 4; ++i) {
     validators_.push_back(crypto::SecretKey::generate(random_));
-    genesis_.validators.members.push_back({"v" + std::to_string(i),
-                                           validators_.back().public_key(),
-                                           random_.fixed<Hash256>()});
+    genesis_.validators.members.push_back(
+        {"v" + std::to_string(i), validators_.back().public_key(), random_.fixed<Hash256>()});
   }
   genesis_.catalog = make_catalog();
   AgencyProfile profile;
@@ -94,7 +93,8 @@ std::unique_ptr<LedgerDb> TestChain::open(std::shared_ptr<Store> store) const {
 std::shared_ptr<const Submission> TestChain::submit_at(std::vector<Entry> entries,
                                                        chain::TimeMs expiry) {
   const SubmissionTerms terms{id_, chain::retag<AuthorId>(agency_), random_.fixed<Nonce>(), expiry};
-  return std::make_shared<const Submission>(sign_submission(terms, std::move(entries), agency_key_));
+  return std::make_shared<const Submission>(
+      sign_submission(terms, std::move(entries), agency_key_));
 }
 std::shared_ptr<const Submission> TestChain::submit(std::vector<Entry> entries) {
   return submit_at(std::move(entries), chain::TimeMs(time_.value + 300'000));

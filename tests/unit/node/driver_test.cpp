@@ -272,6 +272,12 @@ TEST_CASE("a validator without its safety log observes, and the other three comm
   REQUIRE(c.node(0).submit(*c.submission(1), WaitFor::kCertified));
   REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }, 5'000));
   CHECK(silent.driver->status().role == NodeRole::kSilentValidator);
+  // Far behind, it follows as an observer does.
+  silent.kill();
+  for (std::uint32_t n = 0; n < 30; ++n)
+    REQUIRE(c.node(1).submit(*c.submission(100 + n), WaitFor::kCertified));
+  silent.start();
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(31); }, 5'000));
   CHECK(silent.votes_sent == 0);
 }
 

@@ -167,6 +167,17 @@ TEST_CASE("what is in another member's block is not proposed, unless that block 
   CHECK(take(pool).items.size() == 1);
 }
 
+TEST_CASE("a new view makes void what the last one proposed, but for what was decided") {
+  Pool pool({});
+  const Body decided = make(1, 0);
+  const Body proposed = make(1, 1);
+  REQUIRE(pool.add(decided, 0, true));
+  REQUIRE(pool.add(proposed, 0, true));
+  REQUIRE(take(pool).items.size() == 2);
+  pool.requeue_taken_except({decided.content()});
+  CHECK(contents(take(pool)) == std::vector{proposed.content()});
+}
+
 TEST_CASE("who holds what is remembered, for the push to a primary that has not got it") {
   Pool pool({});
   const Body a = make(1, 0);

@@ -1,0 +1,113 @@
+// Checks the checker: each defect that consensus/defects.h can plant is found by the simulator, by
+// an invariant that says what is wrong. Prints which, and after how many seeds.
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "consensus/defects.h"
+#include "tests/sim/runner.h"
+
+namespace {
+
+using namespace imi::sim;
+using imi::consensus::Defect;
+
+constexpr std::uint64_t kMaxSeeds = 600;   // a defect
+constexpr std::size_t kBatchSeeds = 24;    // run at a time
+constexpr std::uint64_t kEvents = 6'000;
+
+struct Expectation {
+  Defect defect;
+  std::set<std::string> invariants;  // any of these is the right reason
+  std::vector<Plan> plans;           // where it shows
+};
+
+std::vector<Expectation> expectations() {
+  using enum Plan;
+  return {
+      {Defect::kQuorumOneShort, {"I6", "I7", "I8", "I10", "I13", "I20"}, {kCrash, kPartition, kEquivocate}},
+      {Defect::kNewViewNotRecomputed, {"I7", "I8", "A3"}, {kEquivocate}},
+      {Defect::kCountSignatures, {"I10", "I13"}, {kEquivocate}},
+      {Defect::kNoKindInDigest, {"I10", "I13"}, {kEquivocate}},
+      {Defect::kVoteBeforePersist, {"I4"}, {kCalm, kCrash}},
+      {Defect::kForgetPrepared, {"A4", "I8"}, {kPartition, kStorm}},
+      {Defect::kNoPrefixRule, {"I9"}, {kStorm, kPartition}},
+      {Defect::kCommitWithoutPrepared, {"I9", "I4"}, {kCalm, kStorm}},
+      {Defect::kVoteBelowPromised, {"I5"}, {kPartition, kStorm}},
+      {Defect::kForgetVoteOnRestart, {"I1", "B1"}, {kCrash}},
+      {Defect::kIgnoreHeadMismatch, {"I12", "I2"}, {kEquivocate}},
+      {Defect::kAcceptRepeats, {"I16"}, {kEquivocate}},
+      {Defect::kParentUnchecked, {"I7", "A2"}, {kEquivocate}},
+      {Defect::kTimeUnchecked, {"I15", "C1"}, {kEquivocate}},
+      {Defect::kHighestOnly, {"I7", "I8", "A3"}, {kPartition, kStorm}},
+      {Defect::kNestedUnverified, {"I10", "I8", "I7"}, {kEquivocate}},
+      {Defect::kExecuteOutOfOrder, {"I13"}, {kStorm, kPartition}},
+  };
+}
+
+// True if it was caught for a right reason.
+bool hunt(const Expectation& e, unsigned jobs) {
+  std::uint64_t seeds = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::uint64_t first = 1; seeds < kMaxSeeds; first += kBatchSeeds) {
+    Batch batch;
+    batch.jobs = jobs;
+    batch.stop_after_failures = 1;
+    batch.in_worker = [&e] {
+      imi::consensus::planted_defects() = {e.defect};
+      // A process that dies of the defect says so on stderr; here only how it was found matters.
+      std::freopen("/dev/null", "w", stderr);
+    };
+    for (std::uint64_t i = 0; i < kBatchSeeds; ++i) {
+      RunOptions o = options_for(first + i, kEvents);
+      o.plan = e.plans[i % e.plans.size()];
+      batch.runs.push_back(o);
+    }
+    const BatchReport report = run_batch(batch);
+    seeds += report.runs;
+    if (report.failures.empty()) continue;
+    const Failure& f = report.failures.front();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const bool right = e.invariants.contains(f.violation.invariant);
+    std::printf("%-24s %s by %-6s after %3llu seeds, %5.1f s (seed %llu, n=%u, %s): %s\n",
+                std::string(name(e.defect)).c_str(), right ? "caught" : "WRONG ",
+                f.violation.invariant.c_str(), static_cast<unsigned long long>(seeds), seconds,
+                static_cast<unsigned long long>(f.options.seed), unsigned{f.options.replicas},
+                std::string(name(f.options.plan)).c_str(),
+                f.violation.text.substr(0, f.violation.text.find('\n')).c_str());
+    std::fflush(stdout);
+    return right;
+  }
+  std::printf("%-24s NOT CAUGHT in %llu seeds\n", std::string(name(e.defect)).c_str(),
+              static_cast<unsigned long long>(seeds));
+  std::fflush(stdout);
+  return false;
+}
+
+}  // namespace
+
+// Arguments: [--jobs J] [name of one defect].
+int main(int argc, char** argv) {
+  unsigned jobs = 2;
+  std::string only;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--jobs") == 0 && i + 1 < argc) {
+      jobs = static_cast<unsigned>(std::stoul(argv[++i]));
+    } else {
+      only = argv[i];
+    }
+  }
+  std::size_t caught = 0;
+  std::size_t tried = 0;
+  for (const Expectation& e : expectations()) {
+    if (!only.empty() && name(e.defect) != only) continue;
+    ++tried;
+    if (hunt(e, jobs)) ++caught;
+  }
+  std::printf("%zu of %zu planted defects caught for the right reason\n", caught, tried);
+  return caught == tried && tried != 0 ? 0 : 1;
+}
