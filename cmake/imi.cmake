@@ -21,7 +21,7 @@ if(IMI_SANITIZE)
   add_link_options(-fsanitize=${imi_sanitizers})
 endif()
 
-# Most of a compilation is the same headers again: sources of a target are compiled several at a time.
+# Most of a compilation is the same headers again: sources of a target are compiled together.
 # OFF compiles each alone (what editors and clang-tidy want).
 option(IMI_UNITY "Compile several sources of a target together" ON)
 

@@ -95,6 +95,7 @@ std::string_view describe(HaltReason r) {
 std::string_view describe(Ignored r) {
   switch (r) {
     case Ignored::kObserver: return "observer";
+    case Ignored::kEpoch: return "epoch";
     case Ignored::kHeightStable: return "height-stable";
     case Ignored::kHeightBeyondWindow: return "height-beyond-window";
     case Ignored::kViewBelow: return "view-below";
@@ -116,6 +117,7 @@ std::string_view describe(Ignored r) {
     case Ignored::kNotWanted: return "not-wanted";
     case Ignored::kRateLimited: return "rate-limited";
     case Ignored::kDecidedOtherwise: return "decided-otherwise";
+    case Ignored::kLagging: return "lagging";
   }
   return "unknown";
 }

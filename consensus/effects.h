@@ -130,7 +130,8 @@ struct SigningStop {
 
 // Why a message or input changed nothing: for metrics, tests and the curious. Not an error of ours.
 enum class Ignored : std::uint8_t {
-  kObserver,            // votes mean nothing to an observer
+  kObserver,  // votes mean nothing to an observer
+  kEpoch,
   kHeightStable,        // at or below stable: over
   kHeightBeyondWindow,  // above stable + 2L (A5)
   kViewBelow,           // of a view left behind
@@ -152,9 +153,9 @@ enum class Ignored : std::uint8_t {
   kNotWanted,           // a block or certificate that is not needed
   kRateLimited,         // STATUS or FETCH again too soon
   kDecidedOtherwise,    // a proposal for a height at which another id is decided
+  kLagging,             // D2: executed < stable, so no PREPARE or COMMIT
 };
-inline constexpr std::size_t kIgnoredReasons =
-    static_cast<std::size_t>(Ignored::kDecidedOtherwise) + 1;
+inline constexpr std::size_t kIgnoredReasons = static_cast<std::size_t>(Ignored::kLagging) + 1;
 [[nodiscard]] std::string_view describe(Ignored r);
 
 struct Effects {

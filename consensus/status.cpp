@@ -123,7 +123,7 @@ void Replica::receive(const VerifiedMessage& m, const FetchBlock& f) {
     return ignore(Ignored::kRateLimited);
   }
   const std::shared_ptr<const Block> block = find_block(f.id);
-  if (!block || block->header.height != f.height) return ignore(Ignored::kNotWanted);
+  if (!block) return ignore(Ignored::kNotWanted);
   // One entry a member and height of the window: heights left behind go.
   std::erase_if(fetch_answered_, [this](const auto& e) {
     return e.first.second <= std::min(stable_height_, executed_.height);

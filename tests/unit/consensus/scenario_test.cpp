@@ -279,8 +279,6 @@ class Scenario {
       return "promise " + text(r->view_change);
     if (const auto* r = std::get_if<EnteredView>(&record)) return "enter " + text(r->new_view);
     if (const auto* r = std::get_if<AcceptedProposal>(&record)) {
-      // A block that no command named is one the replica made.
-      names_.try_emplace(m().id_of(r->block), "own" + num(r->block.header.height.value));
       return "accepted view=" + num(r->view.value) + " " + id(m().id_of(r->block));
     }
     if (const auto* r = std::get_if<RecordedPrepared>(&record)) {
@@ -305,6 +303,10 @@ class Scenario {
   std::string text(const SignedMessage& s) {
     const std::string kind(name(s.kind()));
     if (const auto* p = std::get_if<PrePrepare>(&s.payload)) {
+      if (!names_.contains(chain::block_id(config_genesis(), p->header))) {
+        const std::string made = "own" + num(p->header.height.value);
+        names_[chain::block_id(config_genesis(), p->header)] = made;
+      }
       return kind + " view=" + num(p->view.value) + " " + header(p->header) + text(p->items);
     }
     if (const auto* p = std::get_if<Prepare>(&s.payload)) {
