@@ -15,8 +15,8 @@ namespace {
 using namespace imi::sim;
 using imi::consensus::Defect;
 
-constexpr std::uint64_t kMaxSeeds = 600;   // a defect
-constexpr std::size_t kBatchSeeds = 24;    // run at a time
+constexpr std::uint64_t kMaxSeeds = 600;  // a defect
+constexpr std::size_t kBatchSeeds = 24;   // run at a time
 constexpr std::uint64_t kEvents = 6'000;
 
 struct Expectation {
@@ -28,7 +28,9 @@ struct Expectation {
 std::vector<Expectation> expectations() {
   using enum Plan;
   return {
-      {Defect::kQuorumOneShort, {"I6", "I7", "I8", "I10", "I13", "I20"}, {kCrash, kPartition, kEquivocate}},
+      {Defect::kQuorumOneShort,
+       {"I6", "I7", "I8", "I10", "I13", "I20"},
+       {kCrash, kPartition, kEquivocate}},
       {Defect::kNewViewNotRecomputed, {"I7", "I8", "A3"}, {kEquivocate}},
       {Defect::kCountSignatures, {"I10", "I13"}, {kEquivocate}},
       {Defect::kNoKindInDigest, {"I10", "I13"}, {kEquivocate}},
