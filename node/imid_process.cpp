@@ -191,9 +191,9 @@ struct NodeProcess::Impl final : DriverEvents {
     auto safety = open_safety_log(files);
     if (!safety) return std::unexpected(safety.error());
     wal = std::move(safety->wal);
-    verify = std::make_unique<ThreadWorker>(loop, kVerifyThreads);
-    executor = std::make_unique<ThreadWorker>(loop, 1);
-    log_writer = std::make_unique<ThreadWorker>(loop, 1);
+    verify = std::make_unique<ThreadWorker>(loop, kVerifyThreads, "verify");
+    executor = std::make_unique<ThreadWorker>(loop, 1, "executor");
+    log_writer = std::make_unique<ThreadWorker>(loop, 1, "safety-log");
     network = std::make_unique<TransportNetwork>(loop);
     ledger_port = std::make_unique<LedgerDbPort>(*db);
 

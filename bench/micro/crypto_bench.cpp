@@ -160,4 +160,3 @@ BENCHMARK(range_verify_complete)->Arg(10)->Arg(5000)->Unit(benchmark::kMicroseco
 
 }  // namespace
 
-BENCHMARK_MAIN();

@@ -202,4 +202,3 @@ BENCHMARK(map_rebuild)->Unit(benchmark::kMillisecond)->Iterations(3);
 
 }  // namespace
 
-BENCHMARK_MAIN();

@@ -2,11 +2,13 @@
 
 #include "node/handlers/errors.h"
 #include "node/handlers/impl.h"
+#include "node/thread_name.h"
 
 namespace imi::node {
 
 AnswerThread::AnswerThread()
     : thread_([this] {
+        name_this_thread("answers");
         for (;;) {
           Task task;
           {

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "node/net/peer_impl.h"
 #include "node/net/tls_pin.h"
+#include "node/thread_name.h"
 
 namespace imi::node {
 
@@ -171,6 +172,7 @@ void PeerTransport::Impl::run() {
   if (acceptor_) accept();
   sweep();
   thread_ = std::thread([this] {
+    name_this_thread("peers");
     const auto work = asio::make_work_guard(io_);
     io_.run();
   });

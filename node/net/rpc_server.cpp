@@ -4,6 +4,7 @@
 
 #include "node/net/rpc_impl.h"
 #include "node/net/rpc_websocket.h"
+#include "node/thread_name.h"
 
 namespace imi::node {
 
@@ -66,6 +67,7 @@ void RpcServer::Impl::run() {
   accept();
   sweep();
   thread_ = std::thread([this] {
+    name_this_thread("rpc");
     const auto work = asio::make_work_guard(io_);
     io_.run();
   });

@@ -1,5 +1,7 @@
 #include "node/real/threads.h"
 
+#include "node/thread_name.h"
+
 namespace imi::node {
 
 chain::TimeMs SystemClock::now() const {
@@ -57,8 +59,14 @@ void ThreadLoop::stop() {
   wake_.notify_all();
 }
 
-ThreadWorker::ThreadWorker(Loop& loop, unsigned threads) : loop_(loop), ordered_(threads == 1) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(); });
+ThreadWorker::ThreadWorker(Loop& loop, unsigned threads, const char* name)
+    : loop_(loop), ordered_(threads == 1) {
+  for (unsigned i = 0; i < threads; ++i) {
+    threads_.emplace_back([this, name] {
+      name_this_thread(name);
+      serve();
+    });
+  }
 }
 
 ThreadWorker::~ThreadWorker() { stop(); }

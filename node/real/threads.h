@@ -40,7 +40,7 @@ class ThreadLoop final : public Loop {
 // overtake), as Ports demands of executor and log_writer.
 class ThreadWorker final : public Worker {
  public:
-  ThreadWorker(Loop& loop, unsigned threads);
+  ThreadWorker(Loop& loop, unsigned threads, const char* name);  // 15 bytes are shown
   ~ThreadWorker() override;  // finishes what runs, drops what waits
   void run(Priority priority, Task work, Task done) override;
   // Nothing more is begun; returns when nothing runs. Idempotent.

@@ -126,9 +126,9 @@ class RealNode {
   std::unique_ptr<ledger::LedgerDb> db_;
   LedgerDbPort port_;
   std::unique_ptr<Wal> wal_;
-  ThreadWorker verify_{loop_, 2};
-  ThreadWorker executor_{loop_, 1};
-  ThreadWorker log_writer_{loop_, 1};
+  ThreadWorker verify_{loop_, 2, "verify"};
+  ThreadWorker executor_{loop_, 1, "executor"};
+  ThreadWorker log_writer_{loop_, 1, "safety-log"};
   TransportNetwork peers_{loop_};
   std::unique_ptr<Driver> driver_;
   std::thread thread_;
