@@ -55,7 +55,9 @@ struct Settings {
   std::uint32_t subjects = 100'000;
   std::uint32_t block = 1000;
   std::uint32_t submission = 1000;
-  std::uint32_t cache = 64;  // MiB of records kept for execution
+  std::uint32_t cache = 64;   // MiB of records kept for execution
+  std::uint32_t buffer = 16;  // MiB of LevelDB's write buffer
+  std::uint32_t table = 2;    // MiB of its tables
   std::string folder = (std::filesystem::temp_directory_path() / "imi-ledger-bench").string();
 };
 
@@ -78,13 +80,18 @@ class Bench {
     store_.reset();
     open();
     reads();
+    db_.reset();
+    store_.reset();
     std::filesystem::remove_all(s_.folder);
   }
 
  private:
   void open() {
     const auto start = Clock::now();
-    auto store = open_leveldb(s_.folder);
+    LevelDbOptions settings;
+    settings.write_buffer_bytes = std::size_t{s_.buffer} << 20;
+    settings.table_bytes = std::size_t{s_.table} << 20;
+    auto store = open_leveldb(s_.folder, settings);
     if (!store) fail(describe(store.error()));
     store_ = *store;
     LedgerDbOptions options;
@@ -212,10 +219,10 @@ int main(int argc, char** argv) {
       s.folder = arg.substr(7);
     } else if (!number("events", s.events) && !number("subjects", s.subjects) &&
                !number("block", s.block) && !number("submission", s.submission) &&
-               !number("cache", s.cache)) {
+               !number("cache", s.cache) && !number("buffer", s.buffer) && !number("table", s.table)) {
       std::fprintf(stderr,
                    "ledger_bench [events=N] [subjects=N] [block=N] [submission=N] "
-                   "[cache=MiB] [folder=P]\n");
+                   "[cache=MiB] [buffer=MiB] [table=MiB] [folder=P]\n");
       return 2;
     }
   }
