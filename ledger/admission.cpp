@@ -143,12 +143,18 @@ std::expected<void, AdmissionError> check_window(chain::TimeMs expiry, chain::Ti
 }
 
 std::expected<void, AdmissionError> check_signature(const Submission& submission) {
-  const auto key = crypto::VerifyKey::parse(submission.header.key);
-  if (!key) return fail(Reason::kBadKey);
-  if (!key->verify(signing_digest(submission.header), submission.signature)) {
-    return fail(Reason::kBadSignature);
-  }
-  return {};
+  const crypto::SignedDigest s = signed_digest(submission);
+  if (crypto::verify(s.key, s.digest, s.signature)) return {};
+  return std::unexpected(signature_refusal(submission));
+}
+
+crypto::SignedDigest signed_digest(const Submission& submission) {
+  return {submission.header.key, signing_digest(submission.header), submission.signature};
+}
+
+AdmissionError signature_refusal(const Submission& submission) {
+  const bool is_key = crypto::is_valid(submission.header.key);
+  return fail(is_key ? Reason::kBadSignature : Reason::kBadKey).error();
 }
 
 }  // namespace imi::ledger

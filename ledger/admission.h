@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "crypto/known_keys.h"
 #include "ledger/parameters.h"
 #include "ledger/submission.h"
 
@@ -65,5 +66,10 @@ struct AdmissionError {
 
 // The header's signature under the header's own key.
 [[nodiscard]] std::expected<void, AdmissionError> check_signature(const Submission& submission);
+
+// The same in two halves, for verifying many together (crypto/known_keys.h): what to verify, and
+// what to say where it does not hold.
+[[nodiscard]] crypto::SignedDigest signed_digest(const Submission& submission);
+[[nodiscard]] AdmissionError signature_refusal(const Submission& submission);
 
 }  // namespace imi::ledger

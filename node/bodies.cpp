@@ -258,8 +258,7 @@ void Bodies::load_from_ledger(chain::Height height) {
         const auto block = ledger.block(height);
         if (!block) return;
         for (const Bytes& bytes : block->bodies) {
-          auto body =
-              check_body(std::make_shared<const Bytes>(bytes), limits, SignatureCheck::kSkip);
+          auto body = check_certified_body(std::make_shared<const Bytes>(bytes), limits);
           if (body) found->push_back(std::move(*body));
         }
       },

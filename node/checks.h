@@ -1,10 +1,13 @@
-// Internal to node: what is checked of content from outside, away from the loop. Pure; runs on the
-// verify workers.
+// Internal to node: what is checked of content from outside, away from the loop. Pure (but for the
+// tables of keys, which change how fast and never what is answered); runs on the verify workers.
 #pragma once
 
 #include <expected>
 #include <optional>
+#include <span>
+#include <vector>
 
+#include "crypto/known_keys.h"
 #include "ledger/admission.h"
 #include "node/pool.h"
 
@@ -18,13 +21,14 @@ struct BadBody {
 };
 using CheckedBody = std::expected<Body, BadBody>;
 
-enum class SignatureCheck : std::uint8_t {
-  kVerify,
-  kSkip,  // under a certificate, or read back from our own log: checked before
-};
+// Decodes, hashes and checks submissions, signatures included, once for all that this node does
+// with them. Takes the bytes; answers in their order.
+[[nodiscard]] std::vector<CheckedBody> check_bodies(std::span<SharedBytes> submissions,
+                                                    const ledger::AdmissionLimits& limits,
+                                                    crypto::KnownKeys& keys);
 
-// Decodes, hashes and checks one submission, once for all that this node does with it.
-[[nodiscard]] CheckedBody check_body(SharedBytes bytes, const ledger::AdmissionLimits& limits,
-                                     SignatureCheck signature);
+// The same without the signature: for what is under a certificate, or read back from our own log.
+[[nodiscard]] CheckedBody check_certified_body(SharedBytes bytes,
+                                               const ledger::AdmissionLimits& limits);
 
 }  // namespace imi::node

@@ -85,7 +85,7 @@ std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions o
   const auto limits = ledger::admission_limits(options.consensus.genesis, options.parameters);
   std::vector<Body> recovered;
   for (const WalBody& b : options.bodies) {
-    auto body = check_body(b.bytes, limits, SignatureCheck::kSkip);
+    auto body = check_certified_body(b.bytes, limits);
     if (!body || body->content() != b.content) {
       return std::unexpected(HaltReport{
           HaltCode::kSafetyLogFailed,

@@ -88,8 +88,7 @@ void Intake::hand_on(const Piece& piece) {
   }
 }
 
-void Intake::check(std::vector<SharedBytes> bodies, SignatureCheck signature, bool lookup,
-                   std::function<void(Answer)> done) {
+void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<void(Answer)> done) {
   struct Job {
     std::vector<SharedBytes> in;
     std::vector<std::optional<CheckedBody>> out;
@@ -110,10 +109,12 @@ void Intake::check(std::vector<SharedBytes> bodies, SignatureCheck signature, bo
     const std::size_t end = std::min(n, begin + chunk);
     core_.run(
         core_.ports.verify, Priority::kBulk,
-        [job, begin, end, signature, lookup, limits = core_.admission,
+        [job, begin, end, lookup, limits = core_.admission, keys = known_keys_,
          &ledger = core_.ports.ledger] {
+          auto checked =
+              check_bodies(std::span(job->in).subspan(begin, end - begin), limits, *keys);
           for (std::size_t i = begin; i < end; ++i) {
-            job->out[i] = check_body(std::move(job->in[i]), limits, signature);
+            job->out[i] = std::move(checked[i - begin]);
             if (!lookup || !job->out[i]->has_value()) continue;
             if (auto applied = ledger.find_submission((*job->out[i])->id())) {
               job->applied[i] = *applied;

@@ -31,8 +31,7 @@ class Intake {
     std::vector<CheckedBody> bodies;
     std::vector<std::optional<ledger::LedgerDb::Applied>> applied;  // with `lookup`, else empty
   };
-  void check(std::vector<SharedBytes> bodies, SignatureCheck signature, bool lookup,
-             std::function<void(Answer)> done);
+  void check(std::vector<SharedBytes> bodies, bool lookup, std::function<void(Answer)> done);
   [[nodiscard]] std::size_t verifying() const { return verifying_; }
   [[nodiscard]] bool full() const { return verifying_ >= core_.limits.max_verifying; }
 
@@ -60,6 +59,8 @@ class Intake {
   std::uint64_t next_to_deliver_ = 0;
   std::map<std::uint64_t, std::shared_ptr<Piece>> finished_;
   std::size_t verifying_ = 0;
+  // Shared with the workers.
+  std::shared_ptr<crypto::KnownKeys> known_keys_ = std::make_shared<crypto::KnownKeys>();
 };
 
 }  // namespace imi::node

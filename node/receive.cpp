@@ -66,7 +66,7 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
   std::vector<SharedBytes> in;
   in.reserve(push->submissions.size());
   for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
-  intake.check(std::move(in), SignatureCheck::kVerify, false,
+  intake.check(std::move(in), false,
                [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
                  std::vector<std::uint32_t> refused;
                  for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
@@ -83,17 +83,16 @@ void Driver::Impl::on_bodies(PeerIndex from, const SharedBytes& frame, std::shar
   std::vector<SharedBytes> in;
   in.reserve(answer->submissions.size());
   for (Bytes& b : answer->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
-  intake.check(std::move(in), SignatureCheck::kVerify, false,
-               [this, hold = std::move(hold)](Intake::Answer checked) {
-                 for (const CheckedBody& body : checked.bodies) {
-                   if (body) {
-                     ++core.counters.bodies_fetched;
-                     bodies.offer(*body);
-                   } else if (body.error().content) {
-                     bodies.refuse(*body.error().content);
-                   }
-                 }
-               });
+  intake.check(std::move(in), false, [this, hold = std::move(hold)](Intake::Answer checked) {
+    for (const CheckedBody& body : checked.bodies) {
+      if (body) {
+        ++core.counters.bodies_fetched;
+        bodies.offer(*body);
+      } else if (body.error().content) {
+        bodies.refuse(*body.error().content);
+      }
+    }
+  });
 }
 
 void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
@@ -129,7 +128,7 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(std::move(in), SignatureCheck::kVerify, true, [this, batch](Intake::Answer answer) {
+  intake.check(std::move(in), true, [this, batch](Intake::Answer answer) {
     for (std::size_t i = 0; i < batch->size(); ++i) {
       admit_submitted((*batch)[i], answer.bodies[i], answer.applied[i]);
     }

@@ -90,8 +90,7 @@ void Sync::on_runs(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold
         }
         for (Bytes& bytes : decoded->bodies) {
           // The certificate vouches for the content hash; the body must only match it.
-          auto body = check_body(std::make_shared<const Bytes>(std::move(bytes)), limits,
-                                 SignatureCheck::kSkip);
+          auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);
           if (body) answer->bodies.push_back(std::move(*body));
         }
       },

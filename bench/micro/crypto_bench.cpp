@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "crypto/hash_pairs.h"
+#include "crypto/known_keys.h"
 #include "crypto/merkle_log.h"
 #include "crypto/range.h"
 #include "crypto/suite.h"
@@ -50,6 +51,29 @@ void verify_parsed_key(benchmark::State& state) {
   for (auto _ : state) IMI_CHECK(key->verify(s.digest, s.signature));
 }
 BENCHMARK(verify_parsed_key)->Unit(benchmark::kMicrosecond);
+
+// Batches of 32 of one key, as the node checks them. 1: with the key's tables
+// (crypto/known_keys.h).
+void verify_batch_a_signature(benchmark::State& state) {
+  Signed s;
+  KnownKeys::Options options;
+  if (state.range(0) == 0) options.max_keys = 0;
+  options.earn_after = 1;
+  KnownKeys keys(options);
+  std::vector<SignedDigest> items;
+  for (int i = 0; i < 32; ++i) {
+    const auto digest = s.random.fixed<Hash256>();
+    items.push_back({s.key.public_key(), digest, s.key.sign(digest)});
+  }
+  (void)keys.verify(items);
+  std::size_t next = 0;
+  std::vector<bool> valid;
+  for (auto _ : state) {  // one iteration is one signature
+    if (next++ % items.size() == 0) valid = keys.verify(items);
+    benchmark::DoNotOptimize(valid);
+  }
+}
+BENCHMARK(verify_batch_a_signature)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 void hash_bytes(benchmark::State& state) {
   const Bytes data(static_cast<std::size_t>(state.range(0)), 0x5a);
@@ -159,4 +183,3 @@ void range_verify_complete(benchmark::State& state) {
 BENCHMARK(range_verify_complete)->Arg(10)->Arg(5000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
-

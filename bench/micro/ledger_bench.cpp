@@ -219,7 +219,8 @@ int main(int argc, char** argv) {
       s.folder = arg.substr(7);
     } else if (!number("events", s.events) && !number("subjects", s.subjects) &&
                !number("block", s.block) && !number("submission", s.submission) &&
-               !number("cache", s.cache) && !number("buffer", s.buffer) && !number("table", s.table)) {
+               !number("cache", s.cache) && !number("buffer", s.buffer) &&
+               !number("table", s.table)) {
       std::fprintf(stderr,
                    "ledger_bench [events=N] [subjects=N] [block=N] [submission=N] "
                    "[cache=MiB] [buffer=MiB] [table=MiB] [folder=P]\n");

@@ -201,4 +201,3 @@ void map_rebuild(benchmark::State& state) {
 BENCHMARK(map_rebuild)->Unit(benchmark::kMillisecond)->Iterations(3);
 
 }  // namespace
-

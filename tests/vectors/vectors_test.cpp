@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/hex.h"
+#include "crypto/known_keys.h"
 #include "crypto/suite.h"
 
 using namespace imi;          // NOLINT
@@ -84,6 +85,11 @@ bool suite_verifies(const PublicKey& key, const Hash256& digest, const Signature
   const auto parsed = VerifyKey::parse(key);
   REQUIRE(parsed);
   CHECK(parsed->verify(digest, signature) == answer);
+  // With tables, and beside others of the key's (four make a batch).
+  static KnownKeys known(KnownKeys::Options{1, SIZE_MAX, SIZE_MAX, 4});
+  const std::vector<SignedDigest> batch(4, SignedDigest{key, digest, signature});
+  CHECK(known.verify(batch) == std::vector<bool>(4, answer));
+  CHECK(known.verify(batch) == std::vector<bool>(4, answer));
   return answer;
 }
 
