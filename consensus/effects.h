@@ -21,12 +21,18 @@
 
 namespace imi::consensus {
 
+struct VotedBlock {
+  BlockId id;
+  std::shared_ptr<const Block> block;
+};
+
 struct Persist {
   std::vector<SafetyRecord> records;  // in this order
-  // Bodies that the same sync must cover (B2): those of the blocks voted for in this step. To be
-  // kept and served until the block's height is stable (and executed here, if it is decided).
-  std::vector<ContentHash> bodies;
-  [[nodiscard]] bool empty() const { return records.empty() && bodies.empty(); }
+  // The blocks voted for in this step, own proposals among them. The same sync must cover their
+  // bodies (B2); they are to be kept and served until the block's height is stable (and executed
+  // here, if it is decided), whatever becomes of them elsewhere.
+  std::vector<VotedBlock> blocks;
+  [[nodiscard]] bool empty() const { return records.empty() && blocks.empty(); }
 };
 
 struct Send {

@@ -252,7 +252,7 @@ bool Replica::accept(Slot& slot, const BlockInfoPtr& info) {
   slot.accepted = true;
   slot.tally_prepares = true;
   slot.sent = tick_;
-  if (!vote->records.empty()) append_bodies(*info->block);
+  if (!vote->records.empty()) persist_bodies(*info);
   persist(std::move(vote->records));
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
   if (leading) {

@@ -119,7 +119,7 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
   fill_facts(*info, items);
   info->full = full;
   slot.blocks[id] = info;
-  append_bodies(*info->block);  // B2
+  persist_bodies(*info);  // B2
   persist(std::move(vote->records));
   send(std::nullopt, message);
   mark_in_block(*info->block, true);

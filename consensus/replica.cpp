@@ -68,8 +68,8 @@ void Replica::persist(std::optional<SafetyRecord> record) {
   if (me_ && record) out_.persist.records.push_back(std::move(*record));
 }
 
-void Replica::append_bodies(const Block& block) {
-  out_.persist.bodies.insert(out_.persist.bodies.end(), block.items.begin(), block.items.end());
+void Replica::persist_bodies(const BlockInfo& info) {
+  out_.persist.blocks.push_back({info.id, info.block});
 }
 
 void Replica::send(std::optional<MemberId> to, std::shared_ptr<const SignedMessage> message) {

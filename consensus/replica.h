@@ -281,7 +281,7 @@ class Replica {
   void persist(std::vector<SafetyRecord> records);
   void persist(std::optional<SafetyRecord> record);
   void send(std::optional<MemberId> to, std::shared_ptr<const SignedMessage> message);
-  void append_bodies(const Block& block);
+  void persist_bodies(const BlockInfo& info);
   void send_unsigned(std::optional<MemberId> to, Payload payload);
   void report_view();
   void stop_signing(SafetyRefusal reason);

@@ -177,7 +177,7 @@ std::expected<void, LedgerError> LedgerDb::Impl::check(
 
 std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
     const chain::Block& block, const std::vector<std::shared_ptr<const Submission>>& bodies,
-    ByteView commit_certificate) {
+    ByteView commit_certificate, std::vector<Repeat>* repeats) {
   LedgerCore& core = *impl_->core;
   if (core.stopped.load()) return std::unexpected(refused(Reason::kStopped, {}));
   if (auto ok = impl_->check(block, bodies); !ok) return std::unexpected(std::move(ok.error()));
@@ -220,6 +220,12 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
   if (auto written = core.store->write(batch); !written) {
     core.stopped.store(true);
     return std::unexpected(store_failed(std::move(written.error())));
+  }
+  for (std::uint32_t i = 0; repeats != nullptr && i < outcomes.size(); ++i) {
+    if (!outcomes[i].duplicate) continue;
+    const auto first = find_submission(result->submissions[i].id);
+    if (!first) return std::unexpected(first.error());
+    if (*first) repeats->push_back({i, **first});
   }
   if (auto done = impl_->publish(result->diff, head, std::move(*tree), std::move(log)); !done) {
     return std::unexpected(std::move(done.error()));

@@ -102,13 +102,25 @@ class LedgerDb {
   [[nodiscard]] const Genesis& genesis() const;
   [[nodiscard]] const OpenReport& open_report() const;
 
+  // Where a submission took effect.
+  struct Applied {
+    chain::Height height;
+    std::uint32_t index = 0;  // of the submission in its block
+  };
+  struct Repeat {
+    std::uint32_t index = 0;  // in the block at hand
+    Applied first;
+  };
+
   // ---- the executor's side -------------------------------------------------------------------
 
   // Executes `block` on the applied head and makes the result durable. `bodies[i]` is the
   // submission whose content hash is block.items[i]. Returns the head to be signed in a CHECKPOINT.
+  // `repeats`, if given, gets the submissions that took effect before (F2): their first place is
+  // the one to tell.
   [[nodiscard]] std::expected<chain::LedgerHead, LedgerError> commit_block(
       const chain::Block& block, const std::vector<std::shared_ptr<const Submission>>& bodies,
-      ByteView commit_certificate);
+      ByteView commit_certificate, std::vector<Repeat>* repeats = nullptr);
 
   // Stores a certificate that the caller has verified (chain::verify), moves certified() to it if
   // it is newer, and lets go of what only older readers needed. A certificate at or below
@@ -148,10 +160,6 @@ class LedgerDb {
 
   // Whether a submission was already applied, at the applied head (not the certified one): for the
   // pool, which must not propose it again. nullopt: not known (never seen, or expired and pruned).
-  struct Applied {
-    chain::Height height;
-    std::uint32_t index = 0;  // of the submission in its block
-  };
   [[nodiscard]] std::expected<std::optional<Applied>, LedgerError> find_submission(
       const chain::SubmissionId& id) const;
 

@@ -8,10 +8,14 @@
 
 namespace imi::node {
 
-void Bodies::restore(std::vector<Body> recovered, chain::Height until) {
-  for (Body& b : recovered) {
+void Bodies::restore(Recovered recovered, chain::Height until) {
+  for (Body& b : recovered.logged) {
     const chain::ContentHash content = b.content();
     recovered_logged_.insert(content);
+    recovered_.emplace(content, std::move(b));
+  }
+  for (Body& b : recovered.executed) {
+    const chain::ContentHash content = b.content();
     recovered_.emplace(content, std::move(b));
   }
   recovered_until_ = until;
@@ -177,8 +181,7 @@ void Bodies::release(chain::Height height) {
 
 void Bodies::log_one(const chain::ContentHash& content, std::vector<WalBody>& out) {
   const auto kept = kept_.find(content);
-  if (kept == kept_.end()) {
-    // Proposed by this node itself: the block is not tracked yet, its bodies are in the pool.
+  if (kept == kept_.end()) {  // of a vote from before a restart
     if (recovered_logged_.contains(content)) return;
     const Body* body = find(content);
     IMI_CHECK(body != nullptr, "a vote needs every body");

@@ -16,16 +16,21 @@
 
 namespace imi::node {
 
+struct Recovered {
+  std::vector<Body> logged;    // in our safety log
+  std::vector<Body> executed;  // in the ledger, of blocks not yet certified
+};
+
 class Bodies {
  public:
   Bodies(Core& core, Pool& pool) : core_(core), pool_(pool) {}
 
-  // Bodies that our log gave back: at hand until `until` is certified and executed.
-  void restore(std::vector<Body> recovered, chain::Height until);
+  // What a restart found: at hand until `until` is certified and executed.
+  void restore(Recovered recovered, chain::Height until);
 
   void need(const consensus::NeedBodies& request);
-  // The block is about to be executed: its bodies are kept and fetched as by need(), without an
-  // answer to the replica.
+  // The block is voted for, or about to be executed: its bodies are kept and fetched as by need(),
+  // without an answer to the replica.
   void keep(chain::Height height, const chain::BlockId& id,
             const std::shared_ptr<const chain::Block>& block);
   // True if nothing of the block is missing. The block is tracked.

@@ -7,8 +7,12 @@ namespace imi::node {
 std::optional<Fate> Clients::recent(const chain::SubmissionId& id) const {
   const auto it = recent_.find(id);
   if (it == recent_.end()) return std::nullopt;
-  return Fate{Fate::Kind::kCommitted,          id, it->second.height, it->second.index,
-              it->second.height <= certified_, {}};
+  return Fate{Fate::Kind::kCommitted,
+              id,
+              it->second.at.height,
+              it->second.at.index,
+              it->second.at.height <= certified_,
+              {}};
 }
 
 void Clients::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
@@ -57,10 +61,15 @@ void Clients::finish(std::uint64_t number, SubmitResult result) {
   waiter.done(std::move(result));
 }
 
-void Clients::executed(chain::Height height, const std::vector<chain::SubmissionId>& ids) {
+void Clients::executed(chain::Height height, const std::vector<chain::SubmissionId>& ids,
+                       const LedgerPort::Repeats& repeats) {
+  auto repeat = repeats.begin();  // ascending by index
   for (std::uint32_t i = 0; i < ids.size(); ++i) {
-    if (!recent_.try_emplace(ids[i], Place{height, i}).second) continue;
-    const Fate fate{Fate::Kind::kCommitted, ids[i], height, i, height <= certified_, {}};
+    ledger::LedgerDb::Applied at{height, i};
+    if (repeat != repeats.end() && repeat->index == i) at = (repeat++)->first;
+    if (!recent_.try_emplace(ids[i], Place{at, height}).second) continue;
+    const Fate fate{Fate::Kind::kCommitted,  ids[i], at.height, at.index,
+                    at.height <= certified_, {}};
     core_.events.on_fate(fate);
     const auto waiting = by_id_.find(ids[i]);
     if (waiting == by_id_.end()) continue;
@@ -70,7 +79,7 @@ void Clients::executed(chain::Height height, const std::vector<chain::Submission
       const auto waiter = waiters_.find(number);
       if (waiter == waiters_.end()) continue;
       if (waiter->second.wait == WaitFor::kCertified && !fate.certified) {
-        until_certified_.emplace(height, std::pair(number, fate));
+        until_certified_.emplace(at.height, std::pair(number, fate));
       } else {
         finish(number, fate);
       }
@@ -81,7 +90,7 @@ void Clients::executed(chain::Height height, const std::vector<chain::Submission
          (recent_.size() > core_.limits.max_recent && recent_blocks_.size() > 1)) {
     for (const chain::SubmissionId& id : recent_blocks_.front().second) {
       const auto it = recent_.find(id);
-      if (it != recent_.end() && it->second.height == recent_blocks_.front().first) {
+      if (it != recent_.end() && it->second.block == recent_blocks_.front().first) {
         recent_.erase(it);
       }
     }

@@ -23,8 +23,10 @@ class Clients {
   // As wait(), for a submission that was committed before.
   void answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done);
 
-  // A block was executed; `ids` in block order. The first place of an id stands.
-  void executed(chain::Height height, const std::vector<chain::SubmissionId>& ids);
+  // A block was executed; `ids` in block order. The first place of an id stands: for those that
+  // took effect before, `repeats` has it.
+  void executed(chain::Height height, const std::vector<chain::SubmissionId>& ids,
+                const LedgerPort::Repeats& repeats);
   void certified(chain::Height height);
   void expired(const chain::SubmissionId& id);
   // Once a tick.
@@ -57,8 +59,8 @@ class Clients {
   std::uint64_t next_ = 0;
 
   struct Place {
-    chain::Height height;
-    std::uint32_t index = 0;
+    ledger::LedgerDb::Applied at;
+    chain::Height block;  // remembered with this block
   };
   std::unordered_map<chain::SubmissionId, Place, FixedBytesHash> recent_;
   std::deque<std::pair<chain::Height, std::vector<chain::SubmissionId>>> recent_blocks_;

@@ -23,7 +23,7 @@ constexpr std::uint64_t kSweepUs = 1'000'000;
 }  // namespace
 
 Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::RestartFacts& facts,
-                   std::vector<Body> recovered)
+                   Recovered recovered)
     : core(ports, o),
       config(o.consensus),
       silent_because(o.silent_because),
@@ -42,9 +42,9 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
       clients(core),
       execution(core, bodies),
       sync(core, verifier, bodies, execution) {
-  chain::Height until;
+  chain::Height until = facts.executed.height;
   const auto& heights = replica.safety_state().heights;
-  if (!heights.empty()) until = heights.rbegin()->first;
+  if (!heights.empty()) until = std::max(until, heights.rbegin()->first);
   bodies.restore(std::move(recovered), until);
   clients.set_certified_height(facts.stable ? facts.stable->head.height : chain::Height(0));
   if (facts.stable) {
@@ -57,8 +57,9 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
     sync.advance();
   };
   execution.on_executed = [this](const chain::LedgerHead& head, const chain::Block& block,
-                                 const LedgerPort::Bodies& executed) {
-    on_executed(head, block, executed);
+                                 const LedgerPort::Bodies& executed,
+                                 const LedgerPort::Repeats& repeats) {
+    on_executed(head, block, executed, repeats);
   };
   execution.on_certified = [this](const chain::CheckpointCertificate& certificate) {
     core.events.on_certified(certificate);
@@ -104,7 +105,12 @@ void Driver::Impl::process(consensus::Effects effects) {
     }
   }
   WalGroup group{std::move(effects.persist.records), {}};
-  if (core.ports.wal != nullptr) group.bodies = bodies.to_log(effects.persist.bodies);
+  for (const consensus::VotedBlock& b : effects.persist.blocks) {
+    bodies.keep(b.block->header.height, b.id, b.block);
+    if (core.ports.wal == nullptr) continue;
+    auto logged = bodies.to_log(b.block->items);
+    std::move(logged.begin(), logged.end(), std::back_inserter(group.bodies));
+  }
   // A certificate may rest on our own CHECKPOINT of this very step: readers and observers get it
   // only once that vote is durable (I4).
   Task after;
@@ -194,7 +200,8 @@ void Driver::Impl::on_returned(const std::vector<consensus::Returned>& returned)
 }
 
 void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block& block,
-                               const LedgerPort::Bodies& executed) {
+                               const LedgerPort::Bodies& executed,
+                               const LedgerPort::Repeats& repeats) {
   ++core.counters.blocks_executed;
   measure_block();
   core.events.on_executed(head, block, executed);
@@ -206,7 +213,7 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
     core.counters.entries_committed += submission->header.count;
     (void)pool.remove(ids.back());
   }
-  clients.executed(head.height, ids);
+  clients.executed(head.height, ids, repeats);
   std::vector<chain::ContentHash> gone;
   for (const Pool::Expired& e : pool.expire(head.time)) {
     gone.push_back(e.content);

@@ -19,7 +19,7 @@ namespace imi::node {
 
 struct Driver::Impl {
   Impl(DriverOptions options, const Ports& ports, const consensus::RestartFacts& facts,
-       std::vector<Body> recovered);
+       Recovered recovered);
   void start();
 
   // ---- inputs and effects (driver.cpp) ---------------------------------------------------------
@@ -29,7 +29,7 @@ struct Driver::Impl {
   void on_stable(const chain::CheckpointCertificate& certificate);
   void on_returned(const std::vector<consensus::Returned>& returned);
   void on_executed(const chain::LedgerHead& head, const chain::Block& block,
-                   const LedgerPort::Bodies& executed);
+                   const LedgerPort::Bodies& executed, const LedgerPort::Repeats& repeats);
   void tick();
 
   // ---- what comes in (receive.cpp)

@@ -42,9 +42,14 @@ void raise(std::optional<chain::CheckpointCertificate>& known,
 
 // The ledger's last certificate may have been lost in a power cut (it is written with the next
 // block); the safety log's and those stored beside blocks are as good.
-std::expected<consensus::RestartFacts, HaltReport> restart_facts(
-    LedgerPort& ledger, const consensus::SafetyState& safety) {
+struct Restart {
   consensus::RestartFacts facts;
+  std::vector<Bytes> bodies;  // of facts.decided, which may be proposed and voted for again
+};
+std::expected<Restart, HaltReport> read_ledger(LedgerPort& ledger,
+                                               const consensus::SafetyState& safety) {
+  Restart out;
+  consensus::RestartFacts& facts = out.facts;
   facts.executed = ledger.applied();
   const auto own = ledger.certificate();
   if (own) facts.stable = *own;
@@ -60,6 +65,7 @@ std::expected<consensus::RestartFacts, HaltReport> restart_facts(
     } else {
       facts.decided.push_back(
           {std::move(stored->block), std::get<consensus::CommitCertificate>(std::move(*proof))});
+      std::move(stored->bodies.begin(), stored->bodies.end(), std::back_inserter(out.bodies));
     }
   }
   if (facts.stable) {
@@ -73,17 +79,27 @@ std::expected<consensus::RestartFacts, HaltReport> restart_facts(
       }
     }
   }
-  return facts;
+  return out;
 }
 
 }  // namespace
 
 std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions options,
                                                                  const Ports& ports) {
-  auto facts = restart_facts(ports.ledger, options.safety);
-  if (!facts) return std::unexpected(facts.error());
+  auto found = read_ledger(ports.ledger, options.safety);
+  if (!found) return std::unexpected(found.error());
   const auto limits = ledger::admission_limits(options.consensus.genesis, options.parameters);
-  std::vector<Body> recovered;
+  Recovered recovered;
+  for (Bytes& bytes : found->bodies) {
+    auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);
+    if (!body) {
+      return std::unexpected(
+          HaltReport{HaltCode::kLedgerDamaged,
+                     "a submission in the ledger does not decode: move the data away and let the "
+                     "node fetch the chain"});
+    }
+    recovered.executed.push_back(std::move(*body));
+  }
   for (const WalBody& b : options.bodies) {
     auto body = check_certified_body(b.bytes, limits);
     if (!body || body->content() != b.content) {
@@ -91,9 +107,9 @@ std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions o
           HaltCode::kSafetyLogFailed,
           "a body in the safety log is not the one it is filed under: the log is damaged"});
     }
-    recovered.push_back(std::move(*body));
+    recovered.logged.push_back(std::move(*body));
   }
-  auto impl = std::make_shared<Impl>(std::move(options), ports, *facts, std::move(recovered));
+  auto impl = std::make_shared<Impl>(std::move(options), ports, found->facts, std::move(recovered));
   std::unique_ptr<Driver> driver(new Driver(impl));
   impl->start();
   if (impl->core.halted()) return std::unexpected(*impl->core.halted());

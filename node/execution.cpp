@@ -25,13 +25,15 @@ void Execution::run(Next next, LedgerPort::Bodies bodies) {
     Next next;
     LedgerPort::Bodies bodies;
     std::expected<chain::LedgerHead, ledger::LedgerError> head;
+    LedgerPort::Repeats repeats;
   };
-  auto job = std::make_shared<Job>(Job{std::move(next), std::move(bodies), {}});
+  auto job = std::make_shared<Job>(Job{std::move(next), std::move(bodies), {}, {}});
   ++running_;
   core_.run(
       core_.ports.executor, Priority::kVote,
       [job, &ledger = core_.ports.ledger] {
-        job->head = ledger.commit_block(*job->next.block, job->bodies, job->next.proof);
+        job->head =
+            ledger.commit_block(*job->next.block, job->bodies, job->next.proof, job->repeats);
       },
       [this, job] {
         --running_;
@@ -41,7 +43,7 @@ void Execution::run(Next next, LedgerPort::Bodies bodies) {
         }
         applied_ = job->head->height;
         applied_known_ = true;
-        on_executed(*job->head, *job->next.block, job->bodies);
+        on_executed(*job->head, *job->next.block, job->bodies, job->repeats);
         if (core_.running()) certify_due();
       });
 }

@@ -23,7 +23,8 @@ class Execution {
   void certify(const chain::CheckpointCertificate& certificate);
 
   // On the loop, after the block is durable.
-  std::function<void(const chain::LedgerHead&, const chain::Block&, const LedgerPort::Bodies&)>
+  std::function<void(const chain::LedgerHead&, const chain::Block&, const LedgerPort::Bodies&,
+                     const LedgerPort::Repeats&)>
       on_executed;
   // On the loop, after the ledger answers readers at this head.
   std::function<void(const chain::CheckpointCertificate&)> on_certified;

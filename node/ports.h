@@ -89,9 +89,11 @@ class LedgerPort {
  public:
   virtual ~LedgerPort() = default;
   using Bodies = std::vector<std::shared_ptr<const ledger::Submission>>;
+  using Repeats = std::vector<ledger::LedgerDb::Repeat>;
 
+  // `repeats` gets the submissions of the block that took effect before.
   [[nodiscard]] virtual std::expected<chain::LedgerHead, ledger::LedgerError> commit_block(
-      const chain::Block& block, const Bodies& bodies, ByteView proof) = 0;
+      const chain::Block& block, const Bodies& bodies, ByteView proof, Repeats& repeats) = 0;
   [[nodiscard]] virtual std::expected<void, ledger::LedgerError> set_certified(
       const chain::CheckpointCertificate& certificate) = 0;
   [[nodiscard]] virtual chain::LedgerHead applied() const = 0;
@@ -111,8 +113,9 @@ class LedgerDbPort final : public LedgerPort {
   explicit LedgerDbPort(ledger::LedgerDb& db) : db_(db) {}
   std::expected<chain::LedgerHead, ledger::LedgerError> commit_block(const chain::Block& block,
                                                                      const Bodies& bodies,
-                                                                     ByteView proof) override {
-    return db_.commit_block(block, bodies, proof);
+                                                                     ByteView proof,
+                                                                     Repeats& repeats) override {
+    return db_.commit_block(block, bodies, proof, &repeats);
   }
   std::expected<void, ledger::LedgerError> set_certified(
       const chain::CheckpointCertificate& certificate) override {

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json/array.hpp>
 #include <cstdio>
+#include <tuple>
 
 #include "base/hex.h"
 #include "ledger/calendar.h"
@@ -108,9 +109,9 @@ void add_subject(json::object& o, const ledger::SubjectState& s) {
 json::array events_json(const View& v, const ledger::DossierAnswer& d) {
   std::vector<std::pair<ledger::EventId, const ledger::EventState*>> order;
   for (const auto& [id, e] : d.events) order.emplace_back(id, &e);
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.second->facts.decided, a.second->last_seq) <
-           std::pair(b.second->facts.decided, b.second->last_seq);
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.second->facts.decided, a.second->last_seq, a.first) <
+           std::tuple(b.second->facts.decided, b.second->last_seq, b.first);
   });
   json::array out;
   for (const auto& [id, e] : order) out.push_back(event_json(v, id, *e));

@@ -198,6 +198,12 @@ bool Cluster::connected(std::uint16_t a, std::uint16_t b) const {
   return connected_[std::size_t{a} * size() + b];
 }
 
+void Cluster::break_if_cut(std::uint16_t a, std::uint16_t b, Micros delay) {
+  queue_.schedule(kWorld, delay, [this, a, b] {
+    if (network_->is_cut(a, b) || network_->is_cut(b, a)) set_connected(a, b, false, 0);
+  });
+}
+
 void Cluster::set_connected(std::uint16_t a, std::uint16_t b, bool on, Micros delay) {
   queue_.schedule(kWorld, delay, [this, a, b, on] {
     if (a == b || connected(a, b) == on) return;

@@ -78,6 +78,8 @@ class Cluster {
   void take_down(std::uint16_t i, bool power_cut);
   [[nodiscard]] bool connected(std::uint16_t a, std::uint16_t b) const;
   void set_connected(std::uint16_t a, std::uint16_t b, bool on, Micros delay);
+  // Disconnects after a while, unless the link was mended meanwhile.
+  void break_if_cut(std::uint16_t a, std::uint16_t b, Micros delay);
   void reconnect_all();
   void restart_halted();
 

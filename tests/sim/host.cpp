@@ -28,8 +28,9 @@ class Host::WatchedLedger final : public node::LedgerPort {
 
   std::expected<chain::LedgerHead, ledger::LedgerError> commit_block(const chain::Block& block,
                                                                      const Bodies& bodies,
-                                                                     ByteView proof) override {
-    auto head = inner_.commit_block(block, bodies, proof);
+                                                                     ByteView proof,
+                                                                     Repeats& repeats) override {
+    auto head = inner_.commit_block(block, bodies, proof, repeats);
     if (head && !host_.dying_) {
       std::optional<consensus::CommitCertificate> commit;
       if (const auto stored = decode<node::StoredProof>(proof)) {

@@ -161,7 +161,7 @@ void Nemesis::partition() {
     for (std::uint16_t b = 0; b < cluster_.size(); ++b) {
       if (a == b || ((groups >> a) & 1) == ((groups >> b) & 1)) continue;
       if (both || ((groups >> a) & 1) == 0) cluster_.network_->set_cut(a, b, true);
-      if (breaks && a < b) cluster_.set_connected(a, b, false, rng_.range_i64(100, 200'000));
+      if (breaks && a < b) cluster_.break_if_cut(a, b, rng_.range_i64(100, 200'000));
     }
   }
   ++cluster_.counters_["partition"];

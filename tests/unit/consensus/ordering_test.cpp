@@ -54,7 +54,8 @@ TEST_CASE("a backup asks for bodies, then PREPAREs with proposal and bodies dura
   CHECK(e.persist.empty());
   e = c.bodies(b, items);
   CHECK(records<AcceptedProposal>(e) == 1);
-  CHECK(e.persist.bodies == b.items);
+  REQUIRE(e.persist.blocks.size() == 1);
+  CHECK(e.persist.blocks[0].block->items == b.items);
   CHECK(sent(e, MessageKind::kPrepare) == 1);
 }
 
@@ -217,7 +218,8 @@ TEST_CASE("the primary proposes while the pipeline has room, and never a repeate
   const auto* p = sent_payload<PrePrepare>(e);
   REQUIRE(p != nullptr);
   CHECK(p->items == std::vector{a.content});
-  CHECK(e.persist.bodies == p->items);
+  REQUIRE(e.persist.blocks.size() == 1);
+  CHECK(e.persist.blocks[0].block->items == p->items);
   REQUIRE(e.returned.size() == 3);
   CHECK(e.returned[0].reason == ReturnReason::kRepeated);
   CHECK(e.returned[1].reason == ReturnReason::kExpired);

@@ -242,7 +242,11 @@ class Scenario {
   void show(const Effects& e) {
     keep(e);
     for (const SafetyRecord& r : e.persist.records) line("persist " + text(r));
-    if (!e.persist.bodies.empty()) line("persist bodies" + text(e.persist.bodies));
+    std::vector<ContentHash> bodies;
+    for (const VotedBlock& b : e.persist.blocks) {
+      bodies.insert(bodies.end(), b.block->items.begin(), b.block->items.end());
+    }
+    if (!bodies.empty()) line("persist bodies" + text(bodies));
     for (const Send& s : e.send) {
       if (s.message->kind() == MessageKind::kStatus) continue;  // periodic: noise here
       line("send " + text(*s.message) + " -> " + (s.to ? num(s.to->value) : "all"));
