@@ -42,7 +42,13 @@ std::string digits_text(std::uint64_t v, std::size_t width) {
 }
 
 Hash256 derive(std::string_view what, ByteView of) {
-  return crypto::Hasher(crypto::Domain::kDerive).add(as_bytes(what)).add(of).finish();
+  // The zero byte ends the label, so that no label is the beginning of another's input.
+  static constexpr std::uint8_t kEnd = 0;
+  return crypto::Hasher(crypto::Domain::kDerive)
+      .add(as_bytes(what))
+      .add(ByteView(&kEnd, 1))
+      .add(of)
+      .finish();
 }
 
 }  // namespace
