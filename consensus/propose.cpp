@@ -49,8 +49,16 @@ std::vector<ItemFacts> Replica::admit(const std::vector<ItemFacts>& items, TimeM
   std::vector<ItemFacts> out;
   std::set<SubmissionId> seen;
   std::vector<BlockInfoPtr> ancestors;
-  for (Height h = decided_tip_.next(); h <= proposal_tip(); h = h.next()) {
-    ancestors.push_back(find_info(h, find_slot(h)->proposal->id));
+  // From what is executed up: a decision leaves the pool only when it is executed, and a backup may
+  // not know of the decision yet and refuse the repeat.
+  for (Height h = executed_.height.next(); h <= proposal_tip(); h = h.next()) {
+    const auto decided = decided_.find(h);
+    const Slot* slot = find_slot(h);
+    if (decided != decided_.end()) {
+      if (decided->second.info) ancestors.push_back(decided->second.info);
+    } else if (slot != nullptr && slot->proposal) {
+      if (BlockInfoPtr info = find_info(h, slot->proposal->id)) ancestors.push_back(info);
+    }
   }
   const auto in_ancestor = [&ancestors](const SubmissionId& id) {
     return std::ranges::any_of(ancestors, [&id](const BlockInfoPtr& info) {

@@ -111,10 +111,10 @@ void Execution::run_submission(const Submission& submission) {
   state.refused = static_cast<std::uint32_t>(out.outcomes.refused.size());
   state.outcomes = out.outcomes.digest();
   state.keep_until = added_.keep_until;
+  result_.accepted += state.count - state.refused;
+  result_.refused += state.refused;
   fate.put(std::move(state));
   added_.ids.push_back(d->id);
-  result_.accepted += out.outcomes.count - state.refused;
-  result_.refused += state.refused;
 }
 
 execution::Verdict Execution::run_entry(const Entry& entry, Context& context) {

@@ -107,7 +107,10 @@ chain::Block ByzantineMember::other_block(View view, const chain::Block& block) 
   return other;
 }
 
-chain::Block ByzantineMember::bad_block(const chain::Block& block) {
+// The same one to everybody, or it could never gather a quorum.
+chain::Block ByzantineMember::bad_block(View view, const chain::Block& block) {
+  const auto made = mind_->bad_.find({view, block.header.height});
+  if (made != mind_->bad_.end()) return made->second;
   chain::Block bad = block;
   switch (mind_->rng_.below(6)) {
     case 0:  // far in the future
@@ -133,6 +136,7 @@ chain::Block ByzantineMember::bad_block(const chain::Block& block) {
       break;
   }
   bad.header.body_root = chain::body_root(bad.items);
+  mind_->bad_.emplace(std::pair(view, block.header.height), bad);
   return bad;
 }
 
@@ -141,7 +145,7 @@ consensus::Payload ByzantineMember::lie_propose(std::uint16_t to, const consensu
   chain::Block block{p.header, p.items};
   const std::uint64_t d = dice(p.view.value * 1'000 + p.header.height.value, 77);
   if (mind_->traits_.bad_blocks && d % 4 == 0) {
-    block = bad_block(block);
+    block = bad_block(p.view, block);
   } else if (mind_->traits_.equivocate && side(to, p.view)) {
     block = other_block(p.view, block);
   }

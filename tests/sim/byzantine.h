@@ -58,6 +58,7 @@ class ByzantineMind {
   bool silent_ = false;
   std::map<std::pair<View, Height>, std::set<BlockId>> known_;
   std::map<BlockId, chain::Block> blocks_;
+  std::map<std::pair<View, Height>, chain::Block> bad_;  // proposed to everybody
   std::map<BlockId, BlockId> other_side_;  // the block that the other half was shown instead
 };
 
@@ -83,7 +84,7 @@ class ByzantineMember {
   void learn(View view, const chain::Block& block, Out& out);
   void vote(View view, Height height, const BlockId& id, Out& out);
   [[nodiscard]] chain::Block other_block(View view, const chain::Block& block);
-  [[nodiscard]] chain::Block bad_block(const chain::Block& block);
+  [[nodiscard]] chain::Block bad_block(View view, const chain::Block& block);
   [[nodiscard]] std::optional<consensus::Payload> lie(std::uint16_t to,
                                                       const consensus::SignedMessage& message,
                                                       Out& out);

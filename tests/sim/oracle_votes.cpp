@@ -33,7 +33,8 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
     void operator()(const consensus::PrePrepare& p) const {
       const BlockId id = chain::block_id(o.setup_.genesis, p.header);
       o.see_header(p.header, id);
-      o.items_.try_emplace(id, p.items);
+      // The signature covers the header only: a liar's list may be another than the header's.
+      if (chain::body_root(p.items) == p.header.body_root) o.items_.try_emplace(id, p.items);
       o.see_vote(from, Vote::kPrePrepare, p.view, p.header.height, id);
     }
     void operator()(const consensus::Prepare& p) const {
@@ -51,7 +52,9 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
       if (!o.judged(from)) return;
       const BlockId id = chain::block_id(o.setup_.genesis, p.block.header);
       o.see_header(p.block.header, id);
-      o.items_.try_emplace(id, p.block.items);
+      if (chain::body_root(p.block.items) == p.block.header.body_root) {
+        o.items_.try_emplace(id, p.block.items);
+      }
     }
     void operator()(const consensus::CommitNotice& p) const {
       if (!o.judged(from)) return;

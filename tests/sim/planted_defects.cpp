@@ -15,7 +15,7 @@ namespace {
 using namespace imi::sim;
 using imi::consensus::Defect;
 
-constexpr std::uint64_t kMaxSeeds = 600;  // a defect
+constexpr std::uint64_t kMaxSeeds = 240;  // a defect
 constexpr std::size_t kBatchSeeds = 24;   // run at a time
 constexpr std::uint64_t kEvents = 6'000;
 
@@ -39,14 +39,15 @@ std::vector<Expectation> expectations() {
       {Defect::kNoPrefixRule, {"I9"}, {kStorm, kPartition}},
       {Defect::kCommitWithoutPrepared, {"I9", "I4"}, {kCalm, kStorm}},
       {Defect::kVoteBelowPromised, {"I5"}, {kPartition, kStorm}},
-      {Defect::kForgetVoteOnRestart, {"I1", "B1"}, {kCrash}},
+      {Defect::kForgetVoteOnRestart, {"I1", "B1", "A4"}, {kCrash}},
       {Defect::kIgnoreHeadMismatch, {"I12", "I2"}, {kEquivocate}},
       {Defect::kAcceptRepeats, {"I16"}, {kEquivocate}},
       {Defect::kParentUnchecked, {"I7", "A2"}, {kEquivocate}},
       {Defect::kTimeUnchecked, {"I15", "C1"}, {kEquivocate}},
       {Defect::kHighestOnly, {"I7", "I8", "A3"}, {kPartition, kStorm}},
       {Defect::kNestedUnverified, {"I10", "I8", "I7"}, {kEquivocate}},
-      {Defect::kExecuteOutOfOrder, {"I13"}, {kStorm, kPartition}},
+      // The ledger refuses a block that is not the next one, and the member stops.
+      {Defect::kExecuteOutOfOrder, {"I13", "halt"}, {kStorm, kPartition}},
   };
 }
 
