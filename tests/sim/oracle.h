@@ -198,6 +198,8 @@ class Oracle {
   void accept_new_view(MemberId node, const consensus::NewView& message);
   void decide(View view, Height height, const BlockId& id);
   void check_chain(Height height);
+  [[nodiscard]] std::map<Height, BlockId> carried_over(const consensus::NewView& message,
+                                                       Height start) const;
   void check_new_view_holds(const AcceptedNewView& nv, Height height, const Decision& decision);
 
   // oracle_durable.cpp

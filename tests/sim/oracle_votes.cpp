@@ -268,6 +268,29 @@ void Oracle::see_new_view(MemberId m, const consensus::SignedMessage& signed_mes
   }
 }
 
+// A3, told apart from consensus' own code: at each height the certificate of the highest view, from
+// the stable block up, as long as each builds on the one below.
+std::map<Height, BlockId> Oracle::carried_over(const consensus::NewView& message,
+                                               Height start) const {
+  BlockId parent;
+  std::map<Height, std::map<View, chain::BlockHeader>> certified;
+  for (const consensus::SignedViewChange& vc : message.view_changes) {
+    const auto& stable = vc.message.stable;
+    if (stable && stable->head.height == start) parent = stable->head.block;
+    for (const consensus::HeightCertificate& c : vc.message.certificates) {
+      certified[c.header().height].try_emplace(c.view(), c.header());
+    }
+  }
+  std::map<Height, BlockId> out;
+  for (Height h = start.next(); certified.contains(h); h = h.next()) {
+    const chain::BlockHeader& header = certified[h].rbegin()->second;
+    if (header.parent != parent) break;
+    parent = chain::block_id(setup_.genesis, header);
+    out[h] = parent;
+  }
+  return out;
+}
+
 // An honest member has entered `message.view` by it.
 void Oracle::accept_new_view(MemberId node, const consensus::NewView& message) {
   AcceptedNewView nv;
@@ -291,6 +314,11 @@ void Oracle::accept_new_view(MemberId node, const consensus::NewView& message) {
   }
   for (const consensus::ReProposal& p : message.proposals) {
     nv.proposals[p.header.height] = chain::block_id(setup_.genesis, p.header);
+  }
+  if (nv.proposals != carried_over(message, nv.start)) {
+    violate("A3", "member " + std::to_string(node.value) + " entered view " +
+                      std::to_string(nv.view.value) +
+                      " by a NEW-VIEW that does not follow from its VIEW-CHANGEs");
   }
   const auto [it, fresh] = new_views_.try_emplace(message.view, nv);
   if (!fresh) return;  // another member entered by it, or by another that an equivocator signed
