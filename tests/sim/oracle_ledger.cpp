@@ -164,10 +164,12 @@ void Oracle::on_status(MemberId m, const Status& status) {
     violate("I5", who + " went back to view " + std::to_string(status.view.value));
   }
   node.last_view = status.view;
-  if (status.decided > status.stable &&
-      status.decided.value - status.stable.value > setup_.window) {
-    violate("I14", who + " decided " + std::to_string(status.decided.value) + " with stable " +
-                       std::to_string(status.stable.value));
+  // Certified anywhere: a member that hears late learns of decisions (A6) before it learns that
+  // what lies below them is certified.
+  const Height certified = std::max(status.stable, highest_certified_);
+  if (status.decided > certified && status.decided.value - certified.value > setup_.window) {
+    violate("I14", who + " decided " + std::to_string(status.decided.value) + " with " +
+                       std::to_string(certified.value) + " certified");
   }
   if (status.executed > status.decided) violate("I13", who + " executed beyond what is decided");
 }

@@ -379,6 +379,8 @@ void Oracle::check_commit_certificate(const consensus::CommitCertificate& c) {
                          ", who never committed: " + where);
     }
   }
+  // Its holder's own COMMIT may be on its disk and not sent: the certificate decides all the same.
+  decide(c.view, c.height, c.id);
 }
 
 void Oracle::check_checkpoint_certificate(const chain::CheckpointCertificate& c) {
