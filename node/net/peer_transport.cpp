@@ -474,7 +474,7 @@ bool PeerTransport::Impl::send(PeerId to, TrafficClass c, SharedBytes message) {
     if (p.pump_posted && !overflow) return true;
     p.pump_posted = true;
   }
-  asio::post(io_, [this, &p, overflow] {
+  asio::post(io_, [&p, overflow] {
     if (!p.live) return;
     if (overflow) return p.live->close(PeerRefusal::kNotReading);
     p.live->pump();
