@@ -1,5 +1,5 @@
-"""Nodes killed with SIGKILL under load: nothing acknowledged is lost, nothing is applied twice, and the
-network goes on. Times are printed, not asserted: a slow machine is no defect."""
+"""Nodes killed with SIGKILL under load: nothing acknowledged is lost, nothing is applied twice, and
+the network goes on. Times are printed, not asserted: a slow machine is no defect."""
 
 import json
 import os
