@@ -203,14 +203,11 @@ class Events final : public ByName {
                                        cut(printable(outcome), 40)));
     }
     EventTexts t = texts(rec);
-    if (corrected && !outcomes_) t.amount_yuan.clear();
+    // The correction brings the final amount, unless the ledger takes no record without one.
+    if (corrected && !outcomes_ && !needs_amount(t.code)) t.amount_yuan.clear();
     auto facts = event_facts(t, *options_.catalog, options_.backfill);
     if (!facts) {
-      for (NamedProblem& p : facts.error()) {
-        // What the correction brings is not missed in the first record.
-        if (corrected && !outcomes_ && p.field == "amount_yuan") continue;
-        r.problems.push_back(std::move(p));
-      }
+      for (NamedProblem& p : facts.error()) r.problems.push_back(std::move(p));
     }
     const auto uscc = r.take("uscc", parse_uscc_text(value(rec, "uscc")));
     const std::string& source = value(rec, "source_key");
@@ -220,6 +217,12 @@ class Events final : public ByName {
   }
 
  private:
+  [[nodiscard]] bool needs_amount(const std::string& code) const {
+    const auto& codes = options_.catalog->codes;
+    return std::any_of(codes.begin(), codes.end(), [&code](const ledger::EventCode& c) {
+      return c.text == code && (c.needs & ledger::kNeedsAmount) != 0;
+    });
+  }
   [[nodiscard]] EventTexts texts(const Record& rec) const {
     EventTexts t;
     t.code = value(rec, "code");

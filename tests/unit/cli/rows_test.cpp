@@ -126,18 +126,28 @@ TEST_CASE("Each wrong field of an events row is named, all of them at once") {
   CHECK(e.error().size() == 2);
 }
 
-TEST_CASE("Outcomes: the record comes without the final amount, the correction brings it") {
+TEST_CASE("Outcomes: a code that needs an amount has it in its record, others in the correction") {
+  ledger::Catalog c = catalog();
+  const auto amount_recorded = [&c] {
+    auto values = good_event();
+    values.emplace_back("outcome", "correct");
+    const auto m = make_mapper("events", {&c, {}, false});
+    const auto recorded = m->map(row(*m, values));
+    REQUIRE(recorded);
+    const auto& record = std::get<ledger::EventRecord>(**recorded);
+    return std::get<ledger::PublicFacts>(record.facts.what).amount_fen;
+  };
+  CHECK(amount_recorded() == 1250);
+  c.codes[0].needs = 0;
+  CHECK(!amount_recorded());
+}
+
+TEST_CASE("Outcomes: a correction, a withdrawal, or nothing yet") {
   const ledger::Catalog c = catalog();
   ledger::AgencyId agency;
   agency.bytes[0] = 5;
   auto values = good_event();
   values.emplace_back("outcome", "correct");
-  const auto records = make_mapper("events", {&c, agency, false});
-  const auto recorded = records->map(row(*records, values));
-  REQUIRE(recorded);
-  CHECK(!std::get<ledger::PublicFacts>(std::get<ledger::EventRecord>(**recorded).facts.what)
-             .amount_fen);
-
   const auto outcomes = make_mapper("event-outcomes", {&c, agency, false});
   const auto corrected = outcomes->map(row(*outcomes, values));
   REQUIRE(corrected);
