@@ -218,10 +218,8 @@ class Events final : public ByName {
 
  private:
   [[nodiscard]] bool needs_amount(const std::string& code) const {
-    const auto& codes = options_.catalog->codes;
-    return std::any_of(codes.begin(), codes.end(), [&code](const ledger::EventCode& c) {
-      return c.text == code && (c.needs & ledger::kNeedsAmount) != 0;
-    });
+    const ledger::EventCode* found = options_.catalog->code(code);
+    return found != nullptr && (found->needs & ledger::kNeedsAmount) != 0;
   }
   [[nodiscard]] EventTexts texts(const Record& rec) const {
     EventTexts t;
