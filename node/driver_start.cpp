@@ -44,7 +44,8 @@ void raise(std::optional<chain::CheckpointCertificate>& known,
 // block); the safety log's and those stored beside blocks are as good.
 struct Restart {
   consensus::RestartFacts facts;
-  std::vector<Bytes> bodies;  // of facts.decided, which may be proposed and voted for again
+  // Of facts.decided, whose blocks may be proposed and voted for again.
+  std::map<chain::Height, std::vector<Bytes>> bodies;
 };
 std::expected<Restart, HaltReport> read_ledger(LedgerPort& ledger,
                                                const consensus::SafetyState& safety) {
@@ -65,7 +66,7 @@ std::expected<Restart, HaltReport> read_ledger(LedgerPort& ledger,
     } else {
       facts.decided.push_back(
           {std::move(stored->block), std::get<consensus::CommitCertificate>(std::move(*proof))});
-      std::move(stored->bodies.begin(), stored->bodies.end(), std::back_inserter(out.bodies));
+      out.bodies.emplace(h, std::move(stored->bodies));
     }
   }
   if (facts.stable) {
@@ -73,6 +74,7 @@ std::expected<Restart, HaltReport> read_ledger(LedgerPort& ledger,
     std::erase_if(facts.decided, [stable](const consensus::RestartBlock& b) {
       return b.block.header.height <= stable;
     });
+    out.bodies.erase(out.bodies.begin(), out.bodies.upper_bound(stable));
     if (stable >= from && stable <= facts.executed.height) {
       if (auto ok = ledger.set_certified(*facts.stable); !ok) {
         return std::unexpected(report(ok.error()));
@@ -90,15 +92,12 @@ std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions o
   if (!found) return std::unexpected(found.error());
   const auto limits = ledger::admission_limits(options.consensus.genesis, options.parameters);
   Recovered recovered;
-  for (Bytes& bytes : found->bodies) {
-    auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);
-    if (!body) {
-      return std::unexpected(
-          HaltReport{HaltCode::kLedgerDamaged,
-                     "a submission in the ledger does not decode: move the data away and let the "
-                     "node fetch the chain"});
+  for (auto& [height, bodies] : found->bodies) {
+    for (Bytes& bytes : bodies) {
+      auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);
+      if (!body) return std::unexpected(damaged(height, "has a submission that does not decode"));
+      recovered.executed.push_back(std::move(*body));
     }
-    recovered.executed.push_back(std::move(*body));
   }
   for (const WalBody& b : options.bodies) {
     auto body = check_certified_body(b.bytes, limits);
