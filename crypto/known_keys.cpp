@@ -29,6 +29,12 @@ secp256k1_pubkey sum(const secp256k1_pubkey& a, const secp256k1_pubkey& b) {
   return out;
 }
 
+constexpr Scalar kOne = [] {
+  Scalar one{};
+  one.back() = 1;
+  return one;
+}();
+
 bool is_scalar(const std::uint8_t* bytes) {  // 1 <= value < group order
   return secp256k1_ec_seckey_verify(context(), bytes) == 1;
 }
@@ -56,6 +62,9 @@ Scalar inverse(const Scalar& a) {
   Scalar out;
   IMI_CHECK(result && BN_bn2binpad(result.get(), out.data(), static_cast<int>(out.size())) ==
                           static_cast<int>(out.size()));
+  Scalar product = a;
+  multiply(product, out);
+  IMI_CHECK(product == kOne, "a number times its inverse");
   return out;
 }
 
@@ -132,7 +141,6 @@ class KnownKeys::Multiples {
 struct KnownKeys::Fast {
   std::size_t item = 0;
   std::shared_ptr<const Multiples> key;
-  std::shared_ptr<const Multiples> base;
   Scalar s{};
   Scalar before{};  // product of the s of all items before this one
 };
@@ -149,12 +157,14 @@ std::size_t KnownKeys::keys_with_tables() const {
 std::vector<bool> KnownKeys::verify(std::span<const SignedDigest> items) {
   std::vector<bool> out(items.size(), false);
   std::vector<Fast> fast;
+  std::shared_ptr<const Multiples> base;
   if (items.size() >= options_.min_batch) {
     const std::lock_guard lock(mutex_);
+    base = base_;
     for (std::size_t i = 0; i < items.size(); ++i) {
       const auto found = tables_.find(items[i].key);
       if (found == tables_.end() || found->second == nullptr) continue;
-      fast.push_back({i, found->second, base_, {}, {}});
+      fast.push_back({i, found->second, {}, {}});
     }
   }
   std::erase_if(fast, [&](const Fast& f) {
@@ -162,7 +172,7 @@ std::vector<bool> KnownKeys::verify(std::span<const SignedDigest> items) {
     return !is_scalar(item.digest.data()) || !is_scalar(item.signature.data()) ||
            !is_scalar(item.signature.data() + 32);
   });
-  if (fast.size() >= options_.min_batch) verify_fast(items, fast, out);
+  if (fast.size() >= options_.min_batch) verify_fast(items, fast, *base, out);
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!out[i]) out[i] = crypto::verify(items[i].key, items[i].digest, items[i].signature);
   }
@@ -171,10 +181,9 @@ std::vector<bool> KnownKeys::verify(std::span<const SignedDigest> items) {
 }
 
 void KnownKeys::verify_fast(std::span<const SignedDigest> items, std::span<Fast> fast,
-                            std::vector<bool>& out) const {
+                            const Multiples& base, std::vector<bool>& out) const {
   // 1/s for all: one inversion of the product of all, then backwards.
-  Scalar product{};
-  product.back() = 1;
+  Scalar product = kOne;
   for (Fast& f : fast) {
     std::copy_n(items[f.item].signature.data() + 32, 32, f.s.begin());
     f.before = product;
@@ -203,7 +212,7 @@ void KnownKeys::verify_fast(std::span<const SignedDigest> items, std::span<Fast>
     multiply(u1, z);
     multiply(u2, r);
     terms.clear();
-    f.base->terms(u1, terms);
+    base.terms(u1, terms);
     f.key->terms(u2, terms);
     const auto point = sum(terms);
     if (!point) continue;

@@ -5,8 +5,9 @@
 // The answer is always that of crypto::verify(): a signature is accepted here only if its equation
 // holds exactly (R = (z/s)G + (r/s)Q, x(R) = r, low S); whatever else the fast way meets (a value
 // out of range, another x, the point at infinity) is decided by verify(). All arithmetic on curve
-// and scalars is libsecp256k1's; only the inversion is OpenSSL's, and a wrong one could not make an
-// equation hold. Source: SEC 1 4.1.4; fixed-base windows: Brickell et al., EUROCRYPT '92; ADR 0008.
+// and scalars is libsecp256k1's; only the inversion is OpenSSL's, and its product with the number
+// is checked to be one. Source: SEC 1 4.1.4; fixed-base windows: Brickell et al., EUROCRYPT '92;
+// ADR 0008.
 //
 // A key earns its tables (half a megabyte, some 30 ms to make) by `earn_after` valid signatures,
 // and at most `max_keys` have them: whoever signs with ever new keys costs what verify() costs.
@@ -55,7 +56,7 @@ class KnownKeys {
   using Tables = std::map<PublicKey, std::shared_ptr<const Multiples>>;
 
   struct Fast;  // an item that has tables, and its scalars
-  void verify_fast(std::span<const SignedDigest> items, std::span<Fast> fast,
+  void verify_fast(std::span<const SignedDigest> items, std::span<Fast> fast, const Multiples& base,
                    std::vector<bool>& out) const;
   void count(std::span<const SignedDigest> items, const std::vector<bool>& valid);
   void earn(const PublicKey& key);
