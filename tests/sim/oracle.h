@@ -189,6 +189,8 @@ class Oracle {
   void see_view_change(MemberId m, const consensus::ViewChange& message);
   void see_new_view(MemberId m, const consensus::SignedMessage& message);
   void see_header(const chain::BlockHeader& header, const BlockId& id);
+  void see_block(const chain::BlockHeader& header, const BlockId& id,
+                 const std::vector<ContentHash>& items);
   void check_prepared(View view, Height height, const BlockId& id, Slot& slot);
   void check_committed(View view, Height height, const BlockId& id, Slot& slot);
   void check_prepared_certificate(const consensus::PreparedCertificate& certificate);

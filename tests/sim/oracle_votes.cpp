@@ -32,9 +32,7 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
     const consensus::SignedMessage& m;
     void operator()(const consensus::PrePrepare& p) const {
       const BlockId id = chain::block_id(o.setup_.genesis, p.header);
-      o.see_header(p.header, id);
-      // The signature covers the header only: a liar's list may be another than the header's.
-      if (chain::body_root(p.items) == p.header.body_root) o.items_.try_emplace(id, p.items);
+      o.see_block(p.header, id, p.items);
       o.see_vote(from, Vote::kPrePrepare, p.view, p.header.height, id);
     }
     void operator()(const consensus::Prepare& p) const {
@@ -51,10 +49,7 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
     void operator()(const consensus::BlockData& p) const {
       if (!o.judged(from)) return;
       const BlockId id = chain::block_id(o.setup_.genesis, p.block.header);
-      o.see_header(p.block.header, id);
-      if (chain::body_root(p.block.items) == p.block.header.body_root) {
-        o.items_.try_emplace(id, p.block.items);
-      }
+      o.see_block(p.block.header, id, p.block.items);
     }
     void operator()(const consensus::CommitNotice& p) const {
       if (!o.judged(from)) return;
@@ -70,6 +65,13 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
 
 void Oracle::see_header(const chain::BlockHeader& header, const BlockId& id) {
   headers_.try_emplace(id, header);
+}
+
+// The signature covers the header only: a liar's list may be another than the header's.
+void Oracle::see_block(const chain::BlockHeader& header, const BlockId& id,
+                       const std::vector<ContentHash>& items) {
+  see_header(header, id);
+  if (chain::body_root(items) == header.body_root) items_.try_emplace(id, items);
 }
 
 void Oracle::see_vote(MemberId m, Vote kind, View view, Height height, const BlockId& id) {
