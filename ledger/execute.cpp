@@ -1,5 +1,7 @@
 #include "ledger/execute.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "ledger/calendar.h"
 #include "ledger/execution/context.h"
@@ -27,6 +29,12 @@ StoreError damaged(std::string_view what, const CodecError& e) {
   return {StoreError::Reason::kCorruption, std::string(what) + ": " + describe(e)};
 }
 
+void sort_records(StateDiff& diff) {
+  std::ranges::sort(diff.records, {}, &RecordChange::path);
+  IMI_CHECK(std::ranges::adjacent_find(diff.records, {}, &RecordChange::path) == diff.records.end(),
+            "a block leaves one value at a path");
+}
+
 // One block's execution. `result` is complete when run() returned without an error.
 class Execution {
  public:
@@ -43,10 +51,11 @@ class Execution {
       if (overlay_.failure.error) return std::unexpected(*overlay_.failure.error);
     }
     if (!added_.ids.empty()) {
-      result_.diff.aux.insert_or_assign(prune_row_key(block_.height), encode(added_));
+      result_.diff.aux.put(prune_row_key(block_.height), encode(added_));
     }
     overlay_.flush(result_.diff);
     if (auto ok = prune(); !ok) return std::unexpected(ok.error());
+    sort_records(result_.diff);
     return std::move(result_);
   }
 
@@ -152,12 +161,12 @@ std::expected<void, StoreError> Execution::prune() {
     if (due->keep_until > block_.time) break;
     if (removed != 0 && removed + due->ids.size() > kMaxPrunedRecords) break;
     for (const auto& id : due->ids) {
-      result_.diff.records.insert_or_assign(state_path(Space::kSubmission, id), std::nullopt);
+      result_.diff.records.push_back({state_path(Space::kSubmission, id), {}, RecordUse::kOnce});
     }
-    result_.diff.aux.insert_or_assign(key, std::nullopt);
+    result_.diff.aux.erase(key);
     removed += due->ids.size();
   }
-  if (at != *start) result_.diff.aux.insert_or_assign(prune_cursor_key(), encode(at));
+  if (at != *start) result_.diff.aux.put(prune_cursor_key(), encode(at));
   return {};
 }
 
@@ -174,23 +183,27 @@ std::expected<ExecutionResult, StoreError> execute(const StateView& view, const 
 std::expected<StateDiff, GenesisError> execute_genesis(const Genesis& genesis) {
   if (auto ok = validate(genesis); !ok) return std::unexpected(ok.error());
   StateDiff diff;
-  diff.records.emplace(catalog_path(), encode(genesis.catalog));
-  diff.records.emplace(parameters_path(), encode(genesis.parameters));
+  const auto put = [&diff](const Hash256& path, Bytes value) {
+    diff.records.push_back({path, std::move(value), RecordUse::kOnce});
+  };
+  put(catalog_path(), encode(genesis.catalog));
+  put(parameters_path(), encode(genesis.parameters));
   for (const Rule& rule : genesis.catalog.rules) {
     RuleState state;
     state.rule = rule;
-    diff.records.emplace(rule_path(rule.id), encode(state));
+    put(rule_path(rule.id), encode(state));
   }
   for (const AgencyRegister& a : genesis.agencies) {
     AgencyState state;
     state.profile = a.profile;
-    diff.records.emplace(state_path(Space::kAgency, a.id), encode(state));
+    put(state_path(Space::kAgency, a.id), encode(state));
     for (const auto& key : a.profile.keys) {
       KeyState owner;
       owner.owner = chain::retag<AuthorId>(a.id);
-      diff.records.emplace(state_path(Space::kKey, key_hash(key)), encode(owner));
+      put(state_path(Space::kKey, key_hash(key)), encode(owner));
     }
   }
+  sort_records(diff);
   return diff;
 }
 
@@ -214,7 +227,7 @@ std::expected<std::optional<Refusal>, StoreError> check_author(const StateView& 
                                                                const SubmissionHeader& header) {
   // An anonymous holder: what it may do depends on its entries.
   if (chain::retag<Hash256>(header.author) == key_hash(header.key)) return std::nullopt;
-  auto bytes = view.record(state_path(Space::kAgency, header.author));
+  auto bytes = view.record(state_path(Space::kAgency, header.author), RecordUse::kAgain);
   if (!bytes) return std::unexpected(bytes.error());
   if (!*bytes) return Refusal{RefusalCode::kNoSuchAuthor};
   const auto agency = decode<AgencyState>(**bytes);

@@ -14,7 +14,6 @@
 #pragma once
 
 #include <expected>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,13 +28,19 @@
 
 namespace imi::ledger {
 
+// How execution uses a record: a hint to whoever keeps records in memory.
+enum class RecordUse : std::uint8_t {
+  kOnce,   // mostly asked for to see that it is new, and seldom read after it was written
+  kAgain,  // read by many blocks: agencies, dossiers
+};
+
 // What execution reads. Called from the executing thread only.
 class StateView {
  public:
   virtual ~StateView() = default;
   // The record at a path of the state map; nullopt if there is none.
   [[nodiscard]] virtual std::expected<std::optional<Bytes>, StoreError> record(
-      const Hash256& path) const = 0;
+      const Hash256& path, RecordUse use) const = 0;
   // A row beside the map (state_keys.h).
   [[nodiscard]] virtual std::expected<std::optional<Bytes>, StoreError> aux(ByteView key) const = 0;
 };
@@ -63,11 +68,19 @@ struct LogPlace {
   bool operator==(const LogPlace&) const = default;
 };
 
+// What a block leaves at a path of the state map.
+struct RecordChange {
+  Hash256 path;
+  std::optional<Bytes> value;  // nullopt: removed
+  RecordUse use = RecordUse::kOnce;
+  bool operator==(const RecordChange&) const = default;
+};
+
 struct StateDiff {
-  std::map<Hash256, std::optional<Bytes>> records;  // by path; nullopt = removed
-  std::map<Bytes, std::optional<Bytes>> aux;        // by row key; nullopt = removed
-  std::vector<Hash256> log_leaves;                  // in order of execution
-  std::vector<LogPlace> log_places;                 // one a leaf
+  std::vector<RecordChange> records;  // strictly ascending by path
+  WriteBatch aux;                     // rows beside the map, each key once
+  std::vector<Hash256> log_leaves;    // in order of execution
+  std::vector<LogPlace> log_places;   // one a leaf
   bool operator==(const StateDiff&) const = default;
 };
 

@@ -35,41 +35,36 @@ std::optional<std::vector<Hash256>> TileRows::read_tile(crypto::LogTileId id) co
 
 // ---- cache ------------------------------------------------------------------------------------
 
-const Bytes* RecordCache::find(const Hash256& path) {
+const std::optional<Bytes>* RecordCache::find(const Hash256& path) {
   const auto found = items_.find(path);
   if (found == items_.end()) return nullptr;
-  order_.splice(order_.begin(), order_, found->second);
-  return &found->second->value;
+  found->second.used = true;
+  return &found->second.value;
 }
 
-void RecordCache::forget(Order::iterator item) {
-  bytes_ -= item->value.size() + kOverhead;
-  items_.erase(item->path);
-  order_.erase(item);
-}
-
-void RecordCache::put(const Hash256& path, Bytes value) {
-  if (const auto found = items_.find(path); found != items_.end()) forget(found->second);
-  bytes_ += value.size() + kOverhead;
-  value.shrink_to_fit();
-  order_.push_front({path, std::move(value)});
-  items_.emplace(path, order_.begin());
-  while (bytes_ > max_bytes_) forget(std::prev(order_.end()));
-}
-
-bool RecordCache::update(const Hash256& path, const std::optional<Bytes>& value) {
-  const auto found = items_.find(path);
-  if (found == items_.end()) return false;
-  if (value) {
-    bytes_ += value->size();
-    bytes_ -= found->second->value.size();
-    found->second->value = *value;
-    order_.splice(order_.begin(), order_, found->second);
-    while (bytes_ > max_bytes_) forget(std::prev(order_.end()));
+void RecordCache::put(const Hash256& path, std::optional<Bytes>&& value) {
+  if (value) value->shrink_to_fit();
+  const auto [at, added] = items_.try_emplace(path);
+  if (added) {
+    clock_.push_back(path);
   } else {
-    forget(found->second);
+    bytes_ -= at->second.bytes();
   }
-  return true;
+  at->second.value = std::move(value);
+  bytes_ += at->second.bytes();
+  while (bytes_ > max_bytes_) advance();
+}
+
+void RecordCache::advance() {
+  const Hash256 path = clock_.front();
+  clock_.pop_front();
+  const auto found = items_.find(path);
+  if (std::exchange(found->second.used, false)) {
+    clock_.push_back(path);
+  } else {
+    bytes_ -= found->second.bytes();
+    items_.erase(found);
+  }
 }
 
 // ---- core -------------------------------------------------------------------------------------
@@ -120,7 +115,7 @@ void LedgerCore::trim() {
 // ---- rows of a block --------------------------------------------------------------------------
 
 void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppend& log) {
-  const auto put_or_erase = [&](ByteView row, const std::optional<Bytes>& value) {
+  const auto put_or_erase = [&](ByteView row, const auto& value) {
     if (value) {
       batch.put(row, *value);
     } else {
@@ -128,11 +123,11 @@ void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppe
     }
   };
   Bytes key = rows::record_key({});
-  for (const auto& [path, record] : diff.records) {
-    std::copy(path.bytes.begin(), path.bytes.end(), key.begin() + 1);
-    put_or_erase(key, record);
+  for (const RecordChange& r : diff.records) {
+    std::copy(r.path.bytes.begin(), r.path.bytes.end(), key.begin() + 1);
+    put_or_erase(key, r.value);
   }
-  for (const auto& [row, value] : diff.aux) put_or_erase(row, value);
+  diff.aux.for_each(put_or_erase);
   for (const crypto::LogTileWrite& tile : log.writes) {
     batch.put(rows::tile_key(tile.id), rows::tile_value(tile.hashes));
   }
@@ -141,9 +136,9 @@ void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppe
 std::vector<crypto::MapChange> map_changes(const StateDiff& diff) {
   std::vector<crypto::MapChange> changes;
   changes.reserve(diff.records.size());
-  for (const auto& [path, record] : diff.records) {
+  for (const RecordChange& r : diff.records) {
     changes.push_back(
-        {path, record ? std::optional(crypto::map_value_hash(*record)) : std::nullopt});
+        {r.path, r.value ? std::optional(crypto::map_value_hash(*r.value)) : std::nullopt});
   }
   return changes;
 }

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <deque>
-#include <list>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -63,31 +62,31 @@ class TileRows final : public crypto::LogTileSource {
   mutable std::optional<StoreError> failure_;
 };
 
-// The records that execution reads again and again (dossiers, agencies), newest use first, bounded
-// by bytes. Of the executor alone.
+// The records that execution reads again and again (RecordUse::kAgain), bounded by bytes. What was
+// not used while the hand of the clock went round goes first (a list by last use would touch three
+// records' memory where this touches one). Of the executor alone.
 class RecordCache {
  public:
   explicit RecordCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
-  [[nodiscard]] const Bytes* find(const Hash256& path);
-  void put(const Hash256& path, Bytes value);
-  // Replaces or forgets the record if it is here; true if it was.
-  bool update(const Hash256& path, const std::optional<Bytes>& value);
+  // What stands at the path (nullopt: nothing); null if it is not here. Valid until the next call.
+  [[nodiscard]] const std::optional<Bytes>* find(const Hash256& path);
+  void put(const Hash256& path, std::optional<Bytes>&& value);
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
-  struct Item {
-    Hash256 path;
-    Bytes value;
-  };
-  using Order = std::list<Item>;
-  // List node, table node and their allocations, beside the value.
+  // Table node, place in the ring and their allocations, beside the value.
   static constexpr std::size_t kOverhead = 160;
-  void forget(Order::iterator item);
+  struct Item {
+    std::optional<Bytes> value;
+    bool used = false;
+    [[nodiscard]] std::size_t bytes() const { return kOverhead + (value ? value->capacity() : 0); }
+  };
+  void advance();
 
   std::size_t max_bytes_;
   std::size_t bytes_ = 0;
-  Order order_;  // most recent first
-  std::unordered_map<Hash256, Order::iterator, FixedBytesHash> items_;
+  std::deque<Hash256> clock_;  // the hand is at the front
+  std::unordered_map<Hash256, Item, FixedBytesHash> items_;
 };
 
 // One applied height that somebody may read, or that is needed to read an older one.

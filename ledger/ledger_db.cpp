@@ -82,13 +82,18 @@ class ExecutorView final : public StateView {
  public:
   ExecutorView(const LedgerCore& core, RecordCache& hot) : core_(core), hot_(hot) {}
 
-  std::expected<std::optional<Bytes>, StoreError> record(const Hash256& path) const override {
-    if (const Bytes* cached = hot_.find(path)) return *cached;
+  std::expected<std::optional<Bytes>, StoreError> record(const Hash256& path,
+                                                         RecordUse use) const override {
+    if (use == RecordUse::kAgain) {
+      if (const auto* cached = hot_.find(path)) return *cached;
+    }
     if (const auto known = core_.tree.find_cached(path); known && !known->has_value()) {
       return std::nullopt;
     }
     auto row = core_.store->get(rows::record_key(path));
-    if (row && row->has_value()) hot_.put(path, **row);
+    if (use == RecordUse::kAgain && row && row->has_value()) {
+      hot_.put(path, std::optional<Bytes>(*row));
+    }
     return row;
   }
   std::expected<std::optional<Bytes>, StoreError> aux(ByteView key) const override {
@@ -115,7 +120,7 @@ struct LedgerDb::Impl {
   std::expected<void, LedgerError> check(
       const chain::Block& block,
       const std::vector<std::shared_ptr<const Submission>>& bodies) const;
-  std::expected<void, LedgerError> publish(const StateDiff& diff, const chain::LedgerHead& head,
+  std::expected<void, LedgerError> publish(StateDiff&& diff, const chain::LedgerHead& head,
                                            crypto::StagedUpdate&& tree,
                                            crypto::StagedAppend&& log_append);
 };
@@ -227,14 +232,15 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
     if (!first) return std::unexpected(first.error());
     if (*first) repeats->push_back({i, **first});
   }
-  if (auto done = impl_->publish(result->diff, head, std::move(*tree), std::move(log)); !done) {
+  if (auto done = impl_->publish(std::move(result->diff), head, std::move(*tree), std::move(log));
+      !done) {
     return std::unexpected(std::move(done.error()));
   }
   return head;
 }
 
 // The block is durable: memory follows.
-std::expected<void, LedgerError> LedgerDb::Impl::publish(const StateDiff& diff,
+std::expected<void, LedgerError> LedgerDb::Impl::publish(StateDiff&& diff,
                                                          const chain::LedgerHead& head,
                                                          crypto::StagedUpdate&& staged,
                                                          crypto::StagedAppend&& log_append) {
@@ -244,7 +250,9 @@ std::expected<void, LedgerError> LedgerDb::Impl::publish(const StateDiff& diff,
     return std::unexpected(store_failed(std::move(snapshot.error())));
   }
   log.apply(std::move(log_append));
-  for (const auto& [path, record] : diff.records) hot.update(path, record);
+  for (RecordChange& r : diff.records) {
+    if (r.use == RecordUse::kAgain) hot.put(r.path, std::move(r.value));
+  }
   {
     const std::lock_guard lock(core->mutex);
     auto undo = std::make_unique<const crypto::MapUndo>(core->tree.apply(std::move(staged)));

@@ -60,6 +60,8 @@ class WriteBatch {
   void erase(ByteView key);
   void clear();  // keeps the buffer: a batch is made for every block
 
+  bool operator==(const WriteBatch&) const = default;
+
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] std::size_t bytes() const { return buffer_.size(); }
   [[nodiscard]] bool empty() const { return count_ == 0; }

@@ -21,7 +21,8 @@ using namespace imi::ledger;
 
 class MapView final : public StateView {
  public:
-  std::expected<std::optional<Bytes>, StoreError> record(const Hash256& path) const override {
+  std::expected<std::optional<Bytes>, StoreError> record(const Hash256& path,
+                                                         RecordUse) const override {
     const auto it = records.find(path);
     return it == records.end() ? std::nullopt : std::optional(it->second);
   }
@@ -29,8 +30,8 @@ class MapView final : public StateView {
     return std::nullopt;
   }
   void apply(const StateDiff& diff) {
-    for (const auto& [path, value] : diff.records) {
-      if (value) records.insert_or_assign(path, *value);
+    for (const RecordChange& r : diff.records) {
+      if (r.value) records.insert_or_assign(r.path, *r.value);
     }
   }
   std::map<Hash256, Bytes> records;

@@ -107,7 +107,7 @@ std::uint64_t append(Context& c, const SubjectId& subject, DossierState& dossier
   dossier.peaks.append(leaf);
   for (CodeId code : note.codes) cell_of(dossier, code).peaks.append(leaf);
   row.cells = std::move(note.codes);
-  c.diff.aux.insert_or_assign(dossier_row_key(subject, row.leaf.seq), encode_reserved(row, 160));
+  c.diff.aux.put(dossier_row_key(subject, row.leaf.seq), encode_reserved(row, 160));
   return row.leaf.seq;
 }
 

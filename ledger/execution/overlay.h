@@ -48,8 +48,8 @@ class Table {
     }
   };
 
-  Table(Space space, const StateView& view, Failure& failure)
-      : space_(space), view_(view), failure_(failure) {}
+  Table(Space space, RecordUse use, const StateView& view, Failure& failure)
+      : space_(space), use_(use), view_(view), failure_(failure) {}
 
   // Never null; `value` is empty if there is no such record.
   Slot& at(const Key& key) {
@@ -61,8 +61,8 @@ class Table {
   void flush(StateDiff& diff) const {
     for (const auto& [key, slot] : slots_) {
       if (!slot.dirty) continue;
-      diff.records.insert_or_assign(slot.path,
-                                    encode_reserved(*slot.value, slot.loaded_bytes + kNewBytes));
+      diff.records.push_back(
+          {slot.path, encode_reserved(*slot.value, slot.loaded_bytes + kNewBytes), use_});
     }
   }
 
@@ -72,7 +72,7 @@ class Table {
 
   Slot& load(Slot& slot, const Key& key) {
     slot.path = state_path(space_, key);
-    auto bytes = view_.record(slot.path);
+    auto bytes = view_.record(slot.path, use_);
     if (!bytes) {
       if (!failure_.error) failure_.error = bytes.error();
       return slot;
@@ -93,6 +93,7 @@ class Table {
   }
 
   Space space_;
+  RecordUse use_;
   const StateView& view_;
   Failure& failure_;
   std::map<Key, Slot> slots_;
@@ -101,13 +102,13 @@ class Table {
 struct Overlay {
   explicit Overlay(const StateView& v)
       : view(v),
-        agencies(Space::kAgency, v, failure),
-        keys(Space::kKey, v, failure),
-        subjects(Space::kSubject, v, failure),
-        dossiers(Space::kDossier, v, failure),
-        events(Space::kEvent, v, failure),
-        attestations(Space::kAttestation, v, failure),
-        submissions(Space::kSubmission, v, failure) {}
+        agencies(Space::kAgency, RecordUse::kAgain, v, failure),
+        keys(Space::kKey, RecordUse::kOnce, v, failure),
+        subjects(Space::kSubject, RecordUse::kOnce, v, failure),
+        dossiers(Space::kDossier, RecordUse::kAgain, v, failure),
+        events(Space::kEvent, RecordUse::kOnce, v, failure),
+        attestations(Space::kAttestation, RecordUse::kOnce, v, failure),
+        submissions(Space::kSubmission, RecordUse::kOnce, v, failure) {}
 
   void flush(StateDiff& diff) const {
     agencies.flush(diff);

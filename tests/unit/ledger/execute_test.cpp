@@ -152,7 +152,7 @@ TEST_CASE("After a long pause pruning goes on block by block, whole heights at a
   w.step_ms = 1'000'000;
   const auto r = w.execute_block({});
   CHECK(r.diff.records.size() == submissions);
-  for (const auto& [path, value] : r.diff.records) CHECK_FALSE(value.has_value());
+  for (const RecordChange& change : r.diff.records) CHECK_FALSE(change.value.has_value());
 }
 
 TEST_CASE("A store that fails, or a record that does not decode, stops execution and says so") {

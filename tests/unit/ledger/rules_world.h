@@ -19,8 +19,8 @@ namespace imi::ledger::test {
 // Records and rows as maps; counts reads.
 class MapView final : public StateView {
  public:
-  [[nodiscard]] std::expected<std::optional<Bytes>, StoreError> record(
-      const Hash256& path) const override {
+  [[nodiscard]] std::expected<std::optional<Bytes>, StoreError> record(const Hash256& path,
+                                                                       RecordUse) const override {
     ++reads;
     if (fail_on && *fail_on == path) {
       return std::unexpected(StoreError{StoreError::Reason::kIo, "planted"});
@@ -35,18 +35,18 @@ class MapView final : public StateView {
     return it->second;
   }
   void apply(const StateDiff& diff) {
-    for (const auto& [path, value] : diff.records) {
-      if (value)
-        records[path] = *value;
+    for (const RecordChange& r : diff.records) {
+      if (r.value)
+        records[r.path] = *r.value;
       else
-        records.erase(path);
+        records.erase(r.path);
     }
-    for (const auto& [key, value] : diff.aux) {
+    diff.aux.for_each([this](ByteView key, const std::optional<ByteView>& value) {
       if (value)
-        rows[key] = *value;
+        rows[to_bytes(key)] = to_bytes(*value);
       else
-        rows.erase(key);
-    }
+        rows.erase(to_bytes(key));
+    });
     for (const Hash256& leaf : diff.log_leaves) log.push_back(leaf);
   }
 
