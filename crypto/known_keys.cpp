@@ -16,8 +16,9 @@ using Scalar = std::array<std::uint8_t, 32>;  // big-endian, below the group ord
 const secp256k1_context* context() { return secp256k1_context_static; }
 
 // Windows of so many bits, digits -2^(w-1)..2^(w-1). The generator's table is shared by all keys.
-constexpr unsigned kKeyBits = 9;
-constexpr unsigned kBaseBits = 10;
+constexpr unsigned kKeyBits = 11;
+constexpr unsigned kBaseBits = 13;
+static_assert(kKeyBits <= 16 && kBaseBits <= 16, "bits_at() reads three bytes");
 constexpr std::size_t rows_of(unsigned bits) { return (256 + bits) / bits; }  // with the last carry
 constexpr std::size_t kMaxPoints = rows_of(kKeyBits) + rows_of(kBaseBits);
 
@@ -124,13 +125,14 @@ class KnownKeys::Multiples {
   }
 
  private:
+  // `bits_` bits of the scalar from bit `from` on, zeros beyond its end.
   [[nodiscard]] int bits_at(const Scalar& scalar, std::size_t from) const {
-    int out = 0;
-    for (std::size_t i = 0; i < bits_ && from + i < 256; ++i) {
-      const std::size_t bit = from + i;
-      out |= ((scalar[31 - bit / 8] >> (bit % 8)) & 1) << i;
+    std::uint32_t word = 0;
+    const std::size_t lowest = from / 8;  // counted from the end: the scalar is big-endian
+    for (std::size_t i = 0; i < 3 && lowest + i < scalar.size(); ++i) {
+      word |= std::uint32_t{scalar[scalar.size() - 1 - lowest - i]} << (8 * i);
     }
-    return out;
+    return static_cast<int>((word >> (from % 8)) & ((1u << bits_) - 1));
   }
 
   unsigned bits_;
@@ -157,10 +159,8 @@ std::size_t KnownKeys::keys_with_tables() const {
 std::vector<bool> KnownKeys::verify(std::span<const SignedDigest> items) {
   std::vector<bool> out(items.size(), false);
   std::vector<Fast> fast;
-  std::shared_ptr<const Multiples> base;
   if (items.size() >= options_.min_batch) {
     const std::lock_guard lock(mutex_);
-    base = base_;
     for (std::size_t i = 0; i < items.size(); ++i) {
       const auto found = tables_.find(items[i].key);
       if (found == tables_.end() || found->second == nullptr) continue;
@@ -172,7 +172,7 @@ std::vector<bool> KnownKeys::verify(std::span<const SignedDigest> items) {
     return !is_scalar(item.digest.data()) || !is_scalar(item.signature.data()) ||
            !is_scalar(item.signature.data() + 32);
   });
-  if (fast.size() >= options_.min_batch) verify_fast(items, fast, *base, out);
+  if (fast.size() >= options_.min_batch) verify_fast(items, fast, out);
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!out[i]) out[i] = crypto::verify(items[i].key, items[i].digest, items[i].signature);
   }
@@ -180,8 +180,23 @@ std::vector<bool> KnownKeys::verify(std::span<const SignedDigest> items) {
   return out;
 }
 
+// The generator's: the same for all, made when the first key has earned its own.
+const KnownKeys::Multiples& KnownKeys::base() {
+  static const Multiples made = [] {
+    static constexpr std::array<std::uint8_t, 33> kGenerator = {
+        0x02, 0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0,
+        0x62, 0x95, 0xce, 0x87, 0x0b, 0x07, 0x02, 0x9b, 0xfc, 0xdb, 0x2d,
+        0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98};
+    secp256k1_pubkey generator;
+    IMI_CHECK(secp256k1_ec_pubkey_parse(context(), &generator, kGenerator.data(),
+                                        kGenerator.size()) == 1);
+    return Multiples(generator, kBaseBits);
+  }();
+  return made;
+}
+
 void KnownKeys::verify_fast(std::span<const SignedDigest> items, std::span<Fast> fast,
-                            const Multiples& base, std::vector<bool>& out) const {
+                            std::vector<bool>& out) const {
   // 1/s for all: one inversion of the product of all, then backwards.
   Scalar product = kOne;
   for (Fast& f : fast) {
@@ -212,7 +227,7 @@ void KnownKeys::verify_fast(std::span<const SignedDigest> items, std::span<Fast>
     multiply(u1, z);
     multiply(u2, r);
     terms.clear();
-    base.terms(u1, terms);
+    base().terms(u1, terms);
     f.key->terms(u2, terms);
     const auto point = sum(terms);
     if (!point) continue;
@@ -245,24 +260,9 @@ void KnownKeys::earn(const PublicKey& key) {
   secp256k1_pubkey point;
   IMI_CHECK(secp256k1_ec_pubkey_parse(context(), &point, key.data(), PublicKey::kSize) == 1,
             "a key of a valid signature is a point");
-  std::shared_ptr<const Multiples> base;
-  {
-    const std::lock_guard lock(mutex_);
-    base = base_;
-  }
-  if (base == nullptr) {
-    static constexpr std::array<std::uint8_t, 33> kGenerator = {
-        0x02, 0x79, 0xbe, 0x66, 0x7e, 0xf9, 0xdc, 0xbb, 0xac, 0x55, 0xa0,
-        0x62, 0x95, 0xce, 0x87, 0x0b, 0x07, 0x02, 0x9b, 0xfc, 0xdb, 0x2d,
-        0xce, 0x28, 0xd9, 0x59, 0xf2, 0x81, 0x5b, 0x16, 0xf8, 0x17, 0x98};
-    secp256k1_pubkey generator;
-    IMI_CHECK(secp256k1_ec_pubkey_parse(context(), &generator, kGenerator.data(),
-                                        kGenerator.size()) == 1);
-    base = std::make_shared<const Multiples>(generator, kBaseBits);
-  }
+  (void)base();
   auto made = std::make_shared<const Multiples>(point, kKeyBits);
   const std::lock_guard lock(mutex_);
-  if (base_ == nullptr) base_ = base;
   tables_[key] = std::move(made);
 }
 

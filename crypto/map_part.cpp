@@ -15,10 +15,8 @@ HashedPart split_part(HashedPart&& left, HashedPart&& right) {
   split->right = std::move(right.part);
   split->left_node = left.node;
   split->right_node = right.node;
-  auto part = std::make_shared<Part>();
-  part->count = count_of(split->left) + count_of(split->right);
-  part->split = std::move(split);
-  out.part = std::move(part);
+  const std::size_t count = count_of(split->left) + count_of(split->right);
+  out.part = Part::make_split(std::move(split), count);
   return out;
 }
 
@@ -28,7 +26,8 @@ void gather(const PartPtr& part, std::vector<MapLeaf>& out) {
     gather(part->split->left, out);
     gather(part->split->right, out);
   } else {
-    out.insert(out.end(), part->leaves.begin(), part->leaves.end());
+    const auto leaves = part->leaves();
+    out.insert(out.end(), leaves.begin(), leaves.end());
   }
 }
 
@@ -39,20 +38,36 @@ HashedPart folded(HashedPart&& big) {
   std::vector<MapLeaf> leaves;
   leaves.reserve(big.part->count);
   gather(big.part, leaves);
-  return {flat_part(std::move(leaves)), big.node};
+  return {flat_part(leaves), big.node};
 }
 
-std::vector<MapLeaf> merge(std::span<const MapLeaf> old, std::span<const MapChange> changes) {
-  std::vector<MapLeaf> out;
-  out.reserve(old.size() + changes.size());
+std::span<const MapLeaf> leaves_of(const PartPtr& part) {
+  return part ? part->leaves() : std::span<const MapLeaf>();
+}
+
+// Writes what is left of `old` after the changes; returns how many that are. `out` has room for
+// merged_count().
+std::size_t merge(std::span<const MapLeaf> old, std::span<const MapChange> changes, MapLeaf* out) {
+  MapLeaf* const begin = out;
   std::size_t i = 0;
   for (const MapChange& c : changes) {
-    while (i < old.size() && old[i].path < c.path) out.push_back(old[i++]);
+    while (i < old.size() && old[i].path < c.path) *out++ = old[i++];
     if (i < old.size() && old[i].path == c.path) ++i;
-    if (c.value_hash) out.push_back({c.path, *c.value_hash});
+    if (c.value_hash) *out++ = {c.path, *c.value_hash};
   }
-  out.insert(out.end(), old.begin() + static_cast<std::ptrdiff_t>(i), old.end());
-  return out;
+  out = std::copy(old.begin() + static_cast<std::ptrdiff_t>(i), old.end(), out);
+  return static_cast<std::size_t>(out - begin);
+}
+
+std::size_t merged_count(std::span<const MapLeaf> old, std::span<const MapChange> changes) {
+  std::size_t count = old.size();
+  for (const MapChange& c : changes) {
+    const auto at = std::ranges::lower_bound(old, c.path, {}, &MapLeaf::path);
+    const bool present = at != old.end() && at->path == c.path;
+    count += c.value_hash ? 1 : 0;
+    count -= present ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace
@@ -74,11 +89,23 @@ Node combine(const Node& left, const Node& right) {
   return {hash_pair(Domain::kMapNode, left.hash, right.hash), Fill::kMany};
 }
 
-PartPtr flat_part(std::vector<MapLeaf>&& leaves) {
-  auto part = std::make_shared<Part>();
-  part->count = leaves.size();
-  part->leaves = std::move(leaves);
-  return part;
+void PartPtr::drop() const {
+  if (part_->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  part_->~Part();
+  ::operator delete(const_cast<Part*>(part_));
+}
+
+PartPtr Part::make_split(std::unique_ptr<const Split> split, std::size_t count) {
+  auto* part = new (::operator new(sizeof(Part))) Part;
+  part->count = count;
+  part->split = std::move(split);
+  return PartPtr(part);
+}
+
+PartPtr flat_part(std::span<const MapLeaf> leaves) {
+  return Part::make_flat(leaves.size(), [leaves](MapLeaf* out) {
+    return static_cast<std::size_t>(std::ranges::copy(leaves, out).out - out);
+  });
 }
 
 std::size_t left_count(std::span<const MapLeaf> leaves, std::size_t depth) {
@@ -99,7 +126,7 @@ Node hash_leaves(std::span<const MapLeaf> leaves, std::size_t depth) {
 HashedPart make_part(std::span<const MapLeaf> leaves, std::size_t depth) {
   if (leaves.empty()) return {};
   if (leaves.size() <= kSplitLeaves) {
-    return {flat_part({leaves.begin(), leaves.end()}), hash_leaves(leaves, depth)};
+    return {flat_part(leaves), hash_leaves(leaves, depth)};
   }
   const std::size_t left = left_count(leaves, depth);
   return split_part(make_part(leaves.first(left), depth + 1),
@@ -108,12 +135,9 @@ HashedPart make_part(std::span<const MapLeaf> leaves, std::size_t depth) {
 
 HashedPart update_part(const PartPtr& old, std::span<const MapChange> changes, std::size_t depth) {
   if (!old || !old->split) {
-    auto leaves =
-        merge(old ? std::span<const MapLeaf>(old->leaves) : std::span<const MapLeaf>(), changes);
-    if (leaves.empty()) return {};
-    if (leaves.size() > kSplitLeaves) return make_part(leaves, depth);
-    const Node node = hash_leaves(leaves, depth);
-    return {flat_part(std::move(leaves)), node};
+    std::vector<MapLeaf> leaves(merged_count(leaves_of(old), changes));
+    (void)merge(leaves_of(old), changes, leaves.data());
+    return make_part(leaves, depth);
   }
   const auto middle = std::ranges::partition_point(
       changes, [depth](const MapChange& c) { return !map_bit(c.path, depth); });
@@ -133,9 +157,10 @@ bool stays_flat(const PartPtr& old, std::size_t changes) {
 }
 
 PartPtr merged_part(const PartPtr& old, std::span<const MapChange> changes) {
-  auto leaves =
-      merge(old ? std::span<const MapLeaf>(old->leaves) : std::span<const MapLeaf>(), changes);
-  return leaves.empty() ? PartPtr() : flat_part(std::move(leaves));
+  const std::span<const MapLeaf> leaves = leaves_of(old);
+  const std::size_t count = merged_count(leaves, changes);
+  if (count == 0) return {};
+  return Part::make_flat(count, [&](MapLeaf* out) { return merge(leaves, changes, out); });
 }
 
 // ---- HashPlan ---------------------------------------------------------------------------------
@@ -183,7 +208,7 @@ void HashPlan::run() {
 
 const MapLeaf& only_leaf(const Part& part) {
   IMI_CHECK(part.count == 1);
-  if (!part.split) return part.leaves[0];
+  if (!part.split) return part.leaves()[0];
   return only_leaf(part.split->left ? *part.split->left : *part.split->right);
 }
 
@@ -204,7 +229,7 @@ void prove_in_part(const Part& part, const Hash256& path, std::size_t depth, Pro
     at = right ? at->split->right.get() : at->split->left.get();
     if (at == nullptr) return;
   }
-  std::span<const MapLeaf> leaves = at->leaves;
+  std::span<const MapLeaf> leaves = at->leaves();
   for (; leaves.size() > 1; ++depth) {
     const std::size_t left = left_count(leaves, depth);
     const bool right = map_bit(path, depth);

@@ -1,7 +1,9 @@
 // Internal to the state map: the contents of one bucket, hashed. Not a public header.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <new>
 #include <span>
 
 #include "crypto/hash_pairs.h"
@@ -18,10 +20,31 @@ struct Split {
   Node right_node;
 };
 struct Part {
-  std::size_t count = 0;
-  std::vector<MapLeaf> leaves;  // flat: all of them, ascending
-  std::unique_ptr<const Split> split;
+  std::size_t count = 0;               // leaves in all
+  std::unique_ptr<const Split> split;  // null: flat
+  mutable std::atomic<std::uint32_t> owners = 1;
+
+  // Flat: all leaves, ascending; they lie behind the part, in its allocation. Split: none.
+  [[nodiscard]] std::span<const MapLeaf> leaves() const {
+    return {reinterpret_cast<const MapLeaf*>(this + 1), split ? 0 : count};
+  }
+
+  // A flat part with room for `count` leaves, written by fill(MapLeaf*), which returns how many it
+  // wrote (at most `room`).
+  template <class Fill>
+  [[nodiscard]] static PartPtr make_flat(std::size_t room, Fill&& fill) {
+    void* memory = ::operator new(sizeof(Part) + room * sizeof(MapLeaf));
+    auto* part = new (memory) Part;
+    part->count = fill(reinterpret_cast<MapLeaf*>(part + 1));
+    return PartPtr(part);
+  }
+  [[nodiscard]] static PartPtr make_split(std::unique_ptr<const Split> split, std::size_t count);
 };
+static_assert(std::is_trivially_copyable_v<MapLeaf> && alignof(MapLeaf) <= alignof(Part));
+
+inline void PartPtr::add() const {
+  if (part_ != nullptr) part_->owners.fetch_add(1, std::memory_order_relaxed);
+}
 
 struct HashedPart {
   PartPtr part;
@@ -36,7 +59,7 @@ struct HashedPart {
 [[nodiscard]] std::size_t left_count(std::span<const MapLeaf> leaves, std::size_t depth);
 
 // Of at least one and at most kSplitLeaves leaves.
-[[nodiscard]] PartPtr flat_part(std::vector<MapLeaf>&& leaves);
+[[nodiscard]] PartPtr flat_part(std::span<const MapLeaf> leaves);
 [[nodiscard]] HashedPart make_part(std::span<const MapLeaf> leaves, std::size_t depth);
 // `changes` strictly ascending, all below this part.
 [[nodiscard]] HashedPart update_part(const PartPtr& old, std::span<const MapChange> changes,

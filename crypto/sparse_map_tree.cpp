@@ -130,7 +130,7 @@ std::expected<StagedUpdate, MapError> SparseMapTree::stage(std::span<const MapCh
     Touched t{{bucket, std::move(*before), {}}, {}, {}};
     if (map_detail::stays_flat(t.change.before, own.size())) {
       t.change.after = map_detail::merged_part(t.change.before, own);
-      if (t.change.after) t.ticket = plan.add(t.change.after->leaves, options_.bucket_bits);
+      if (t.change.after) t.ticket = plan.add(t.change.after->leaves(), options_.bucket_bits);
     } else {
       HashedPart after = map_detail::update_part(t.change.before, own, options_.bucket_bits);
       t.change.after = std::move(after.part);
@@ -220,7 +220,7 @@ void SparseMapTree::evict() {
       continue;
     }
     cached_leaves_ -= slot.part->count;
-    slot.part.reset();
+    slot.part = {};
   }
 }
 
@@ -272,7 +272,7 @@ std::expected<ProvedValue, MapError> SparseMapTree::prove(
   }
   auto part = view.bucket(index - bucket_total(), source);
   if (!part) return std::unexpected(std::move(part.error()));
-  IMI_CHECK(*part != nullptr);
+  IMI_CHECK(static_cast<bool>(*part));
   if (fill == Fill::kOne) {
     map_detail::end_at_leaf(map_detail::only_leaf(**part), path, out);
   } else {
@@ -335,7 +335,7 @@ void SparseMapTree::RangeBuilder::flush() {
     cached_ += own.size();
     PartPtr& part = tree_->slots_[bucket].part;
     if (own.size() <= kSplitLeaves) {
-      part = map_detail::flat_part({own.begin(), own.end()});
+      part = map_detail::flat_part(own);
       tickets.emplace_back(bucket, plan.add(own, bits));
     } else {
       HashedPart made = map_detail::make_part(own, bits);
