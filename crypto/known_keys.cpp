@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "crypto/huge_pages.h"
 
 namespace imi::crypto {
 namespace {
@@ -137,7 +138,7 @@ class KnownKeys::Multiples {
 
   unsigned bits_;
   std::size_t half_;
-  std::vector<secp256k1_pubkey> points_;
+  std::vector<secp256k1_pubkey, HugePages<secp256k1_pubkey>> points_;
 };
 
 struct KnownKeys::Fast {

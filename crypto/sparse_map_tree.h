@@ -30,6 +30,7 @@
 #include <string>
 #include <utility>
 
+#include "crypto/huge_pages.h"
 #include "crypto/sparse_map.h"
 
 namespace imi::crypto {
@@ -238,8 +239,8 @@ class SparseMapTree {
   void evict();
 
   Options options_;
-  std::vector<map_detail::Node> nodes_;  // heap order, [0] unused
-  std::vector<Slot> slots_;              // one a bucket
+  std::vector<map_detail::Node, HugePages<map_detail::Node>> nodes_;  // heap order, [0] unused
+  std::vector<Slot, HugePages<Slot>> slots_;                          // one a bucket
   std::size_t cached_leaves_ = 0;
   std::size_t hand_ = 0;  // of the clock that evicts
   std::uint64_t leaf_count_ = 0;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "ledger/admission.h"
+#include "ledger/body_rows.h"
 #include "ledger/ledger_core.h"
 #include "ledger/rows.h"
 
@@ -212,12 +213,7 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
   outcomes.reserve(result->submissions.size());
   for (SubmissionResult& s : result->submissions) outcomes.push_back(std::move(s.outcomes));
   if (!bodies.empty()) batch.put(rows::outcomes_key(height), encode(outcomes));
-  Bytes encoded;
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    encoded.clear();
-    encode_to(encoded, *bodies[i]);
-    batch.put(rows::submission_key(height, static_cast<std::uint32_t>(i)), encoded);
-  }
+  put_bodies(batch, height, bodies);
   batch.put(rows::block_key(height),
             encode(rows::BlockRow{{}, block, to_bytes(commit_certificate), head}));
   batch.put(rows::applied_key(), encode(rows::AppliedRow{{}, head, log.after}));
@@ -343,15 +339,9 @@ std::expected<StoredBlock, LedgerError> LedgerDb::block_header(chain::Height hei
 std::expected<StoredBlock, LedgerError> LedgerDb::block(chain::Height height) const {
   auto out = block_header(height);
   if (!out) return out;
-  out->bodies.reserve(out->block.items.size());
-  const auto scanned = impl_->core->store->scan(
-      rows::submission_key(height, 0), rows::submissions_end(height),
-      [&](ByteView, ByteView value) {
-        out->bodies.push_back(to_bytes(value));
-        return true;
-      },
-      false);
-  if (!scanned) return std::unexpected(store_failed(scanned.error()));
+  auto bodies = read_bodies(*impl_->core->store, height);
+  if (!bodies) return std::unexpected(store_failed(std::move(bodies.error())));
+  out->bodies = std::move(*bodies);
   if (out->bodies.size() != out->block.items.size()) {
     return std::unexpected(
         damaged("height " + std::to_string(height.value) + " lacks submissions of its block"));

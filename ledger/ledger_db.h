@@ -63,7 +63,7 @@ struct LedgerError {
 // A sentence that says what happened and what to do.
 [[nodiscard]] std::string describe(const LedgerError& e);
 
-inline constexpr std::uint32_t kLedgerFormat = 1;
+inline constexpr std::uint32_t kLedgerFormat = 2;
 // Heights below the certified one that an existing reader may still read before it is refused with
 // StoreError::kExpired. A reader is meant for one request.
 inline constexpr std::uint64_t kReaderSpan = 16;
@@ -73,7 +73,7 @@ struct LedgerDbOptions {
   unsigned scan_threads = 2;  // for the rebuild at open
   unsigned bucket_bits = 18;  // crypto/sparse_map_tree.h
   std::size_t tree_cache_leaves = 1'500'000;
-  std::size_t record_cache_bytes = std::size_t{64} << 20;  // records that execution reads again
+  std::size_t record_cache_bytes = std::size_t{48} << 20;  // records that execution reads again
 };
 
 // A block as catch-up hands it to a peer (D2).

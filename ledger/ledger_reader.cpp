@@ -2,6 +2,7 @@
 // the tree walked back by the undo records above it (ADR 0006).
 #include "base/check.h"
 #include "ledger/admission.h"
+#include "ledger/body_rows.h"
 #include "ledger/ledger_core.h"
 #include "ledger/rows.h"
 
@@ -131,10 +132,12 @@ Result<std::vector<DossierRow>> CoreReader::dossier(const SubjectId& sid, std::u
 Result<std::optional<Submission>> CoreReader::submission(chain::Height height,
                                                          std::uint32_t index) const {
   if (height > head_.height) return std::nullopt;
-  const auto row = aux(rows::submission_key(height, index));
-  if (!row) return std::unexpected(row.error());
-  if (!row->has_value()) return std::nullopt;
-  auto submission = decode<Submission>(**row);
+  const auto snap = snapshot();
+  if (!snap) return std::unexpected(snap.error());
+  const auto body = read_body(**snap, height, index);
+  if (!body) return std::unexpected(body.error());
+  if (!body->has_value()) return std::nullopt;
+  auto submission = decode<Submission>(**body);
   if (!submission) return corrupt("a submission does not decode");
   return std::move(*submission);
 }

@@ -40,12 +40,19 @@ Bytes record_key(const Hash256& path) {
 Bytes records_end() { return {'R' + 1}; }
 
 Bytes block_key(chain::Height height) { return height_key('B', height); }
-Bytes submission_key(chain::Height height, std::uint32_t index) {
+Bytes bodies_key(chain::Height height, std::uint32_t last) {
   Bytes key = height_key('S', height);
-  append_big_endian(key, index);
+  append_big_endian(key, last);
   return key;
 }
-Bytes submissions_end(chain::Height height) { return height_key('S', height.next()); }
+std::optional<std::uint32_t> last_of_bodies_key(ByteView key) {
+  constexpr std::size_t kBefore = 1 + sizeof(std::uint64_t);
+  if (key.size() != kBefore + sizeof(std::uint32_t)) return std::nullopt;
+  std::uint32_t last = 0;
+  for (const std::uint8_t b : key.subspan(kBefore)) last = last << 8 | b;
+  return last;
+}
+Bytes bodies_end(chain::Height height) { return height_key('S', height.next()); }
 Bytes outcomes_key(chain::Height height) { return height_key('O', height); }
 Bytes certificate_key(chain::Height height) { return height_key('C', height); }
 

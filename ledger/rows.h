@@ -10,8 +10,9 @@
 //   R path(32)              a record of the state map (its encoding, as hashed: H(kMapValue, row))
 //   D, X                    rows beside the map that execution keeps (state_keys.h)
 //   B height(8)             BlockRow: block, commit certificate, head. From height 1
-//   S height(8) index(4)    an encoded submission (a block's body): written once, read for catch-up
-//                           by one scan and for one submission by the (height, index) on its record
+//   S height(8) last(4)     list of encoded submissions of the block, `last` being the index of the
+//                           row's last one (body_rows.h): written once, read for catch-up by one
+//                           scan, and one submission by the first row from (height, index) on
 //   O height(8)             list of SubmissionOutcomes of the block, in block order
 //   C height(8)             the CheckpointCertificate of that height, where this node had one
 //   L level(1) index(8)     event log: the hashes of one tile, concatenated (crypto/merkle_log.h)
@@ -39,14 +40,15 @@ namespace imi::ledger::rows {
 [[nodiscard]] Bytes certified_key();
 [[nodiscard]] Bytes record_key(const Hash256& path);
 [[nodiscard]] Bytes block_key(chain::Height height);
-[[nodiscard]] Bytes submission_key(chain::Height height, std::uint32_t index);
+[[nodiscard]] Bytes bodies_key(chain::Height height, std::uint32_t last);
+[[nodiscard]] std::optional<std::uint32_t> last_of_bodies_key(ByteView key);
 [[nodiscard]] Bytes outcomes_key(chain::Height height);
 [[nodiscard]] Bytes certificate_key(chain::Height height);
 [[nodiscard]] Bytes tile_key(crypto::LogTileId id);
 
 // First key beyond the records, and beyond a height's submissions.
 [[nodiscard]] Bytes records_end();
-[[nodiscard]] Bytes submissions_end(chain::Height height);
+[[nodiscard]] Bytes bodies_end(chain::Height height);
 
 struct AppliedRow {
   SchemaVersion<1> version;

@@ -41,7 +41,7 @@ std::expected<Pool::Added, PoolRefusal> Pool::add(const Body& body, std::uint64_
   ++author->second.items;
   author->second.bytes += size;
   bytes_ += size;
-  order_.emplace(item->arrival, item.get());
+  order_.emplace_hint(order_.end(), item->arrival, item.get());
   by_expiry_.emplace(std::pair(body.expiry(), item->arrival), item.get());
   by_id_.emplace(body.id(), item.get());
   enqueue(*item, false);
@@ -73,7 +73,8 @@ void Pool::enqueue(Item& item, bool front) {
   auto& queue = item.author->second.queue;
   item.place = queue.insert(front ? queue.begin() : queue.end(), &item);
   item.queued = true;
-  queued_order_.emplace(item.arrival, &item);
+  queued_order_.emplace_hint(front ? queued_order_.begin() : queued_order_.end(), item.arrival,
+                             &item);
   ++queued_;
   queued_entries_ += item.body.entries();
   queued_bytes_ += item.body.bytes->size();

@@ -19,8 +19,8 @@
 namespace imi::ledger {
 
 struct LevelDbOptions {
-  std::size_t write_buffer_bytes = std::size_t{32} << 20;
-  std::size_t block_cache_bytes = std::size_t{32} << 20;
+  std::size_t write_buffer_bytes = std::size_t{16} << 20;
+  std::size_t block_cache_bytes = std::size_t{16} << 20;
   std::size_t block_bytes = 4096;
   std::size_t table_bytes = std::size_t{4} << 20;
   int max_open_files = 256;

@@ -372,9 +372,9 @@ TEST_CASE("a store of another chain, format or program is refused by name") {
   CHECK(foreign.error().reason == Reason::kForeign);
   CHECK(describe(foreign.error()).find("genesis file") != std::string::npos);
 
-  p.put(rows::format_key(), Bytes{2, 0, 0, 0});
+  p.put(rows::format_key(), Bytes{kLedgerFormat + 1, 0, 0, 0});
   CHECK(p.refusal().reason == Reason::kNewerFormat);
-  p.put(rows::format_key(), Bytes{0, 0, 0, 0});
+  p.put(rows::format_key(), Bytes{kLedgerFormat - 1, 0, 0, 0});
   CHECK(p.refusal().reason == Reason::kOlderFormat);
   p.put(rows::format_key(), Bytes{1});
   CHECK(p.refusal().reason == Reason::kDamaged);
