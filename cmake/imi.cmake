@@ -33,7 +33,8 @@ function(imi_room target)
   target_link_libraries(${target} PUBLIC imi_flags ${R_PUBLIC} PRIVATE ${R_PRIVATE})
 endfunction()
 
-# imi_test(<name> LABELS ... SOURCES ... LINK ...): a doctest binary registered with ctest.
+# imi_test(<name> LABELS ... SOURCES ... LINK ...): a doctest binary registered with ctest. All of
+# them run under the sanitizers too (label asan); `tsan` is for those whose threads meet.
 function(imi_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT T_TIMEOUT)
@@ -44,7 +45,7 @@ function(imi_test name)
   # Tests spend their time in the rooms, which are optimised; compiling them faster is worth more.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0 -g0>)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS};asan" TIMEOUT ${T_TIMEOUT}
     ENVIRONMENT "IMI_SOURCE_DIR=${CMAKE_SOURCE_DIR};IMI_BINARY_DIR=${CMAKE_BINARY_DIR}")
 endfunction()
 

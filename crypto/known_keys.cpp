@@ -196,6 +196,8 @@ const KnownKeys::Multiples& KnownKeys::base() {
   return made;
 }
 
+void KnownKeys::prepare() { (void)base(); }
+
 void KnownKeys::verify_fast(std::span<const SignedDigest> items, std::span<Fast> fast,
                             std::vector<bool>& out) const {
   // 1/s for all: one inversion of the product of all, then backwards.
@@ -261,7 +263,7 @@ void KnownKeys::earn(const PublicKey& key) {
   secp256k1_pubkey point;
   IMI_CHECK(secp256k1_ec_pubkey_parse(context(), &point, key.data(), PublicKey::kSize) == 1,
             "a key of a valid signature is a point");
-  (void)base();
+  prepare();
   auto made = std::make_shared<const Multiples>(point, kKeyBits);
   const std::lock_guard lock(mutex_);
   tables_[key] = std::move(made);

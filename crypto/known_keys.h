@@ -47,6 +47,9 @@ class KnownKeys {
   KnownKeys() : KnownKeys(Options{}) {}
   ~KnownKeys();
 
+  // Makes the generator's tables now, so that the first key to earn its own does not wait for them.
+  static void prepare();
+
   // One answer an item, as crypto::verify() gives it.
   [[nodiscard]] std::vector<bool> verify(std::span<const SignedDigest> items);
 

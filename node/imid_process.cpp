@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "base/hex.h"
+#include "crypto/known_keys.h"
 #include "ledger/storage/leveldb_store.h"
 #include "node/handlers/handlers.h"
 #include "node/imid_files.h"
@@ -213,6 +214,8 @@ struct NodeProcess::Impl final : DriverEvents {
     auto started = Driver::start(std::move(o), ports);
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
+    // A third of a second of work that is better done now than under the first load.
+    verify->run(Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
     return {};
   }
 

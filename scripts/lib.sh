@@ -64,7 +64,7 @@ jobs_for_build() {
 build_dir() {
   case "$1" in
     release) printf '%s\n' "$ROOT/build" ;;
-    asan | tsan | clang | fuzz) printf '%s\n' "$ROOT/build-$1" ;;
-    *) fail "unknown preset '$1': use release, asan, tsan, clang or fuzz" ;;
+    asan | tsan | tidy) printf '%s\n' "$ROOT/build-$1" ;;
+    *) fail "unknown preset '$1': use release, asan, tsan or tidy" ;;
   esac
 }

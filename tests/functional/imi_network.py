@@ -12,7 +12,9 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY_DIR = pathlib.Path(os.environ.get("IMI_BINARY_DIR", ROOT / "build"))
@@ -22,6 +24,7 @@ IMID = BINARY_DIR / "bin" / "imid"
 # Exit codes, as `imi --help` lists them.
 OK, REFUSED, USAGE, BAD_INPUT, UNREACHABLE, UNVERIFIED, NOT_FOUND, LOCAL = range(8)
 INTERRUPTED = 130
+DEADLINE_S = 60
 
 
 class Result:
@@ -59,6 +62,31 @@ def run(*args, home=None, timeout=60, stdin=subprocess.DEVNULL, **env):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=timeout, check=False)
     return Result(args, done)
+
+
+def call(address, method, **params):
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    request = urllib.request.Request(f"http://{address}/", body,
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)["result"]
+
+
+def height_of(address):
+    try:
+        return call(address, "head")["head"]["height"]
+    except (OSError, KeyError, TypeError):
+        return None
+
+
+def wait_until(condition, what):
+    """Seconds until `condition()` holds."""
+    start = time.monotonic()
+    while not condition():
+        if time.monotonic() - start > DEADLINE_S:
+            raise AssertionError(f"not within {DEADLINE_S} s: {what}")
+        time.sleep(0.01)
+    return time.monotonic() - start
 
 
 class ImiTest(unittest.TestCase):

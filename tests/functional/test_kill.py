@@ -7,38 +7,11 @@ import signal
 import subprocess
 import time
 import unittest
-import urllib.request
 
-from imi_network import IMI, NetworkTest, environment
+from imi_network import IMI, NetworkTest, call, environment, height_of, wait_until
 from test_cli_network import DIVISION, FOOD, MARKET, events_csv, uscc
 
 ROWS = 6000
-DEADLINE_S = 60
-
-
-def call(address, method, **params):
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-    request = urllib.request.Request(f"http://{address}/", body,
-                                     {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return json.load(answer)["result"]
-
-
-def height_of(address):
-    try:
-        return call(address, "head")["head"]["height"]
-    except (OSError, KeyError, TypeError):
-        return None
-
-
-def wait_until(condition, what):
-    """Seconds until `condition()` holds."""
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > DEADLINE_S:
-            raise AssertionError(f"not within {DEADLINE_S} s: {what}")
-        time.sleep(0.01)
-    return time.monotonic() - start
 
 
 class Kill(NetworkTest):
