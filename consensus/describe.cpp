@@ -63,6 +63,16 @@ std::string_view describe(SafetyRefusal e) {
   return "unknown refusal";
 }
 
+std::string_view describe(ViewChangeCause c) {
+  switch (c) {
+    case ViewChangeCause::kTimeout: return "no progress in time";
+    case ViewChangeCause::kJoin: return "others have left the view";
+    case ViewChangeCause::kRotation: return "planned rotation";
+    case ViewChangeCause::kComplaint: return "the primary left out a submission that it has";
+  }
+  return "unknown";
+}
+
 std::string_view describe(ReturnReason r) {
   switch (r) {
     case ReturnReason::kNoSlot: return "this node may not propose a block now";

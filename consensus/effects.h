@@ -99,13 +99,23 @@ struct Evidence {
   std::shared_ptr<const SignedMessage> second;
 };
 
+// Why a member leaves a view.
+enum class ViewChangeCause : std::uint8_t {
+  kTimeout,    // C1, C2: no NEW-VIEW, or no progress, in time
+  kJoin,       // C4: f+1 others have left it
+  kRotation,   // C8: planned
+  kComplaint,  // C6: the primary left out a submission that it has
+};
+[[nodiscard]] std::string_view describe(ViewChangeCause c);
+
 // The view, or whether it is being changed, is another than before.
 struct ViewStatus {
   Epoch epoch;
   View view;
   bool changing = false;
   MemberId primary;
-  std::uint32_t backoff = 0;  // k
+  std::uint32_t backoff = 0;             // k
+  std::optional<ViewChangeCause> cause;  // while it is being changed by this member
 };
 
 // At least f+1 members sign another head than ours at this height (D3): somebody should look.

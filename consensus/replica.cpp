@@ -86,7 +86,8 @@ void Replica::send_unsigned(std::optional<MemberId> to, Payload payload) {
 }
 
 void Replica::report_view() {
-  out_.view = ViewStatus{set_.epoch, view_, changing_, primary(), backoff_};
+  out_.view = ViewStatus{set_.epoch, view_,    changing_,
+                         primary(),  backoff_, changing_ ? cause_ : std::nullopt};
 }
 
 void Replica::stop_signing(SafetyRefusal reason) {

@@ -156,7 +156,7 @@ class Replica {
     bool in_block = false;            // in a proposal of the current view, or decided
   };
   enum class Verdict : std::uint8_t { kWait, kAccept, kRefuse };
-  enum class Cause : std::uint8_t { kTimeout, kJoin, kRotation, kComplaint };
+  using Cause = ViewChangeCause;
 
   // ---- inputs ---------------------------------------------------------------------------------
   void on(const Tick& i);
@@ -304,11 +304,12 @@ class Replica {
   View view_;
   View vote_view_;  // the last view entered, whose proposals the slots hold; view_ unless changing_
   bool changing_ = false;
-  Height settled_;                 // the NEW-VIEW of this view settles heights up to here
-  std::uint32_t backoff_ = 0;      // k
-  bool confirmed_ = true;          // a new height was decided in this view (C3)
-  Height view_base_;               // decided_tip_ when the view was entered
-  bool proposed_in_view_ = false;  // this primary made a fresh block in this view
+  std::optional<ViewChangeCause> cause_;  // of the last VIEW-CHANGE of this member
+  Height settled_;                        // the NEW-VIEW of this view settles heights up to here
+  std::uint32_t backoff_ = 0;             // k
+  bool confirmed_ = true;                 // a new height was decided in this view (C3)
+  Height view_base_;                      // decided_tip_ when the view was entered
+  bool proposed_in_view_ = false;         // this primary made a fresh block in this view
   std::map<MemberId, std::shared_ptr<const SignedMessage>> view_changes_;  // the newest of each
   std::shared_ptr<const SignedMessage> new_view_;                          // of the view entered
   std::map<Height, std::vector<BlockInfoPtr>> abandoned_;  // accepted in views left, undecided

@@ -15,6 +15,7 @@ void Replica::start_view_change(View target, Cause cause) {
   if (!planted(Defect::kVoteBelowPromised)) leave_view();
   view_ = target;
   changing_ = true;
+  cause_ = cause;
   confirmed_ = false;
   view_since_.reset();
   progress_since_.reset();

@@ -148,10 +148,13 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
       spread.on_view(effects.view->view, effects.view->primary);
       pool.requeue_taken_except(bodies.contents_up_to(replica.decided_height()));
     }
-    core.events.log(LogLevel::kInfo, (effects.view->changing ? "changing to view " : "in view ") +
-                                         std::to_string(effects.view->view.value) +
-                                         ", primary is member " +
-                                         std::to_string(effects.view->primary.value));
+    std::string said = (effects.view->changing ? "changing to view " : "in view ") +
+                       std::to_string(effects.view->view.value) + ", primary is member " +
+                       std::to_string(effects.view->primary.value);
+    if (effects.view->cause) {
+      said.append(": ").append(consensus::describe(*effects.view->cause));
+    }
+    core.events.log(LogLevel::kInfo, said);
     want_flush();
   }
   if (effects.alarm) {

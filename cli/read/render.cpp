@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/hex.h"
 #include "cli/values.h"
@@ -129,10 +130,10 @@ std::vector<std::pair<ledger::EventId, const EventState*>> in_order(
     const ledger::DossierAnswer& d) {
   std::vector<std::pair<ledger::EventId, const EventState*>> out;
   for (const auto& [id, e] : d.events) out.emplace_back(id, &e);
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.second->facts.decided, a.second->last_seq) <
-           std::pair(b.second->facts.decided, b.second->last_seq);
-  });
+  const auto place = [](const auto& e) {
+    return std::tuple(e.second->facts.decided, e.second->last_seq, e.first);
+  };
+  std::ranges::sort(out, {}, place);
   return out;
 }
 

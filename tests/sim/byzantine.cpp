@@ -25,6 +25,7 @@ ByzantineTraits ByzantineTraits::draw(Rng& rng) {
   t.mute = rng.chance_ppm(200'000);
   t.garble = rng.chance_ppm(200'000);
   t.replay_old = rng.chance_ppm(200'000);
+  t.censor = rng.chance_ppm(400'000);
   return t;
 }
 
@@ -265,6 +266,16 @@ std::vector<ByzantineMember::Outgoing> ByzantineMember::outgoing(std::uint16_t t
   return out;
 }
 
+// A push is dropped, and acknowledged as if it were held (C6). Which ones follows from the seed.
+bool ByzantineMember::censor(std::uint16_t from, const node::SharedBytes& frame, Out& out) {
+  if ((*frame)[0] != static_cast<std::uint8_t>(node::FrameKind::kPush)) return false;
+  const auto push = node::read_frame<node::PushFrame>(*frame);
+  if (!push || dice(push->number, from) % 2 == 0) return false;
+  ++mind_->censored_;
+  out.push_back({from, node::make_frame(node::FrameKind::kAck, node::AckFrame{push->number, {}})});
+  return true;
+}
+
 bool ByzantineMember::incoming(std::uint16_t from, const node::SharedBytes& frame, Out& reply) {
   if (mind_->at_rest_ || frame->empty()) return true;
   const ByzantineTraits& t = mind_->traits_;
@@ -272,6 +283,7 @@ bool ByzantineMember::incoming(std::uint16_t from, const node::SharedBytes& fram
     seen_.push_back(frame);
     if (seen_.size() > kSeenFrames) seen_.pop_front();
   }
+  if (t.censor && censor(from, frame, reply)) return false;
   if ((*frame)[0] != static_cast<std::uint8_t>(node::FrameKind::kConsensus)) return true;
   const auto message = consensus::decode_message(ByteView(*frame).subspan(1));
   if (!message) return true;

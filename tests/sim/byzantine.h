@@ -3,7 +3,7 @@
 // chain of blocks for each half of the cluster, votes for whatever anybody proposed, VIEW-CHANGEs
 // that hide what was prepared, NEW-VIEWs that leave out what was committed, other heads, forged and
 // padded certificates, signatures replayed as another kind, blocks that break a rule each, old and
-// damaged frames.
+// damaged frames, submissions acknowledged and never proposed.
 //
 // What they cannot do is forge an honest member's signature. All Byzantine members of a run
 // collude: they share one ByzantineMind. Everything is drawn from the run's seed.
@@ -35,6 +35,7 @@ struct ByzantineTraits {
   bool mute = false;                // silent to some
   bool garble = false;
   bool replay_old = false;
+  bool censor = false;  // takes submissions, acknowledges them, proposes none of them
 
   [[nodiscard]] static ByzantineTraits draw(Rng& rng);
 };
@@ -48,6 +49,8 @@ class ByzantineMind {
     at_rest_ = true;
     silent_ = silent;
   }
+  // Pushes that were acknowledged and dropped.
+  [[nodiscard]] std::uint64_t censored() const { return censored_; }
 
  private:
   friend class ByzantineMember;
@@ -56,6 +59,7 @@ class ByzantineMind {
   Rng rng_;
   bool at_rest_ = false;
   bool silent_ = false;
+  std::uint64_t censored_ = 0;
   std::map<std::pair<View, Height>, std::set<BlockId>> known_;
   std::map<BlockId, chain::Block> blocks_;
   std::map<std::pair<View, Height>, chain::Block> bad_;  // proposed to everybody
@@ -94,6 +98,7 @@ class ByzantineMember {
                                                    const consensus::ViewChange& v);
   [[nodiscard]] consensus::Payload lie_new_view(const consensus::NewView& n);
   void forge(const chain::Block& block, View view, Out& out);
+  [[nodiscard]] bool censor(std::uint16_t from, const node::SharedBytes& frame, Out& out);
   [[nodiscard]] std::uint64_t dice(std::uint64_t a, std::uint64_t b) const;
   [[nodiscard]] const crypto::SecretKey& key() const { return mind_->world_.validator_key(me_); }
   [[nodiscard]] std::uint16_t peers() const {

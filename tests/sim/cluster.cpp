@@ -107,11 +107,20 @@ Cluster::Cluster(const RunOptions& options)
   ByzantineTraits traits = ByzantineTraits::draw(traits_rng);
   if (options.plan == Plan::kEquivocate) traits.equivocate = traits.vote_for_all = true;
   mind_ = std::make_shared<ByzantineMind>(world_, traits, Rng::stream(options.seed, "mind"));
+  // Sometimes one of them tells no lie, but its machine computes wrongly.
+  const bool broken_machine = traits_rng.chance_ppm(250'000);
+  const Height broken_from(traits_rng.range(2, 30));
   for (std::uint16_t i = 0; i < size(); ++i) {
     const MemberId m(i);
+    const bool broken = broken_machine && !setup.honest[i] && !broken_;
+    const auto mind =
+        broken ? std::make_shared<ByzantineMind>(world_, ByzantineTraits{}, Rng(0)) : mind_;
     hosts_.push_back(std::make_unique<Host>(
         around, m, options.seed,
-        setup.honest[i] ? nullptr : std::make_shared<ByzantineMember>(mind_, m)));
+        setup.honest[i] ? nullptr : std::make_shared<ByzantineMember>(mind, m)));
+    if (!broken) continue;
+    broken_ = i;
+    hosts_.back()->execute_wrongly_from(broken_from);
   }
   nemesis_ = std::make_unique<Nemesis>(*this, options.plan, Rng::stream(options.seed, "nemesis"));
 }
@@ -188,6 +197,7 @@ void Cluster::run() {
   if (oracle_->violation()) return;
   heal();
   check_liveness();
+  check_broken_machine();
   check_idle();
   check_history();
 }
@@ -249,7 +259,8 @@ void Cluster::take_down(std::uint16_t i, bool power_cut) {
 // A process that stopped over a disk fault is started again by its operator.
 void Cluster::restart_halted() {
   for (std::uint16_t i = 0; i < size(); ++i) {
-    if (host(i).up() && host(i).halted()) {
+    // One that came to another head is to be looked at first, not started again.
+    if (host(i).up() && host(i).halted() && !host(i).halted_on_mismatch()) {
       take_down(i, rng_.chance_ppm(300'000));
       boot(i);
     }
@@ -365,6 +376,13 @@ void Cluster::check_liveness() {
            });
 }
 
+// D3: a member whose execution comes to another head than the certified one stops, and says so.
+void Cluster::check_broken_machine() {
+  if (oracle_->violation() || !broken_) return;
+  wait_for("D3", "the halt of the member whose execution came to other heads", 40 * kSecond,
+           [&] { return host(*broken_).halted_on_mismatch(); });
+}
+
 // I25: with nothing to do, heads stay fresh.
 void Cluster::check_idle() {
   if (oracle_->violation()) return;
@@ -426,7 +444,11 @@ RunResult Cluster::result() const {
     r.counters["evidence kept"] += c.evidence;
     r.counters["boots"] += c.boots;
     r.counters["boot without safety log"] += c.silent_boots;
+    r.counters["complaint of a primary"] += c.complaints;
+    r.counters["executed to another head"] += c.wrong_heads;
+    r.counters["halt on another head"] += c.mismatch_halts;
   }
+  r.counters["push dropped by a censor"] += mind_->censored();
   const NetworkCounters& n = network_->counters();
   r.counters["frames lost"] = n.lost;
   r.counters["frames cut off"] = n.cut;

@@ -90,6 +90,7 @@ class Cluster {
 
   void heal();
   void check_liveness();
+  void check_broken_machine();
   void check_idle();
   void check_history();
 
@@ -103,6 +104,7 @@ class Cluster {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<bool> connected_;
   std::shared_ptr<ByzantineMind> mind_;
+  std::optional<std::uint16_t> broken_;  // the member that executes wrongly, if one does
   std::unique_ptr<Nemesis> nemesis_;
   Clients clients_;
   std::vector<PendingSubmission> submissions_;

@@ -31,6 +31,10 @@ class Host::WatchedLedger final : public node::LedgerPort {
                                                                      ByteView proof,
                                                                      Repeats& repeats) override {
     auto head = inner_.commit_block(block, bodies, proof, repeats);
+    if (head && host_.wrong_from_ && head->height >= *host_.wrong_from_) {
+      head->state_root.bytes[0] ^= 1;
+      ++host_.counters_.wrong_heads;
+    }
     if (head && !host_.dying_) {
       std::optional<consensus::CommitCertificate> commit;
       if (const auto stored = decode<node::StoredProof>(proof)) {
@@ -311,6 +315,10 @@ node::DriverCounters Host::driver_counters() const {
   return process_ && process_->driver ? process_->driver->counters() : node::DriverCounters{};
 }
 
+bool Host::halted_on_mismatch() const {
+  return halted_ && halted_->code == node::HaltCode::kHeadMismatch;
+}
+
 chain::LedgerHead Host::applied() const {
   return process_ && process_->db ? process_->db->applied() : chain::LedgerHead{};
 }
@@ -402,6 +410,7 @@ void Host::on_effects(const consensus::Effects& e) {
     status_.view = e.view->view;
     status_.changing = e.view->changing;
     status_changed_ = true;
+    if (e.view->cause == consensus::ViewChangeCause::kComplaint) ++counters_.complaints;
     trace(e.view->changing ? "leaves for view, backoff" : "enters view, backoff",
           e.view->view.value, e.view->backoff);
   }
@@ -427,6 +436,7 @@ void Host::on_halt(const node::HaltReport& report) {
     ++counters_.disk_halts;
     return;
   }
+  if (wrong_from_ && report.code == HaltCode::kHeadMismatch) ++counters_.mismatch_halts;
   if (!byzantine_) {
     around_.oracle.report(
         "halt", "honest member " + std::to_string(index()) + " halted: " + report.sentence);

@@ -42,6 +42,9 @@ struct HostCounters {
   std::uint64_t blocks_synced = 0;
   std::uint64_t evidence = 0;
   std::uint64_t view_changes = 0;
+  std::uint64_t complaints = 0;      // views left because the primary held something back (C6)
+  std::uint64_t wrong_heads = 0;     // executed to another head than it should be (D3)
+  std::uint64_t mismatch_halts = 0;  // stopped by name because of that
 };
 
 class Host final : public node::PeerNetwork, public node::DriverEvents {
@@ -66,6 +69,10 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   MachineSpeed& speed() { return speed_; }
   SimClock& clock() { return clock_; }
   void mend_disk();
+  // From this height on its execution comes to other heads than it should: a broken machine.
+  void execute_wrongly_from(Height height) { wrong_from_ = height; }
+  [[nodiscard]] bool executes_wrongly() const { return wrong_from_.has_value(); }
+  [[nodiscard]] bool halted_on_mismatch() const;
 
   // ---- the process ----------------------------------------------------------------------------
   void on_frame(std::uint16_t from, const Network::Frame& frame);
@@ -118,6 +125,7 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   bool fault_injected_ = false;
   bool initialised_ = false;
   bool lost_state_ = false;
+  std::optional<Height> wrong_from_;
   bool dying_ = false;
   node::SharedBytes last_watched_;
   Oracle::Status status_;

@@ -322,6 +322,9 @@ std::vector<std::string> required_counters() {
           "stopped by a disk fault",
           "whole cluster lost power",
           "partition",
+          "push dropped by a censor",
+          "complaint of a primary",
+          "halt on another head",
           "frames lost",
           "frames duplicated",
           "frames cut off"};
