@@ -106,9 +106,10 @@ Cluster::Cluster(const RunOptions& options)
   Rng traits_rng = Rng::stream(options.seed, "traits");
   ByzantineTraits traits = ByzantineTraits::draw(traits_rng);
   if (options.plan == Plan::kEquivocate) traits.equivocate = traits.vote_for_all = true;
+  if (options.lies) traits = *options.lies;
   mind_ = std::make_shared<ByzantineMind>(world_, traits, Rng::stream(options.seed, "mind"));
   // Sometimes one of them tells no lie, but its machine computes wrongly.
-  const bool broken_machine = traits_rng.chance_ppm(250'000);
+  const bool broken_machine = traits_rng.chance_ppm(250'000) && !options.lies;
   const Height broken_from(traits_rng.range(2, 30));
   for (std::uint16_t i = 0; i < size(); ++i) {
     const MemberId m(i);

@@ -22,6 +22,7 @@ struct RunOptions {
   std::uint16_t replicas = 4;
   std::uint64_t events = 8'000;            // under faults; healing and what follows come on top
   std::optional<std::uint16_t> byzantine;  // members that lie, at most f; absent: the plan decides
+  std::optional<ByzantineTraits> lies;     // their lies; absent: drawn from the seed
   Plan plan = Plan::kMixed;
   bool echo = false;  // print every record as it happens
 };

@@ -193,6 +193,7 @@ class Oracle {
                  const std::vector<ContentHash>& items);
   void check_prepared(View view, Height height, const BlockId& id, Slot& slot);
   void check_committed(View view, Height height, const BlockId& id, Slot& slot);
+  void check_certificates(const consensus::ViewChange& message);
   void check_prepared_certificate(const consensus::PreparedCertificate& certificate);
   void check_commit_certificate(const consensus::CommitCertificate& certificate);
   void check_checkpoint_certificate(const chain::CheckpointCertificate& certificate);

@@ -228,16 +228,8 @@ void Oracle::see_view_change(MemberId m, const consensus::ViewChange& message) {
   if (!node.promises.contains({message.view, digest})) {
     violate("I4", "VIEW-CHANGE left before it was synced: " + where);
   }
-  if (message.stable) check_checkpoint_certificate(*message.stable);
+  check_certificates(message);
   // A4: what was prepared here above stable is shown, at its highest view.
-  for (const consensus::HeightCertificate& c : message.certificates) {
-    see_header(c.header(), chain::block_id(setup_.genesis, c.header()));
-    if (const auto* prepared = std::get_if<consensus::PreparedCertificate>(&c.proof)) {
-      check_prepared_certificate(*prepared);
-    } else {
-      check_commit_certificate(std::get<consensus::DecidedCertificate>(c.proof).commit);
-    }
-  }
   for (const auto& [slot, id] : node.prepared) {
     const auto& [view, height] = slot;
     if (height <= message.stable_height() || view >= message.view) continue;
@@ -293,6 +285,19 @@ std::map<Height, BlockId> Oracle::carried_over(const consensus::NewView& message
   return out;
 }
 
+// I10: what a VIEW-CHANGE rests on was signed by those that it names.
+void Oracle::check_certificates(const consensus::ViewChange& message) {
+  if (message.stable) check_checkpoint_certificate(*message.stable);
+  for (const consensus::HeightCertificate& c : message.certificates) {
+    see_header(c.header(), chain::block_id(setup_.genesis, c.header()));
+    if (const auto* prepared = std::get_if<consensus::PreparedCertificate>(&c.proof)) {
+      check_prepared_certificate(*prepared);
+    } else {
+      check_commit_certificate(std::get<consensus::DecidedCertificate>(c.proof).commit);
+    }
+  }
+}
+
 // An honest member has entered `message.view` by it.
 void Oracle::accept_new_view(MemberId node, const consensus::NewView& message) {
   AcceptedNewView nv;
@@ -301,6 +306,7 @@ void Oracle::accept_new_view(MemberId node, const consensus::NewView& message) {
   for (const consensus::SignedViewChange& vc : message.view_changes) {
     members.insert(vc.member);
     nv.start = std::max(nv.start, vc.message.stable_height());
+    check_certificates(vc.message);
     if (judged(vc.member)) {
       const auto& sent = facts(vc.member).promises;
       const Hash256 digest = crypto::hash_of(crypto::Domain::kTest, vc.message);

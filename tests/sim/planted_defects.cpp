@@ -24,8 +24,21 @@ struct Expectation {
   std::set<std::string> invariants;  // any of these is the right reason
   std::vector<Plan> plans;           // where it shows
   bool required = true;              // false: looked for, and a miss is reported, not failed
-  std::string_view says;             // what the violation's text must have in it
+  std::string_view says = {};        // what the violation's text must have in it
+  std::optional<ByzantineTraits> lies = std::nullopt;  // one member lies in this way alone
 };
+
+// Everybody is shown the same block that breaks a rule.
+ByzantineTraits bad_blocks() {
+  ByzantineTraits t;
+  t.bad_blocks = true;
+  return t;
+}
+ByzantineTraits forged_certificates() {
+  ByzantineTraits t;
+  t.forge_certificates = true;
+  return t;
+}
 
 std::vector<Expectation> expectations() {
   using enum Plan;
@@ -43,11 +56,16 @@ std::vector<Expectation> expectations() {
       {Defect::kVoteBelowPromised, {"I5"}, {kPartition, kStorm}},
       {Defect::kForgetVoteOnRestart, {"I1", "B1", "A4"}, {kCrash}},
       {Defect::kIgnoreHeadMismatch, {"D3"}, {kEquivocate}},
-      {Defect::kAcceptRepeats, {"I16"}, {kEquivocate}, false},
-      {Defect::kParentUnchecked, {"I7", "A2"}, {kEquivocate}, false},
-      {Defect::kTimeUnchecked, {"I15", "C1"}, {kEquivocate}, false},
+      {Defect::kAcceptRepeats, {"I16"}, {kCalm}, true, "", bad_blocks()},
+      {Defect::kParentUnchecked, {"I7", "A2"}, {kCalm}, true, "", bad_blocks()},
+      {Defect::kTimeUnchecked, {"I15", "C1"}, {kCalm}, true, "", bad_blocks()},
       {Defect::kHighestOnly, {"I7", "I8", "A3"}, {kPartition, kStorm}},
-      {Defect::kNestedUnverified, {"I10", "I8", "I7"}, {kEquivocate}, false},
+      {Defect::kNestedUnverified,
+       {"I10", "I8", "I7"},
+       {kMixed, kCrash, kStorm, kPartition},
+       true,
+       "",
+       forged_certificates()},
       // The ledger refuses a block that is not the next one, and the member stops.
       {Defect::kExecuteOutOfOrder, {"halt"}, {kStorm, kPartition}, true, "not-next"},
   };
@@ -70,6 +88,8 @@ Hunt hunt(const Expectation& e, unsigned jobs) {
     for (std::uint64_t i = 0; i < kBatchSeeds; ++i) {
       RunOptions o = options_for(first + i, kEvents);
       o.plan = e.plans[i % e.plans.size()];
+      o.lies = e.lies;
+      if (e.lies) o.byzantine = 1;
       batch.runs.push_back(o);
     }
     const BatchReport report = run_batch(batch);
