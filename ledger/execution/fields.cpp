@@ -1,10 +1,10 @@
 // What is wrong with an entry's own fields, by the catalog and the day alone.
 #include <algorithm>
 
+#include "base/text.h"
 #include "crypto/suite.h"
 #include "ledger/calendar.h"
 #include "ledger/execution/context.h"
-#include "ledger/execution/text.h"
 
 namespace imi::ledger::execution {
 namespace {

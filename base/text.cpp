@@ -1,8 +1,8 @@
-#include "ledger/execution/text.h"
+#include "base/text.h"
 
 #include <cstdint>
 
-namespace imi::ledger::execution {
+namespace imi {
 namespace {
 
 struct Form {
@@ -43,4 +43,4 @@ bool is_plain_text(std::string_view s) {
   return true;
 }
 
-}  // namespace imi::ledger::execution
+}  // namespace imi

@@ -1,12 +1,12 @@
-// Internal to execution: what counts as plain text on the ledger.
+// What counts as plain text: on the ledger, and in files that people write.
 #pragma once
 
 #include <string_view>
 
-namespace imi::ledger::execution {
+namespace imi {
 
 // Well-formed UTF-8 (Unicode 15.0, table 3-7: no overlong forms, surrogates, or code points beyond
 // U+10FFFF) without control characters (C0, DEL, C1).
 [[nodiscard]] bool is_plain_text(std::string_view s);
 
-}  // namespace imi::ledger::execution
+}  // namespace imi
