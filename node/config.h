@@ -1,6 +1,6 @@
 // imid's configuration file (TOML). Every wrong value is refused with the file, the key and what to
-// do; unknown keys are refused too, because a misspelt limit is a limit not set. A key and its value
-// stand on one line; letters other than ASCII stand in "double quotes" or comments.
+// do; unknown keys are refused too, because a misspelt limit is a limit not set. A key and its
+// value stand on one line; letters other than ASCII stand in "double quotes" or comments.
 //
 //   [node]
 //   name = "validator-0"          # for people, logs, and the audience of signed queries
