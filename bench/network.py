@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Two figures of a running network that `imi bench` does not give: how long a proved read takes over
-one kept connection, and what an idle validator costs.
+"""Two figures of a running network that `imi bench` does not give: how long a proved read takes
+over one kept connection, and what an idle validator costs.
 
     imi network up --dir net && imi demo load --dir net
     bench/network.py --dir net [--uscc CODE] [--reads 2000] [--idle-seconds 10]

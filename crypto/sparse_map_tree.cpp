@@ -12,7 +12,6 @@ using map_detail::Fill;
 using map_detail::HashedPart;
 using map_detail::Node;
 using map_detail::NodeChange;
-using map_detail::Part;
 using map_detail::PartPtr;
 using Reason = MapError::Reason;
 
