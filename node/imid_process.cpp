@@ -24,7 +24,10 @@ namespace {
 
 using rpc::ExitCode;
 
-constexpr unsigned kVerifyThreads = 2;
+// Signatures are most of the work and wait for nobody: however many come, votes, syncs and answers
+// go before them. One thread a core, within reason.
+constexpr int kVerifyNice = 5;
+unsigned verify_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 16U); }
 constexpr std::string_view kVersion = "0.1.0";
 constexpr int kRefreshTicks = 5;
 
@@ -192,7 +195,7 @@ struct NodeProcess::Impl final : DriverEvents {
     auto safety = open_safety_log(files);
     if (!safety) return std::unexpected(safety.error());
     wal = std::move(safety->wal);
-    verify = std::make_unique<ThreadWorker>(loop, kVerifyThreads, "verify");
+    verify = std::make_unique<ThreadWorker>(loop, verify_threads(), "verify", kVerifyNice);
     executor = std::make_unique<ThreadWorker>(loop, 1, "executor");
     log_writer = std::make_unique<ThreadWorker>(loop, 1, "safety-log");
     network = std::make_unique<TransportNetwork>(loop);

@@ -29,7 +29,7 @@ struct NodeLimits {
   // Spreading of bodies.
   std::size_t push_items = 256;                     // in one frame
   std::size_t push_bytes = std::size_t{256} << 10;  // in one frame, unless one body is larger
-  std::uint64_t repush_us = 250'000;                // to a primary that did not acknowledge
+  std::uint64_t repush_us = 1'000'000;               // to a primary that did not acknowledge
   std::size_t repush_items = 512;                   // at a time
   std::size_t max_unacknowledged = 1'024;           // frames remembered, per peer
 
@@ -42,7 +42,11 @@ struct NodeLimits {
   std::size_t inline_messages = 16;
   std::size_t inline_message_bytes = std::size_t{4} << 10;
   std::size_t verify_chunk = 32;       // submissions in one piece of work
-  std::size_t max_verifying = 16'384;  // submissions under way; then pushes are dropped
+  // Submissions under way: beyond the first number clients are turned away, so that what a proposed
+  // block waits for never stands behind seconds of work that nobody has taken on yet; beyond the
+  // second the pushes of peers, which took them on, are dropped too.
+  std::size_t max_verifying_for_clients = 2'048;
+  std::size_t max_verifying = 16'384;
   std::size_t max_verifying_messages = 4'096;
 
   // Catch-up.

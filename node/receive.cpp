@@ -104,8 +104,7 @@ void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
   }
 }
 
-// ---- clients
-// --------------------------------------------------------------------------------------
+// ---- clients ------------------------------------------------------------------------------------
 
 void Driver::Impl::submit(Submitted s) {
   if (!core.running()) {
@@ -114,8 +113,8 @@ void Driver::Impl::submit(Submitted s) {
                                : NodeRefusal{NodeRefusal::Reason::kStopping, {}}));
     return;
   }
-  if (intake.verifying() + submitted.size() >= core.limits.max_verifying) {
-    s.done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kBusy, {}}));
+  if (intake.verifying() + submitted.size() >= core.limits.max_verifying_for_clients) {
+    s.done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kBusy, "submissions being verified"}));
     return;
   }
   submitted.push_back(std::move(s));

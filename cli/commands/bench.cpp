@@ -45,6 +45,7 @@ struct Totals {
   std::uint64_t started = 0;
   std::uint64_t entries_ok = 0;
   std::uint64_t entries_refused = 0;
+  std::uint64_t turned_away = 0;  // submissions: the node was at a limit of its own
   std::uint64_t calls_failed = 0;
   std::string first_failure;
   Histogram latency_us;
@@ -169,7 +170,26 @@ class Requests {
   std::uint64_t state_ = 88'172'645'463'325'252ULL;
 };
 
+// The node is at a limit of its own: a client that is not a benchmark would send again.
+bool is_limit(std::optional<rpc::Error> e) {
+  return e == rpc::Error::kServerBusy || e == rpc::Error::kPoolFull ||
+         e == rpc::Error::kAuthorShareFull || e == rpc::Error::kRateLimited;
+}
+
+// The same of one submission in the answer to a batch: {"error": {"code": ..}}.
+bool is_limit(const json::value& answer) {
+  const json::object* o = answer.if_object();
+  const json::value* error = o != nullptr ? o->if_contains("error") : nullptr;
+  const json::object* e = error != nullptr ? error->if_object() : nullptr;
+  const json::value* code = e != nullptr ? e->if_contains("code") : nullptr;
+  return code != nullptr && code->is_int64() && is_limit(rpc::error_from_code(code->get_int64()));
+}
+
 void count_fate(const json::value& v, std::uint32_t entries, Totals& t) {
+  if (is_limit(v)) {
+    ++t.turned_away;
+    return;
+  }
   const auto fate = parse_fate(v);
   if (!fate || (fate->kind != Fate::Kind::kCommitted && fate->kind != Fate::Kind::kPending)) {
     ++t.calls_failed;
@@ -189,6 +209,10 @@ void count_fate(const json::value& v, std::uint32_t entries, Totals& t) {
 void count_answer(const LoadClient::Done& d, const BenchOptions& o, Totals& t) {
   auto response = rpc::parse_response(d.body);
   if (d.http_status == 0 || !response || !response->outcome) {
+    if (response && !response->outcome && is_limit(response->outcome.error().error)) {
+      t.turned_away += o.per_call;
+      return;
+    }
     ++t.calls_failed;
     if (t.first_failure.empty()) {
       t.first_failure = d.http_status == 0 ? d.body
@@ -232,7 +256,8 @@ std::uint64_t log_size(Session& s) {
 }
 
 struct Measured {
-  Totals totals;
+  Totals warm_up;
+  Totals totals;  // without it
   std::uint64_t log_growth = 0;  // of the whole run, warm-up included
   std::int64_t elapsed_us = 0;
   Resources before;
@@ -250,11 +275,10 @@ Measured drive(Session& s, const BenchOptions& o, const std::vector<std::string>
   lo.nodes = answering_nodes(s);
   lo.connections = o.connections;
   lo.max_pipelined = o.pipelined;
-  Totals discard;
   auto client = LoadClient::connect(lo, [&](LoadClient::Done& d) {
     ++answered;
     const bool counts = d.tag >= warmup;
-    count_answer(d, o, counts ? m.totals : discard);
+    count_answer(d, o, counts ? m.totals : m.warm_up);
     if (!counts) return;
     const auto us =
         std::chrono::duration_cast<std::chrono::microseconds>(d.answered - due[d.tag]).count();
@@ -328,6 +352,7 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
                  {"calls", t.started},
                  {"entries", t.entries_ok},
                  {"entries_refused", t.entries_refused},
+                 {"submissions_turned_away", t.turned_away},
                  {"calls_failed", t.calls_failed},
                  {"log_growth", m.log_growth},
                  {"elapsed_ms", us / 1000},
@@ -359,6 +384,11 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
           Cell(fmt::format("{} entries refused, {} calls failed; the first: {}",
                            grouped(t.entries_refused), grouped(t.calls_failed), t.first_failure),
                Style::kBad));
+  }
+  if (t.turned_away > 0) {
+    f.add("turned away", fmt::format("{} submissions: more than the nodes take at a time; a client "
+                                     "would send them again",
+                                     grouped(t.turned_away)));
   }
   f.add("latency", fmt::format("p50 {}, p99 {}, max {}", ms_text(t.latency_us.quantile(500)),
                                ms_text(t.latency_us.quantile(990)), ms_text(t.latency_us.max())));
@@ -400,7 +430,9 @@ void bench(Session& s, BenchOptions o) {
   Measured m = drive(s, o, requests, warm_calls);
   // Answers without outcomes (committed, not certified yet) are held against the log: every
   // accepted entry is a leaf of it, and nothing else is.
-  const std::uint64_t expected = calls * per_call - m.totals.calls_failed * per_call;
+  const std::uint64_t expected =
+      calls * per_call - (m.totals.calls_failed + m.warm_up.calls_failed) * per_call -
+      (m.totals.turned_away + m.warm_up.turned_away) * o.entries;
   for (int tries = 0; tries < 100 && log_size(s) < before + expected; ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }

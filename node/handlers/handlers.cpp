@@ -2,7 +2,7 @@
 
 #include "node/handlers/errors.h"
 #include "node/handlers/impl.h"
-#include "node/thread_name.h"
+#include "node/this_thread.h"
 
 namespace imi::node {
 

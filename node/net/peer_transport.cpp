@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "node/net/peer_impl.h"
 #include "node/net/tls_pin.h"
-#include "node/thread_name.h"
+#include "node/this_thread.h"
 
 namespace imi::node {
 

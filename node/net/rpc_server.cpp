@@ -4,7 +4,7 @@
 
 #include "node/net/rpc_impl.h"
 #include "node/net/rpc_websocket.h"
-#include "node/thread_name.h"
+#include "node/this_thread.h"
 
 namespace imi::node {
 

@@ -1,6 +1,6 @@
 #include "node/real/threads.h"
 
-#include "node/thread_name.h"
+#include "node/this_thread.h"
 
 namespace imi::node {
 
@@ -59,11 +59,12 @@ void ThreadLoop::stop() {
   wake_.notify_all();
 }
 
-ThreadWorker::ThreadWorker(Loop& loop, unsigned threads, const char* name)
+ThreadWorker::ThreadWorker(Loop& loop, unsigned threads, const char* name, int nice)
     : loop_(loop), ordered_(threads == 1) {
   for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([this, name] {
+    threads_.emplace_back([this, name, nice] {
       name_this_thread(name);
+      nice_this_thread(nice);
       serve();
     });
   }
