@@ -43,6 +43,7 @@ Replica::BlockInfoPtr Replica::learn_block(Height h, std::shared_ptr<const Block
   if (decided != decided_.end() && decided->second.id == id && !decided->second.info) {
     decided->second.info = info;
     decided->second.header = info->block->header;
+    mark_in_block(*info->block, true);
     ask_bodies(h, *info);
     advance_tip();
   }
@@ -166,6 +167,7 @@ void Replica::decide(Height h, Decision decision) {
   release_undecided(h, id);
   on_progress(h, view);
   if (info) {
+    mark_in_block(*info->block, true);
     ask_bodies(h, *info);
   } else {
     fetch_block(h, id);

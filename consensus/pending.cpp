@@ -63,6 +63,10 @@ void Replica::mark_in_block(const Block& block, bool in_block) {
 // left it out. Age alone is no complaint: under load everything is old.
 void Replica::complain_if_left_out(const BlockInfo& info, Ticks received) {
   if (info.full || is_primary() || changing_) return;
+  // A decided block of which only the id is known here may hold what seems left out.
+  for (const auto& [h, decision] : decided_) {
+    if (h > executed_.height && !decision.info) return;
+  }
   const Ticks patience = config_.ticks(config_.progress_timeout_ms);
   const std::int64_t time = info.block->header.time.value;
   std::size_t looked_at = 0;

@@ -35,6 +35,8 @@ Bodies::BlockState& Bodies::track(chain::Height height, const chain::BlockId& id
   if (!fresh) return state;
   state.block = block;
   state.next_fetch_us = core_.now_us() + core_.limits.fetch_grace_us;
+  state.give_up_us = core_.now_us() + core_.limits.fetch_grace_max_us;
+  state.received_before = core_.counters.submissions_received;
   const std::set<chain::ContentHash> distinct(block->items.begin(), block->items.end());
   for (const chain::ContentHash& content : distinct) {
     const auto kept = kept_.find(content);
@@ -94,8 +96,8 @@ std::optional<LedgerPort::Bodies> Bodies::all_of(const chain::Block& block) cons
 
 bool Bodies::is_full(std::size_t items, std::uint64_t entries, std::uint64_t bytes) const {
   const NodeLimits& l = core_.limits;
-  return items >= l.block_items || entries + core_.parameters.max_entries > l.block_entries ||
-         bytes + core_.parameters.max_submission_bytes > l.block_bytes;
+  return items >= l.block_items / l.full_from || entries >= l.block_entries / l.full_from ||
+         bytes >= l.block_bytes / l.full_from;
 }
 
 void Bodies::settle(const Key& key, BlockState& state) {
@@ -221,9 +223,18 @@ void Bodies::fetch_due() {
   const std::uint64_t now = core_.now_us();
   for (auto& [key, state] : blocks_) {
     if (state.missing.empty() || state.invalid || now < state.next_fetch_us) continue;
-    state.next_fetch_us = now + core_.limits.fetch_retry_us;
+    if (state.attempts == 0 && now < state.give_up_us && arrivals_under_way(state)) continue;
+    // Slower each time: what does not come for want of capacity must not be asked for more often.
+    state.next_fetch_us = now + (core_.limits.fetch_retry_us << std::min(state.attempts, 4U));
     fetch(key, state);
   }
+}
+
+// True while something that came before the block's list is not verified yet: bodies are pushed
+// before they are proposed, so what is missing is likely among it.
+bool Bodies::arrivals_under_way(const BlockState& state) const {
+  const DriverCounters& c = core_.counters;
+  return c.submissions_verified + c.submissions_refused < state.received_before;
 }
 
 void Bodies::fetch(const Key& key, BlockState& state) {

@@ -81,12 +81,15 @@ class Bodies {
     bool invalid = false;
     bool asked_ledger = false;
     std::uint64_t next_fetch_us = 0;
+    std::uint64_t give_up_us = 0;       // on what is still being verified
+    std::uint64_t received_before = 0;  // submissions, when the block came
     std::uint32_t attempts = 0;
   };
   BlockState& track(chain::Height height, const chain::BlockId& id,
                     const std::shared_ptr<const chain::Block>& block);
   void settle(const Key& key, BlockState& state);
   void drop(BlockState& state);
+  [[nodiscard]] bool arrivals_under_way(const BlockState& state) const;
   void fetch(const Key& key, BlockState& state);
   void load_from_ledger(chain::Height height);
   void log_one(const chain::ContentHash& content, std::vector<WalBody>& out);

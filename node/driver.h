@@ -153,6 +153,7 @@ struct DriverCounters {
   std::uint64_t view_changes = 0;
   std::uint64_t log_syncs = 0;
   std::uint64_t log_bytes = 0;
+  std::uint64_t submissions_received = 0;  // to be verified
   std::uint64_t submissions_verified = 0;
   std::uint64_t submissions_refused = 0;
   std::uint64_t bodies_fetched = 0;

@@ -87,6 +87,9 @@ struct Driver::Impl {
   std::vector<Submitted> submitted;
   std::deque<std::uint64_t> proposed_us;  // own blocks of this view that are not executed yet
   std::uint64_t block_us = 0;             // from proposal to execution, smoothed
+  // How much of limits.block_* a proposal may fill at present, of kFullShare.
+  static constexpr std::uint64_t kFullShare = 1024;
+  std::uint64_t block_share = kFullShare;
   std::uint64_t next_sweep_us = 0;
   // Peers that do not vote and asked for certificates, and until when they are sent.
   static constexpr std::uint64_t kFollowUs = 5'000'000;

@@ -6,13 +6,21 @@
 
 namespace imi::node {
 
+using consensus::MessageError;
+
+// Consensus messages of one peer that may always wait, however many peers there are.
+constexpr std::size_t kLeastShare = 128;
+
 void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
   ++core_.counters.messages_in;
-  // Consensus repeats what is lost (A8), so a flood costs its sender's messages and no memory.
-  if (received_.size() + messages_under_way_ >= core_.limits.max_verifying_messages) {
+  // Consensus repeats what is lost (A8), so a flood costs its sender's messages and no memory; each
+  // peer has a share, so it costs nobody else's.
+  std::size_t& waiting = messages_of_[from.value];
+  if (waiting >= std::max(core_.limits.max_verifying_messages / core_.peers, kLeastShare)) {
     ++core_.counters.messages_refused;
     return;
   }
+  ++waiting;
   received_.push_back({from, std::move(frame), std::move(hold)});
   core_.want_flush();
 }
@@ -22,6 +30,7 @@ void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint
     auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
     piece.malformed.push_back(decoded ? 0 : 1);
     if (!decoded) {
+      piece.forged.push_back(0);
       piece.out.emplace_back();
       continue;
     }
@@ -30,6 +39,7 @@ void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint
       member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
     }
     auto verified = verifier.verify(std::move(*decoded), member);
+    piece.forged.push_back(!verified && verified.error() == MessageError::kBadSignature ? 1 : 0);
     piece.out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
   }
 }
@@ -72,6 +82,7 @@ void Intake::deliver(std::uint64_t ticket, std::shared_ptr<Piece> piece) {
     finished_.erase(next);
     ++next_to_deliver_;
     messages_under_way_ -= ready->in.size();
+    for (const Received& r : ready->in) --messages_of_[r.from.value];
     hand_on(*ready);
   }
 }
@@ -80,6 +91,10 @@ void Intake::hand_on(const Piece& piece) {
   for (std::size_t i = 0; i < piece.in.size() && core_.running(); ++i) {
     if (piece.malformed[i] != 0) {
       core_.punish(piece.in[i].from, "a consensus message that does not parse");
+    } else if (piece.forged[i] != 0) {
+      // Who signs it or passes it on has checked it before.
+      ++core_.counters.messages_refused;
+      core_.punish(piece.in[i].from, "a consensus message with a wrong signature");
     } else if (!piece.out[i]) {
       ++core_.counters.messages_refused;
     } else {
@@ -105,6 +120,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
   job->pieces = std::max<std::size_t>(1, (n + chunk - 1) / chunk);
   job->done = std::move(done);
   verifying_ += n;
+  core_.counters.submissions_received += n;
   for (std::size_t begin = 0; begin == 0 || begin < n; begin += chunk) {
     const std::size_t end = std::min(n, begin + chunk);
     core_.run(

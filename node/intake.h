@@ -19,7 +19,7 @@ namespace imi::node {
 class Intake {
  public:
   Intake(Core& core, std::shared_ptr<const consensus::Verifier> verifier)
-      : core_(core), verifier_(std::move(verifier)) {}
+      : core_(core), verifier_(std::move(verifier)), messages_of_(core.peers) {}
 
   // A frame of kind kConsensus. `hold` is kept until it was dealt with.
   void message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold);
@@ -45,6 +45,7 @@ class Intake {
     std::vector<Received> in;
     std::vector<std::optional<consensus::VerifiedMessage>> out;
     std::vector<std::uint8_t> malformed;
+    std::vector<std::uint8_t> forged;
   };
   static void verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators);
   [[nodiscard]] bool verify_here() const;
@@ -54,6 +55,7 @@ class Intake {
   Core& core_;
   std::shared_ptr<const consensus::Verifier> verifier_;  // shared with the workers
   std::vector<Received> received_;
+  std::vector<std::size_t> messages_of_;  // received and not dealt with, by peer
   std::size_t messages_under_way_ = 0;
   std::uint64_t next_ticket_ = 0;
   std::uint64_t next_to_deliver_ = 0;

@@ -16,6 +16,9 @@ struct NodeLimits {
   std::uint32_t block_items = 2'048;
   std::uint32_t block_entries = 8'192;
   std::size_t block_bytes = std::size_t{4} << 20;
+  // A primary whose blocks take long makes them smaller, down to 1/full_from of these; so a block
+  // of that size may be all that a primary can do, and leaves nothing out on purpose (C6).
+  std::uint32_t full_from = 8;
   // While blocks are under way, another is proposed only for this much, or for an item that waited
   // longer than this and than blocks take at present: a batch costs as many votes and syncs as one
   // item does, so a busy machine is not given more blocks but larger ones.
@@ -29,19 +32,20 @@ struct NodeLimits {
   // Spreading of bodies.
   std::size_t push_items = 256;                     // in one frame
   std::size_t push_bytes = std::size_t{256} << 10;  // in one frame, unless one body is larger
-  std::uint64_t repush_us = 1'000'000;               // to a primary that did not acknowledge
+  std::uint64_t repush_us = 1'000'000;              // to a primary that did not acknowledge
   std::size_t repush_items = 512;                   // at a time
   std::size_t max_unacknowledged = 1'024;           // frames remembered, per peer
 
   // Missing bodies.
-  std::uint64_t fetch_grace_us = 20'000;  // bodies usually arrive by themselves
-  std::uint64_t fetch_retry_us = 60'000;  // then the next holder is asked
-  std::size_t fetch_items = 512;          // in one request
+  std::uint64_t fetch_grace_us = 20'000;       // bodies usually arrive by themselves
+  std::uint64_t fetch_grace_max_us = 250'000;  // or have arrived and are being verified
+  std::uint64_t fetch_retry_us = 60'000;       // then the next holder is asked; doubles each time
+  std::size_t fetch_items = 512;               // in one request
 
   // Verification. Up to so many consensus messages, none longer, are verified on the loop itself.
   std::size_t inline_messages = 16;
   std::size_t inline_message_bytes = std::size_t{4} << 10;
-  std::size_t verify_chunk = 32;       // submissions in one piece of work
+  std::size_t verify_chunk = 32;  // submissions in one piece of work
   // Submissions under way: beyond the first number clients are turned away, so that what a proposed
   // block waits for never stands behind seconds of work that nobody has taken on yet; beyond the
   // second the pushes of peers, which took them on, are dropped too.
@@ -50,12 +54,13 @@ struct NodeLimits {
   std::size_t max_verifying_messages = 4'096;
 
   // Catch-up.
-  std::uint64_t sync_blocks = 32;                 // heights in one request
-  std::size_t sync_bytes = std::size_t{8} << 20;  // of bodies in one answer
-  std::uint64_t sync_timeout_us = 2'000'000;      // then another peer is asked
-  std::uint64_t sync_backlog = 64;                // decided and not executed
-  std::uint64_t serve_per_peer = 2;               // requests of one peer served at a time
-  std::uint64_t peer_penalty_us = 10'000'000;     // a peer that lied is not asked for so long
+  std::uint64_t sync_blocks = 32;                  // heights in one request
+  std::size_t sync_bytes = std::size_t{8} << 20;   // of bodies in one answer
+  std::uint64_t sync_timeout_us = 2'000'000;       // then another peer is asked
+  std::uint64_t sync_backlog = 64;                 // decided and not executed
+  std::uint64_t serve_per_peer = 2;                // requests of one peer served at a time
+  std::size_t serve_bytes = std::size_t{2} << 20;  // of bodies at hand, for one request of a peer
+  std::uint64_t peer_penalty_us = 10'000'000;      // a peer that lied is not asked for so long
 
   // Clients.
   std::size_t max_waiting_clients = 65'536;

@@ -40,18 +40,29 @@ bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
 
 void Driver::Impl::measure_block() {
   if (proposed_us.empty()) return;
-  const std::uint64_t took =
-      std::min(core.now_us() - proposed_us.front(), core.limits.max_batch_wait_us);
+  const std::uint64_t took = core.now_us() - proposed_us.front();
+  const std::uint64_t wait = std::min(took, core.limits.max_batch_wait_us);
   proposed_us.pop_front();
-  block_us = block_us == 0 ? took : (7 * block_us + took) / 8;
+  block_us = block_us == 0 ? wait : (7 * block_us + wait) / 8;
+  // The members' patience (C2) is for a block, however large: on machines that are too slow for
+  // large ones, blocks become smaller before anybody takes slowness for failure.
+  const std::uint64_t patience_us = std::uint64_t{config.progress_timeout_ms} * 1'000;
+  if (took > patience_us / 2) {
+    block_share = std::max(block_share / 2, kFullShare / core.limits.full_from);
+  } else if (took < patience_us / 4) {
+    block_share = std::min(block_share + block_share / 8, kFullShare);
+  }
 }
 
 void Driver::Impl::propose() {
   if (pool.queued() == 0 || stepping) return;
+  const auto share = [this](std::uint64_t limit) { return limit * block_share / kFullShare; };
   const BatchLimits limits{
-      std::min(core.limits.block_items, core.parameters.max_block_items),
-      std::min(core.limits.block_entries, core.parameters.max_block_entries),
-      std::min<std::size_t>(core.limits.block_bytes, core.parameters.max_block_body_bytes)};
+      std::min(static_cast<std::uint32_t>(share(core.limits.block_items)),
+               core.parameters.max_block_items),
+      std::min(static_cast<std::uint32_t>(share(core.limits.block_entries)),
+               core.parameters.max_block_entries),
+      std::min<std::size_t>(share(core.limits.block_bytes), core.parameters.max_block_body_bytes)};
   for (std::uint32_t slots = replica.proposal_slots(); slots != 0 && worth_proposing(slots);
        slots = replica.proposal_slots()) {
     const chain::TimeMs now = core.now();

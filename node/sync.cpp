@@ -232,6 +232,32 @@ class RunBuilder {
   std::optional<chain::CheckpointCertificate> certificate_;
 };
 
+// Those of `wanted` that the block at `height` lists, at the end of `found`.
+void find_in_block(const LedgerPort& ledger, chain::Height height,
+                   const std::set<chain::ContentHash>& wanted, std::vector<SharedBytes>& found) {
+  auto stored = ledger.block(height);
+  if (!stored) return;
+  const auto& items = stored->block.items;
+  for (std::size_t i = 0; i < items.size() && i < stored->bodies.size(); ++i) {
+    if (!wanted.contains(items[i])) continue;
+    found.push_back(std::make_shared<const Bytes>(std::move(stored->bodies[i])));
+  }
+}
+
+std::vector<SharedBytes> bodies_frames(const std::vector<SharedBytes>& bodies) {
+  std::vector<SharedBytes> frames;
+  for (std::size_t at = 0; at < bodies.size();) {
+    const std::size_t first = at;
+    std::size_t bytes = 0;
+    while (at < bodies.size() &&
+           (at == first || bytes + bodies[at]->size() <= kMaxBodiesFrameBytes)) {
+      bytes += bodies[at++]->size();
+    }
+    frames.push_back(make_bodies_frame(std::span(bodies).subspan(first, at - first)));
+  }
+  return frames;
+}
+
 }  // namespace
 
 void Sync::serve_runs(PeerIndex to, const FetchRunsFrame& request) {
@@ -252,63 +278,42 @@ void Sync::serve_runs(PeerIndex to, const FetchRunsFrame& request) {
 }
 
 void Sync::serve_bodies(PeerIndex to, const FetchBodiesFrame& request) {
+  std::uint64_t& serving = serving_[to.value];
+  if (serving >= core_.limits.serve_per_peer) return;  // it asks again, or another
   std::vector<SharedBytes> found;
-  std::vector<chain::ContentHash> missing;
-  // What goes beyond the limits is asked for again: nobody gets more for a small request.
+  std::set<chain::ContentHash> missing;
+  // What goes beyond the limits is asked for again: nobody gets more for a small request, nor one
+  // body twice.
+  std::set<chain::ContentHash> seen;
   std::size_t bytes = 0;
   for (const chain::ContentHash& content : request.contents) {
-    if (found.size() + missing.size() >= core_.limits.fetch_items ||
-        bytes > core_.limits.sync_bytes) {
-      break;
-    }
+    if (seen.size() >= core_.limits.fetch_items || bytes > core_.limits.serve_bytes) break;
+    if (!seen.insert(content).second) continue;
     if (const Body* body = bodies_.find(content)) {
       bytes += body->bytes->size();
       found.push_back(body->bytes);
     } else {
-      missing.push_back(content);
+      missing.insert(content);
     }
   }
-  send_bodies(to, found);
-  if (!missing.empty() && request.height.value != 0 &&
-      request.height <= core_.ports.ledger.applied().height) {
-    serve_from_ledger(to, request.height, std::move(missing));
-  }
-}
-
-void Sync::send_bodies(PeerIndex to, const std::vector<SharedBytes>& bodies) {
-  for (std::size_t at = 0; at < bodies.size();) {
-    const std::size_t first = at;
-    std::size_t bytes = 0;
-    while (at < bodies.size() &&
-           (at == first || bytes + bodies[at]->size() <= kMaxBodiesFrameBytes)) {
-      bytes += bodies[at++]->size();
-    }
-    (void)core_.send(to, Urgency::kBulk,
-                     make_bodies_frame(std::span(bodies).subspan(first, at - first)));
-  }
-}
-
-void Sync::serve_from_ledger(PeerIndex to, chain::Height height,
-                             std::vector<chain::ContentHash> contents) {
-  std::uint64_t& serving = serving_[to.value];
-  if (serving >= core_.limits.serve_per_peer) return;
+  const bool from_ledger = !missing.empty() && request.height.value != 0 &&
+                           request.height <= core_.ports.ledger.applied().height;
+  if (found.empty() && !from_ledger) return;
   ++serving;
-  auto found = std::make_shared<std::vector<SharedBytes>>();
+  // What is at hand is wanted for a vote as a rule, and quick to send.
+  auto frames = std::make_shared<std::vector<SharedBytes>>();
   core_.run(
-      core_.ports.verify, Priority::kBulk,
-      [found, height, wanted = std::set(contents.begin(), contents.end()),
-       &ledger = core_.ports.ledger] {
-        auto stored = ledger.block(height);
-        if (!stored) return;
-        const auto& items = stored->block.items;
-        for (std::size_t i = 0; i < items.size() && i < stored->bodies.size(); ++i) {
-          if (!wanted.contains(items[i])) continue;
-          found->push_back(std::make_shared<const Bytes>(std::move(stored->bodies[i])));
-        }
+      core_.ports.verify, from_ledger ? Priority::kBulk : Priority::kVote,
+      [frames, found = std::move(found), missing = std::move(missing), from_ledger,
+       height = request.height, &ledger = core_.ports.ledger]() mutable {
+        if (from_ledger) find_in_block(ledger, height, missing, found);
+        *frames = bodies_frames(found);
       },
-      [this, to, found] {
+      [this, to, frames] {
         --serving_[to.value];
-        send_bodies(to, *found);
+        for (const SharedBytes& frame : *frames) {
+          if (!core_.send(to, Urgency::kBulk, frame)) break;
+        }
       });
 }
 

@@ -52,9 +52,6 @@ class Sync {
   [[nodiscard]] std::optional<PeerIndex> choose_peer();
   void accept(PeerIndex from, Answer& answer);
   void deliver_ready();
-  void send_bodies(PeerIndex to, const std::vector<SharedBytes>& bodies);
-  void serve_from_ledger(PeerIndex to, chain::Height height,
-                         std::vector<chain::ContentHash> contents);
 
   Core& core_;
   std::shared_ptr<const consensus::Verifier> verifier_;  // shared with the workers

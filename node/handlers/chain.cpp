@@ -181,6 +181,7 @@ std::string Handlers::metrics() const {
   metric("view_changes_total", "counter", c.view_changes);
   metric("safety_log_syncs_total", "counter", c.log_syncs);
   metric("safety_log_bytes_total", "counter", c.log_bytes);
+  metric("submissions_received_total", "counter", c.submissions_received);
   metric("submissions_verified_total", "counter", c.submissions_verified);
   metric("submissions_refused_total", "counter", c.submissions_refused);
   metric("blocks_synced_total", "counter", c.blocks_synced);

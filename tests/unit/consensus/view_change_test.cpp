@@ -251,6 +251,38 @@ TEST_CASE(
   CHECK_FALSE(complains(false, false));  // the primary never had it
 }
 
+TEST_CASE("what a decided block has is not complained of, though its bodies are not here yet") {
+  Solo s;
+  const ItemFacts late = Members::item(1, kNow + 100'000);
+  s.give(PendingAdded{{late}});
+  s.give(PendingAtPrimary{View(0), {late.content}});
+  LedgerHead head = s.members.genesis_head();
+  BlockId parent;
+  for (std::uint64_t h = 1; h <= 6; ++h) {
+    s.tick(30);
+    // At height 3 the submission is decided by the others' votes alone: nothing is accepted here,
+    // and nothing more can be executed.
+    const bool decided_only = h == 3;
+    const ItemFacts item = decided_only ? late : Members::item(100 + h, kNow + 100'000);
+    const Block b = s.members.block(Height(h), parent, s.now_ms, {item});
+    parent = s.members.id_of(b);
+    s.receive(s.members.pre_prepare(View(0), b));
+    if (!decided_only) s.bodies(b, {item}, false);
+    for (const MemberId m : ids({2, 3})) {
+      s.receive(s.members.prepare(MemberId(m), View(0), Height(h), parent));
+    }
+    for (const MemberId m : ids({0, 2, 3})) {
+      s.receive(s.members.commit(MemberId(m), View(0), Height(h), parent));
+    }
+    if (h < 3) {
+      head = s.members.execute(head, b);
+      s.executed(head);
+    }
+    s.tick();
+    CHECK_FALSE(s.replica().changing());
+  }
+}
+
 TEST_CASE("conflicting VIEW-CHANGEs of one member are evidence, the first is kept") {
   Solo s;
   const Block b1 = s.members.block(Height(1), BlockId{}, kNow);

@@ -1,6 +1,7 @@
 // The driver: four nodes of the real thing in virtual time, as clients and operators see them.
 #include <doctest/doctest.h>
 
+#include "node/wire.h"
 #include "tests/unit/node/cluster.h"
 
 namespace imi::node::test {
@@ -338,6 +339,68 @@ TEST_CASE("frames that no honest peer sends cost the connection and nothing else
     CHECK(n.disconnected.contains(2));
   }
   c.commit(0, 0, 2);
+}
+
+TEST_CASE("a forged vote costs the connection, and a flood no other peer's messages") {
+  Running c;
+  std::optional<Bytes> vote;  // one that node 2 signed
+  c.filter = [&vote](std::uint32_t from, std::uint32_t, const Bytes& frame) {
+    if (from == 2 && frame[0] == 0 && frame.size() < 200) vote = frame;
+    return true;
+  };
+  c.commit(0, 0, 2);
+  REQUIRE(vote);
+  TestNode& n = c.node(0);
+  n.driver->on_message(PeerIndex(3), std::make_shared<const Bytes>(*vote));
+  c.run_for(5);
+  CHECK_FALSE(n.disconnected.contains(3));  // anybody may pass on what another signed
+  Bytes forged = *vote;
+  forged.back() ^= 1;
+  n.driver->on_message(PeerIndex(3), std::make_shared<const Bytes>(forged));
+  c.run_for(5);
+  CHECK(n.disconnected.contains(3));
+
+  const auto refused = [&n] { return n.driver->counters().messages_refused; };
+  const std::uint64_t before = refused();
+  for (int i = 0; i < 5'000; ++i) {
+    n.driver->on_message(PeerIndex(3), std::make_shared<const Bytes>(forged));
+  }
+  const std::uint64_t flooded = refused();
+  CHECK(flooded > before);  // beyond its share
+  n.driver->on_message(PeerIndex(2), std::make_shared<const Bytes>(*vote));
+  CHECK(refused() == flooded);
+  c.run_for(5);
+  c.commit(0, 10, 2);
+}
+
+TEST_CASE("a body is sent once for a request, however often the request names it") {
+  Running c;
+  c.run_for(50);
+  const auto submission = c.submission(1);
+  // Nothing of it is committed, so it stays in the pool of node 0.
+  std::size_t bytes = 0;
+  std::size_t asked = 0;
+  c.filter = [&](std::uint32_t, std::uint32_t to, const Bytes& frame) {
+    if (to == 2 && frame[0] == static_cast<std::uint8_t>(FrameKind::kBodies)) {
+      bytes += frame.size();
+      ++asked;
+    }
+    return false;
+  };
+  c.node(0).submit_later(*submission, WaitFor::kCertified, 20'000, [](const SubmitResult&) {});
+  c.run_for(50);
+  FetchBodiesFrame request;
+  request.contents.assign(500, submission->digests->content);
+  c.node(0).driver->on_message(PeerIndex(2), make_frame(FrameKind::kFetchBodies, request));
+  c.run_for(50);
+  CHECK(asked == 1);
+  CHECK(bytes < 2 * encode(*submission).size());
+  // A peer that asks faster than it is served is not served more.
+  for (int i = 0; i < 100; ++i) {
+    c.node(0).driver->on_message(PeerIndex(2), make_frame(FrameKind::kFetchBodies, request));
+  }
+  c.run_for(50);
+  CHECK(asked <= 1 + c.limits.serve_per_peer);
 }
 
 TEST_CASE("a stopped driver answers those who wait and ignores what completes later") {
