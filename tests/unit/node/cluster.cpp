@@ -9,17 +9,20 @@ namespace imi::node::test {
 namespace {
 constexpr std::uint64_t kLatencyUs = 200;
 constexpr std::uint64_t kTickUs = 10'000;
+constexpr std::uint64_t kExecuteUs = 400;  // a block
 const std::string kSafety = "safety";
 }  // namespace
 
 // Work runs after its delay, one piece after another, in the order given.
 class TestNode::DelayedWorker final : public Worker {
  public:
-  DelayedWorker(TestNode& node, bool is_log, std::uint64_t delay_us)
-      : node_(node), is_log_(is_log), delay_us_(delay_us) {}
+  enum class Kind { kVerify, kExecute, kLog };
+  DelayedWorker(TestNode& node, Kind kind) : node_(node), kind_(kind) {}
   void run(Priority, Task work, Task done) override {
-    if (is_log_ && !node_.sync_us) return;
-    const std::uint64_t delay = is_log_ ? *node_.sync_us : delay_us_;
+    if (kind_ == Kind::kLog && !node_.sync_us) return;
+    const std::uint64_t delay = kind_ == Kind::kLog      ? *node_.sync_us
+                                : kind_ == Kind::kVerify ? node_.verify_us
+                                                         : kExecuteUs;
     free_at_us_ = std::max(free_at_us_, node_.cluster.now_us) + delay;
     node_.cluster.schedule(
         free_at_us_ - node_.cluster.now_us,
@@ -32,8 +35,7 @@ class TestNode::DelayedWorker final : public Worker {
 
  private:
   TestNode& node_;
-  bool is_log_;
-  std::uint64_t delay_us_;
+  Kind kind_;
   std::uint64_t free_at_us_ = 0;
 };
 
@@ -54,9 +56,9 @@ void TestNode::start() {
   REQUIRE_FALSE(up());
   ++life_;
   halted.reset();
-  verify_ = std::make_unique<DelayedWorker>(*this, false, 30);
-  executor_ = std::make_unique<DelayedWorker>(*this, false, 400);
-  log_writer_ = std::make_unique<DelayedWorker>(*this, true, 0);
+  verify_ = std::make_unique<DelayedWorker>(*this, DelayedWorker::Kind::kVerify);
+  executor_ = std::make_unique<DelayedWorker>(*this, DelayedWorker::Kind::kExecute);
+  log_writer_ = std::make_unique<DelayedWorker>(*this, DelayedWorker::Kind::kLog);
   db = cluster.chain.open(store);
   port = std::make_unique<LedgerDbPort>(*db);
   DriverOptions o;

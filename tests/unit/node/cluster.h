@@ -61,6 +61,7 @@ class TestNode final : public DriverEvents, public PeerNetwork, public Clock, pu
   std::shared_ptr<ledger::MemStore> store = ledger::MemStore::create();
   // Delay of the log's sync; no value: it never returns.
   std::optional<std::uint64_t> sync_us = 300;
+  std::uint64_t verify_us = 30;  // a piece of verification
 
   std::unique_ptr<ledger::LedgerDb> db;
   std::unique_ptr<LedgerDbPort> port;

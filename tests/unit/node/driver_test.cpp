@@ -230,6 +230,17 @@ TEST_CASE("bodies that never arrived by push are fetched from who holds the bloc
   CHECK(c.node(victim).driver->counters().bodies_fetched > 0);
 }
 
+TEST_CASE("bodies that arrived and are being verified are not asked for once more") {
+  Running c;
+  c.run_for(50);
+  const std::uint32_t slow = (c.primary().index + 1) % 4;
+  c.node(slow).verify_us = 60'000;
+  c.commit(c.primary().index, 0, 4);
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }));
+  c.run_for(500);
+  CHECK(c.node(slow).driver->counters().bodies_fetched == 0);
+}
+
 TEST_CASE("a submission that only a backup got reaches the primary although the push was lost") {
   Running c;
   c.run_for(50);
