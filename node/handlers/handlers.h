@@ -9,6 +9,7 @@
 #include <string>
 
 #include "ledger/ledger_db.h"
+#include "node/evidence.h"
 #include "node/handlers/node_access.h"
 #include "node/net/rpc_server.h"
 
@@ -18,6 +19,7 @@ struct HandlerOptions {
   std::string node_name;  // the audience of signed queries, and the name in `status`
   std::string version;
   std::size_t blocks_page_bytes = rpc::kMaxBlocksPageBytes;
+  const EvidenceStore* evidence = nullptr;  // outlives the object; null: none is shown
 };
 
 class Handlers {
