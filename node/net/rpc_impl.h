@@ -222,8 +222,8 @@ class RpcServer::Impl {
   } count_;
   [[nodiscard]] RpcStats stats() const;
 
-  asio::io_context io_{1};  // after what its handlers' owners use when they go
   std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>(io_, options_.limits);
+  asio::io_context io_{1};  // after what its handlers' owners use when they go
   std::vector<char> scratch_ = std::vector<char>(64u << 10);  // what was just read
 
  private:
