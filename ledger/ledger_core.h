@@ -2,12 +2,12 @@
 // room only; ledger_db.h is the contract.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "crypto/merkle_log.h"
 #include "crypto/sparse_map_tree.h"
@@ -93,11 +93,13 @@ class RecordCache {
 // What looks before the pool (LedgerDb::look) remember: agencies, until a block changes them, and
 // which subjects are enterprises, for ever (an id keeps its class). Nothing that a stranger can
 // make up at will: what does not exist is not here, nor are persons, whose ids their registrars
-// choose. A full table starts anew. Any thread.
+// choose. A full table of agencies starts anew; enterprises have a table of fixed size, a newer one
+// takes an older one's place. Any thread.
 class LookCache {
  public:
-  LookCache(std::size_t agencies, std::size_t enterprises)
-      : max_agencies_(agencies), max_enterprises_(enterprises) {}
+  // At most `agencies`, and two enterprises in each of 2^enterprise_bits places.
+  LookCache(std::size_t agencies, unsigned enterprise_bits)
+      : max_agencies_(agencies), enterprises_(std::size_t{1} << enterprise_bits) {}
   // Null: not here.
   [[nodiscard]] std::shared_ptr<const AgencyState> agency(const AgencyId& id) const;
   [[nodiscard]] bool is_enterprise(const SubjectId& id) const;
@@ -108,11 +110,18 @@ class LookCache {
 
  private:
   const std::size_t max_agencies_;
-  const std::size_t max_enterprises_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<AgencyId, std::shared_ptr<const AgencyState>, FixedBytesHash> agencies_;
   std::unordered_map<Hash256, AgencyId, FixedBytesHash> by_path_;  // of agencies_
-  std::unordered_set<SubjectId, FixedBytesHash> enterprises_;
+  // The first 16 bytes of an id, which is a hash: another subject with the same is out of reach.
+  // All zero: empty.
+  using Id = std::array<std::uint8_t, 16>;
+  struct Place {
+    Id newer{};
+    Id older{};
+  };
+  [[nodiscard]] std::size_t place_of(const Id& id) const;
+  std::vector<Place> enterprises_;
 };
 
 // One applied height that somebody may read, or that is needed to read an older one.

@@ -76,7 +76,7 @@ struct LedgerDbOptions {
   std::size_t tree_cache_leaves = 1'500'000;
   std::size_t record_cache_bytes = std::size_t{48} << 20;  // records that execution reads again
   std::size_t look_agencies = 4'096;                       // remembered for look()
-  std::size_t look_enterprises = 65'536;
+  unsigned look_enterprise_bits = 17;                      // two in a place: 8 MiB
 };
 
 // A block as catch-up hands it to a peer (D2).

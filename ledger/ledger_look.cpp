@@ -1,4 +1,8 @@
 // The look before the pool at the applied state, mostly from memory (LedgerDb::look).
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
 #include "ledger/ledger_core.h"
 #include "ledger/rows.h"
 
@@ -10,9 +14,18 @@ std::shared_ptr<const AgencyState> LookCache::agency(const AgencyId& id) const {
   return found == agencies_.end() ? nullptr : found->second;
 }
 
+std::size_t LookCache::place_of(const Id& id) const {
+  std::uint64_t first = 0;
+  std::memcpy(&first, id.data(), sizeof first);
+  return first & (enterprises_.size() - 1);
+}
+
 bool LookCache::is_enterprise(const SubjectId& id) const {
+  Id key;
+  std::copy_n(id.bytes.begin(), key.size(), key.begin());
   const std::shared_lock lock(mutex_);
-  return enterprises_.contains(id);
+  const Place& place = enterprises_[place_of(key)];
+  return key != Id{} && (place.newer == key || place.older == key);
 }
 
 void LookCache::put(const AgencyId& id, const Hash256& path,
@@ -27,9 +40,12 @@ void LookCache::put(const AgencyId& id, const Hash256& path,
 }
 
 void LookCache::put_enterprise(const SubjectId& id) {
+  Id key;
+  std::copy_n(id.bytes.begin(), key.size(), key.begin());
   const std::lock_guard lock(mutex_);
-  if (enterprises_.size() >= max_enterprises_) enterprises_.clear();
-  enterprises_.insert(id);
+  Place& place = enterprises_[place_of(key)];
+  if (place.newer == key) return;
+  place.older = std::exchange(place.newer, key);
 }
 
 void LookCache::forget(const std::vector<RecordChange>& changes) {
