@@ -39,7 +39,8 @@ struct Driver::Impl {
   void on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
   void on_peer(PeerIndex peer, bool connected);
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
-  bool admit_from_peer(PeerIndex from, const CheckedBody& checked);
+  bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
+                       const ledger::LedgerDb::Look& look);
   struct Submitted {
     SharedBytes bytes;
     WaitFor wait{};
@@ -49,7 +50,7 @@ struct Driver::Impl {
   void submit(Submitted s);
   void check_submitted();
   void admit_submitted(const Submitted& s, const CheckedBody& checked,
-                       const std::optional<ledger::LedgerDb::Applied>& applied);
+                       const ledger::LedgerDb::Look& look);
 
   // ---- proposals (propose.cpp)
   // --------------------------------------------------------------------

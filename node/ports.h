@@ -103,12 +103,12 @@ class LedgerPort {
   [[nodiscard]] virtual std::expected<std::optional<chain::CheckpointCertificate>,
                                       ledger::LedgerError>
   certificate_at(chain::Height height) const = 0;
-  [[nodiscard]] virtual std::expected<std::optional<ledger::LedgerDb::Applied>, ledger::LedgerError>
-  find_submission(const chain::SubmissionId& id) const = 0;
+  [[nodiscard]] virtual std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& submission) const = 0;
 };
 
 // The LedgerPort over a LedgerDb, which outlives it.
-class LedgerDbPort final : public LedgerPort {
+class LedgerDbPort : public LedgerPort {
  public:
   explicit LedgerDbPort(ledger::LedgerDb& db) : db_(db) {}
   std::expected<chain::LedgerHead, ledger::LedgerError> commit_block(const chain::Block& block,
@@ -133,9 +133,9 @@ class LedgerDbPort final : public LedgerPort {
       chain::Height height) const override {
     return db_.certificate_at(height);
   }
-  std::expected<std::optional<ledger::LedgerDb::Applied>, ledger::LedgerError> find_submission(
-      const chain::SubmissionId& id) const override {
-    return db_.find_submission(id);
+  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& submission) const override {
+    return db_.look(submission);
   }
 
  private:

@@ -190,3 +190,4 @@ std::string Handlers::metrics() const {
 }
 
 }  // namespace imi::node
+  metric("submissions_kept_out_total", "counter", c.submissions_kept_out);

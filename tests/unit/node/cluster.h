@@ -68,6 +68,7 @@ class TestNode final : public DriverEvents, public PeerNetwork, public Clock, pu
   std::unique_ptr<Driver> driver;
   std::string silent_because;
   chain::LedgerHead certified;
+  bool careless = false;  // from the next start on: asks the ledger nothing before its pool
   std::optional<HaltReport> halted;
   std::set<std::uint32_t> disconnected;
   std::size_t votes_sent = 0;
