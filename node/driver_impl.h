@@ -8,6 +8,7 @@
 #include "node/bodies.h"
 #include "node/clients.h"
 #include "node/core.h"
+#include "node/evidence.h"
 #include "node/execution.h"
 #include "node/intake.h"
 #include "node/outbox.h"
@@ -26,6 +27,7 @@ struct Driver::Impl {
   void input(consensus::Input in);
   void process(consensus::Effects effects);
   void process_notices(const consensus::Effects& effects);
+  void keep_evidence(const consensus::Evidence& e);
   void on_stable(const chain::CheckpointCertificate& certificate);
   void on_returned(const std::vector<consensus::Returned>& returned);
   void on_executed(const chain::LedgerHead& head, const chain::Block& block,

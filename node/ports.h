@@ -142,6 +142,7 @@ class LedgerDbPort : public LedgerPort {
   ledger::LedgerDb& db_;
 };
 
+class EvidenceStore;
 class Wal;
 
 // All references outlive the driver. After Driver::stop() returned nothing of the driver is called;
@@ -157,6 +158,7 @@ struct Ports {
   Wal* wal = nullptr;  // used on log_writer alone; null: nothing is signed, nothing is persisted
   consensus::SignatureCache& signatures;  // as thread-safe as `verify` is parallel
   crypto::RandomSource& random;
+  EvidenceStore* evidence = nullptr;  // written on log_writer alone; null: only counted
 };
 
 }  // namespace imi::node

@@ -346,6 +346,26 @@ void add_service(std::vector<MethodSpec>& out) {
                  "",
                  "{}",
                  R"({"openrpc": "1.3.2", "info": {}, "methods": []})"});
+  out.push_back({"evidence",
+                 "Evidence of equivocation",
+                 "Pairs of messages that one honest member never signs both, one pair a member, "
+                 "kind and epoch: signed bytes that anyone can check against the validator set "
+                 "(docs/PROTOCOL.md, D5). `total` is how many this node has.",
+                 {{"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first pair, default 0"},
+                  {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs a page, default 10"}},
+                 R"({"type": "object", "required": ["total", "pairs"], "properties": {
+                     "total": {"type": "integer"},
+                     "pairs": {"type": "array", "items": {"type": "object", "required": ["epoch",
+                      "member", "name", "kind", "first", "second"], "properties": {
+                      "epoch": {"type": "integer"}, "member": {"type": "integer"},
+                      "name": {"type": "string"}, "kind": {"type": "string"},
+                      "first": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
+                      "second": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}}}}}})",
+                 {},
+                 "/v1/evidence",
+                 "{}",
+                 R"({"total": 1, "pairs": [{"epoch": 0, "member": 3, "name": "node-3",
+                     "kind": "COMMIT", "first": "AQID", "second": "AQIE"}]})"});
   MethodSpec subscribe{
       "subscribe",
       "Subscribe over WebSocket",

@@ -68,6 +68,7 @@ struct Handlers::Impl {
   void genesis(RpcRequest& q, RpcResponder& r);
   void catalog(RpcRequest& q, RpcResponder& r);
   void peers(RpcRequest& q, RpcResponder& r);
+  void evidence(RpcRequest& q, RpcResponder& r);
 
   // Answers `question`, as {"head", <name>: ..., "proof"?}; absence as not-found with its proof.
   void read(const ledger::Question& question, std::string_view name, RpcRequest& q,

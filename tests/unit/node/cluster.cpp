@@ -89,8 +89,13 @@ void TestNode::start() {
     o.safety = std::move(safety->state);
     o.bodies = std::move(safety->bodies);
   }
-  const Ports ports{*this,        *this, *this,     *verify_,    *executor_,
-                    *log_writer_, *port, wal.get(), signatures_, crypto::system_random()};
+  auto opened = EvidenceStore::open(files, "evidence", cluster.chain.id(),
+                                    cluster.chain.genesis().validators);
+  REQUIRE(opened);
+  evidence = std::move(*opened);
+  const Ports ports{*this,         *this, *this,     *verify_,    *executor_,
+                    *log_writer_,  *port, wal.get(), signatures_, crypto::system_random(),
+                    evidence.get()};
   auto started = Driver::start(std::move(o), ports);
   REQUIRE(started);
   driver = std::move(*started);
@@ -110,6 +115,7 @@ void TestNode::start() {
 void TestNode::kill() {
   ++life_;
   driver.reset();
+  evidence.reset();
   wal.reset();
   port.reset();
   db.reset();
