@@ -90,7 +90,7 @@ void prepare_subjects(Session& s, std::uint32_t subjects, ledger::Division divis
     }
     const ledger::Submission sub = sign_now(s, author, std::move(entries));
     while (!sender.has_room()) sender.poll(std::chrono::milliseconds(50));
-    sender.send(tag++, to_hex(ledger::digests(sub)->id), encode(sub));
+    sender.send(tag++, to_hex(ledger::digests(sub)->id), sub.header.expiry.value, encode(sub));
   }
   while (sender.under_way() > 0) sender.poll(std::chrono::milliseconds(50));
   if (!refused.empty())

@@ -93,12 +93,17 @@ std::string wait_level(const std::string& text) {
 
 Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std::string& wait) {
   const std::string id = to_hex(ledger::digests(submission)->id);
-  s.out().note("submission " + id);
+  s.out().note(fmt::format("submission {} --expiry {}", id, submission.header.expiry.value));
   std::optional<Fate> fate;
   Sender sender(s, wait, 1, [&](std::uint64_t, const Fate& f) { fate = f; });
-  sender.send(0, id, encode(submission));
+  sender.send(0, id, submission.header.expiry.value, encode(submission));
   while (!fate) sender.poll(std::chrono::milliseconds(100));
   fate->id = id;
+  const std::int64_t expiry_ms = submission.header.expiry.value;
+  if (fate->kind == Fate::Kind::kExpired &&
+      !is_proved_expired(s, ledger::digests(submission)->id, expiry_ms)) {
+    fate->kind = Fate::Kind::kUnknown;  // a node was wrong; what it said is not handed on
+  }
   const bool certified = fate->kind == Fate::Kind::kCommitted && wait == rpc::kWaitCertified;
   if (certified && !s.options.no_verify) reach_height(s, fate->height);
   return *fate;

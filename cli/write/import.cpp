@@ -72,8 +72,8 @@ class Run {
       send_rows();
       drain();
       // Rows of submissions that expired on the way (a long outage): signed anew, in another pass.
-      while (expired_) {
-        expired_ = false;
+      while (!expired_.empty()) {
+        settle_expired();
         send_rows();
         drain();
       }
@@ -114,7 +114,7 @@ class Run {
     for (const std::size_t i : open_) {
       wait_for_room();
       const JournalSubmission& sub = journal_.submissions()[i];
-      sender_->send(i, to_hex(sub.id), sub.signed_bytes);
+      sender_->send(i, to_hex(sub.id), sub.expiry_ms, sub.signed_bytes);
     }
   }
 
@@ -160,19 +160,15 @@ class Run {
     journal_ok(journal_.add(j));
     journal_ok(journal_.sync());
     ++report_.submissions;
-    sender_->send(journal_.submissions().size() - 1, to_hex(j.id), j.signed_bytes);
+    sender_->send(journal_.submissions().size() - 1, to_hex(j.id), j.expiry_ms, j.signed_bytes);
     sender_->poll(std::chrono::milliseconds(0));
   }
 
   void settle(std::uint64_t tag, const Fate& f) {
+    if (f.kind == Fate::Kind::kExpired) return expired_.push_back(tag);
     const JournalSubmission& sub = journal_.submissions()[tag];
     JournalSettled settled;
     settled.id = sub.id;
-    if (f.kind == Fate::Kind::kExpired) {
-      settled.expired = true;
-      expired_ = true;
-      return journal_ok(journal_.add(settled));
-    }
     settled.height = f.height;
     highest_ = std::max(highest_, f.height);
     if (f.outcomes.size() != sub.rows.size()) report_.unknown += sub.rows.size();
@@ -189,6 +185,23 @@ class Run {
     done_ += sub.rows.size();
     journal_ok(journal_.add(settled));
     progress_.update(done_);
+  }
+
+  // Rows are signed anew only where it is proved that what had them will never commit. Of any other
+  // a node was wrong: the same bytes are sent again.
+  void settle_expired() {
+    for (const std::uint64_t tag : std::exchange(expired_, {})) {
+      const JournalSubmission sub = journal_.submissions()[tag];
+      if (is_proved_expired(session_, sub.id, sub.expiry_ms)) {
+        JournalSettled settled;
+        settled.id = sub.id;
+        settled.expired = true;
+        journal_ok(journal_.add(settled));
+      } else {
+        wait_for_room();
+        sender_->send(tag, to_hex(sub.id), sub.expiry_ms, sub.signed_bytes);
+      }
+    }
   }
 
   void note_refusal(const RowRefusal& r) {
@@ -221,8 +234,8 @@ class Run {
   std::vector<std::uint64_t> rows_;
   std::size_t bytes_ = 0;
   std::uint64_t done_ = 0;
-  std::uint64_t highest_ = 0;  // block that settled something in this run
-  bool expired_ = false;
+  std::uint64_t highest_ = 0;           // block that settled something in this run
+  std::vector<std::uint64_t> expired_;  // tags of which a node said so
   ImportReport report_;
 };
 

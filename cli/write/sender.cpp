@@ -7,13 +7,16 @@
 
 #include "base/hex.h"
 #include "cli/interrupt.h"
+#include "cli/read/verified.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {
 namespace {
 
 constexpr std::int64_t kWaitMs = 10'000;  // one `submit` waits so long; then it is sent again
-constexpr int kOutcomeAsks = 120;         // 5 s; a submission of long ago has no outcomes any more
+constexpr int kEarlyRefusals = 5;  // 0.5 s: a node may be some blocks behind the one asked before
+constexpr int kUnknownAsks = 40;   // 20 s; the certified head is past the expiry long before
+constexpr int kOutcomeAsks = 120;  // 5 s; a submission of long ago has no outcomes any more
 
 // Errors that another try may not meet. All others are refusals: sending again changes nothing.
 constexpr std::array kPassing = {
@@ -25,6 +28,16 @@ constexpr std::array kPassing = {
 
 bool is_passing(rpc::Error e) {
   return std::find(kPassing.begin(), kPassing.end(), e) != kPassing.end();
+}
+
+// Refusals by what a node's state lacks: an author or attestation that was just registered by way
+// of another node.
+bool may_be_behind(const rpc::RpcError& e) {
+  if (e.error == rpc::Error::kUnknownAuthor || e.error == rpc::Error::kKeyNotAuthorised)
+    return true;
+  const json::value* reason = e.data.if_contains("reason");
+  return e.error == rpc::Error::kEntryInvalid && reason != nullptr &&
+         *reason == json::value("no-such-attestation");
 }
 
 }  // namespace
@@ -54,6 +67,14 @@ std::vector<NodeAddress> answering_nodes(Session& session) {
   return out;
 }
 
+bool is_proved_expired(Session& session, const chain::SubmissionId& id, std::int64_t expiry_ms) {
+  if (session.options.no_verify) return true;
+  const Verified v =
+      read_verified(session, "submission", {{"id", to_hex(id)}, {"expiry_ms", expiry_ms}},
+                    ledger::AskSubmission{id, chain::TimeMs(expiry_ms)});
+  return std::get<ledger::SubmissionAnswer>(v.answer.answer).fate == ledger::Fate::kExpired;
+}
+
 Sender::Sender(Session& session, std::string wait, std::size_t window, OnFate on_fate)
     : session_(session),
       wait_(std::move(wait)),
@@ -76,11 +97,13 @@ void Sender::connect() {
   load_ = std::make_unique<LoadClient>(std::move(*client));
 }
 
-void Sender::send(std::uint64_t tag, std::string id, const Bytes& signed_bytes) {
+void Sender::send(std::uint64_t tag, std::string id, std::int64_t expiry_ms,
+                  const Bytes& signed_bytes) {
   json::object params{
       {"submission", to_base64url(signed_bytes)}, {"wait", wait_}, {"timeout_ms", kWaitMs}};
   Waiting w;
   w.id = std::move(id);
+  w.expiry_ms = expiry_ms;
   w.request = rpc::request_text(static_cast<std::int64_t>(tag), "submit", std::move(params));
   w.not_before = Clock::now();
   const auto [it, added] = waiting_.insert_or_assign(tag, std::move(w));
@@ -91,8 +114,8 @@ void Sender::send(std::uint64_t tag, std::string id, const Bytes& signed_bytes) 
 void Sender::start(std::uint64_t tag, Waiting& w) {
   std::string body = w.request;
   if (w.asking_fate) {
-    body =
-        rpc::request_text(static_cast<std::int64_t>(tag), "submission", json::object{{"id", w.id}});
+    body = rpc::request_text(static_cast<std::int64_t>(tag), "submission",
+                             json::object{{"id", w.id}, {"expiry_ms", w.expiry_ms}});
   }
   w.sent = load_->start(tag, std::move(body));
 }
@@ -131,6 +154,14 @@ void Sender::answered(LoadClient::Done& done) {
   }
   const bool final = fate->kind == Fate::Kind::kCommitted || fate->kind == Fate::Kind::kExpired;
   const bool enough = fate->kind == Fate::Kind::kPending && wait_ == rpc::kWaitAccepted;
+  if (w.asking_fate && fate->kind == Fate::Kind::kUnknown && ++w.unknown_asks > kUnknownAsks) {
+    refused_ = rpc::make_error_text(
+        rpc::Error::kSubmissionExpired,
+        "submission " + w.id +
+            " expired so long ago that nobody can tell whether it committed: look for what it "
+            "holds before you send it anew");
+    return;
+  }
   if (!final && !enough) {
     return again(w, std::chrono::milliseconds(w.asking_fate ? 500 : 50));
   }
@@ -144,6 +175,9 @@ void Sender::answered_error(Waiting& w, const rpc::RpcError& e) {
   if (is_passing(e.error)) {
     last_problem_ = e.message;
     return again(w, std::chrono::milliseconds(e.error == rpc::Error::kTimeout ? 0 : 200));
+  }
+  if (may_be_behind(e) && ++w.early_refusals <= kEarlyRefusals) {
+    return again(w, std::chrono::milliseconds(100));
   }
   if (e.error == rpc::Error::kSubmissionExpired && !w.asking_fate) {
     // It may have committed before it expired: only its fate tells.

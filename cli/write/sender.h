@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "chain/ids.h"
 #include "cli/client/load_client.h"
 #include "cli/session.h"
 #include "cli/write/fate.h"
@@ -34,8 +35,9 @@ class Sender {
 
   [[nodiscard]] bool has_room() const { return waiting_.size() < window_; }
   [[nodiscard]] std::size_t under_way() const { return waiting_.size(); }
-  // Takes one; it is journaled already. `id` as hexadecimal.
-  void send(std::uint64_t tag, std::string id, const Bytes& signed_bytes);
+  // Takes one; it is journaled already. `id` as hexadecimal; `expiry_ms` as signed: with it a node
+  // can say that it will never commit.
+  void send(std::uint64_t tag, std::string id, std::int64_t expiry_ms, const Bytes& signed_bytes);
   // Moves things on for at most `wait`.
   void poll(std::chrono::milliseconds wait);
 
@@ -43,11 +45,14 @@ class Sender {
   using Clock = std::chrono::steady_clock;
   struct Waiting {
     std::string id;
+    std::int64_t expiry_ms = 0;
     std::string request;
     bool sent = false;
     // `submission` is asked, not `submit`: the ledger said it has expired, or told no outcomes yet.
     bool asking_fate = false;
     int outcome_asks = 0;
+    int early_refusals = 0;
+    int unknown_asks = 0;  // in a row, of one that the ledger said has expired
     Clock::time_point not_before;
   };
   void connect();
@@ -66,6 +71,11 @@ class Sender {
   std::string last_problem_;
   std::optional<rpc::RpcError> refused_;
 };
+
+// True if the ledger proves that the submission never committed and never will (always true with
+// --no-verify, where one node's word is taken). Not from within poll(). Throws Failure.
+[[nodiscard]] bool is_proved_expired(Session& session, const chain::SubmissionId& id,
+                                     std::int64_t expiry_ms);
 
 // The nodes that answer `status` now. Throws Failure when none does.
 [[nodiscard]] std::vector<NodeAddress> answering_nodes(Session& session);
