@@ -13,6 +13,7 @@
 #include "ledger/storage/leveldb_store.h"
 #include "node/handlers/handlers.h"
 #include "node/imid_files.h"
+#include "node/real/descriptors.h"
 #include "node/real/peer_network.h"
 #include "node/real/threads.h"
 #include "node/startup.h"
@@ -124,6 +125,7 @@ struct NodeProcess::Impl final : DriverEvents {
   std::unique_ptr<LoopNodeAccess> access;
   std::unique_ptr<Handlers> handlers;
   std::unique_ptr<RpcServer> rpc;
+  RpcLimits rpc_limits;
   std::optional<ProcessError> ended;  // on the loop
   int ticks = 0;
 
@@ -167,6 +169,28 @@ struct NodeProcess::Impl final : DriverEvents {
         case NetLogLevel::kError: return log->error("{}", line);
       }
     };
+  }
+
+  // Before anything is opened that stays open.
+  std::expected<void, ProcessError> share_descriptors(std::size_t peers) {
+    DescriptorNeeds needs;
+    needs.store = static_cast<std::size_t>(ledger::LevelDbOptions{}.max_open_files);
+    // While both sides dial there are two connections with a peer for a moment.
+    needs.peers = 2 * peers + PeerLimits{}.max_half_open;
+    needs.clients = rpc_limits.max_connections;
+    const std::uint64_t limit = raise_descriptor_limit(descriptors_wanted(needs));
+    const auto clients = clients_within(limit, needs);
+    if (!clients) return refuse(ExitCode::kLocal, clients.error());
+    if (*clients < needs.clients) {
+      logger->warn("at most {} files may be open: {} RPC connections at a time instead of {}",
+                   limit, *clients, needs.clients);
+    } else {
+      logger->info("at most {} files may be open, {} of them RPC connections", limit, *clients);
+    }
+    rpc_limits.max_connections = *clients;
+    rpc_limits.max_connections_per_address =
+        std::min(rpc_limits.max_connections_per_address, *clients / 2);
+    return {};
   }
 
   std::expected<SafetyStart, ProcessError> open_safety_log(const NodeFiles& files) {
@@ -250,6 +274,7 @@ struct NodeProcess::Impl final : DriverEvents {
     o.allowed_origins = config.rpc_origins;
     o.bearer_token = files.rpc_token;
     o.handler_threads = config.rpc_threads;
+    o.limits = rpc_limits;
     o.log = net_log();
     auto server = RpcServer::start(std::move(o), handlers->callbacks());
     if (!server) return refuse(ExitCode::kLocal, describe(server.error()));
@@ -293,6 +318,9 @@ std::expected<std::unique_ptr<NodeProcess>, ProcessError> NodeProcess::start(
   auto lock = lock_data(config);
   if (!lock) return std::unexpected(lock.error());
   impl->lock = std::move(*lock);
+  std::vector<PeerInfo> peers = impl->peer_list(*files);
+  const std::size_t count = peers.size();
+  if (auto ok = impl->share_descriptors(count); !ok) return std::unexpected(ok.error());
   auto db = open_ledger(config, files->genesis);
   if (!db) return std::unexpected(db.error());
   impl->db = std::move(*db);
@@ -300,8 +328,6 @@ std::expected<std::unique_ptr<NodeProcess>, ProcessError> NodeProcess::start(
                      files->genesis.chain_name, to_hex(files->genesis_id),
                      impl->db->applied().height.value, impl->db->open_report().records,
                      impl->db->open_report().rebuild_ms);
-  std::vector<PeerInfo> peers = impl->peer_list(*files);
-  const std::size_t count = peers.size();
   // From here on the destructor stops what was begun, whatever fails.
   std::unique_ptr<NodeProcess> process(new NodeProcess(std::move(impl)));
   Impl& i = *process->impl_;

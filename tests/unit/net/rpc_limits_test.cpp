@@ -1,6 +1,8 @@
 // What hostile and broken clients do to the RPC port, each against its limit.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/unit/net/rpc_net.h"
 
@@ -204,6 +206,30 @@ TEST_CASE("a flood of connections is refused with a reason and leaves those that
   CHECK(eventually([&] { return net.server->stats().connections_open == 1; }));
   RawHttp later(net);
   CHECK(later.post(call_text("status")).status == 200);
+}
+
+TEST_CASE("a server without a descriptor for a client waits until there is one") {
+  std::atomic<int> refusals{0};
+  RpcServerOptions o;
+  o.log = [&refusals](NetLogLevel, std::string_view line) {
+    if (line.starts_with("cannot accept")) ++refusals;
+  };
+  RpcNet net(std::move(o));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit low = before;
+  low.rlim_cur = 200;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  std::vector<int> taken;
+  for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken.push_back(fd);
+  ::close(taken.back());  // for the client's end
+  taken.pop_back();
+  RawHttp http(net);
+  CHECK(eventually([&] { return refusals > 0; }));
+  CHECK(net.server->stats().connections_total == 0);
+  for (const int fd : taken) ::close(fd);
+  CHECK(http.post(call_text("status")).status == 200);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST_CASE("one address has its own share of the connections") {
