@@ -96,6 +96,7 @@ void add_submit(std::vector<MethodSpec>& out) {
        R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
            "fate": "committed", "height": 7, "index": 0, "certified": false,
            "outcomes": [{"ok": true}]})"});
+  out.back().submits = true;
   out.push_back(
       {"submit_batch",
        "Submit several signed submissions",
@@ -121,6 +122,7 @@ void add_submit(std::vector<MethodSpec>& out) {
             "fate": "pending"},
            {"error": {"code": 1009, "message": "the signature does not match",
             "data": {"name": "bad-signature"}}}])"});
+  out.back().submits = true;
   out.push_back(
       {"submission",
        "What became of a submission",
@@ -231,16 +233,21 @@ void add_chain(std::vector<MethodSpec>& out) {
                  R"({"height": 7,
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "time_ms": 1795000000000, "submissions": []})"});
-  out.push_back({"blocks",
-                 "Blocks in ascending order",
-                 "Up to `limit` blocks from height `from`; fewer at the end of the chain.",
-                 {height_param("from", true, "first height"),
-                  {"limit", ParamType::kInteger, false, 1, kMaxBlocksPage, {}, "default 20"}},
-                 R"({"type": "array", "items": {"$ref": "#/components/schemas/Block"}})",
-                 {Error::kHeightNotAvailable},
-                 "/v1/blocks",
-                 R"({"from": 1, "limit": 2})",
-                 R"([])"});
+  out.back().cost = 10;
+  out.push_back(
+      {"blocks",
+       "Blocks in ascending order",
+       "Up to `limit` blocks from height `from`; fewer at the end of the chain, and where "
+       "the submissions of a page reach 4 MiB: ask again from the height after the last. "
+       "Each block asked for counts as ten calls against the client's rate.",
+       {height_param("from", true, "first height"),
+        {"limit", ParamType::kInteger, false, 1, kMaxBlocksPage, {}, "default 20"}},
+       R"({"type": "array", "items": {"$ref": "#/components/schemas/Block"}})",
+       {Error::kHeightNotAvailable},
+       "/v1/blocks",
+       R"({"from": 1, "limit": 2})",
+       R"([])"});
+  out.back().cost_per_row = 10;
   out.push_back({"head",
                  "The last certified head",
                  "The newest head that a quorum signed. With prove, with the signatures and the "
@@ -315,6 +322,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "{}",
                  R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "genesis": "AQID"})"});
+  out.back().cost = 10;
   out.push_back({"catalog",
                  "The event catalog in force",
                  "Codes with names, class, polarity, scope, required fields and rules.",
@@ -325,6 +333,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/catalog",
                  "{}",
                  R"({"codes": []})"});
+  out.back().cost = 10;
   out.push_back({"peers",
                  "The node's peers",
                  "Which peers are connected, with traffic and round trip times.",

@@ -54,13 +54,17 @@ void Handlers::Impl::block(RpcRequest& q, RpcResponder& r) {
 
 void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
   const std::uint64_t from = number_param(q, "from").value_or(1);
-  const std::uint64_t limit = number_param(q, "limit").value_or(20);
+  const std::uint64_t limit = number_param(q, "limit").value_or(rpc::kDefaultBlocksPage);
   const auto reader = db.reader();
   json::array out;
+  std::size_t bytes = 0;
   for (std::uint64_t h = from; h < from + limit && h <= db.applied().height.value; ++h) {
+    if (bytes >= options.blocks_page_bytes) break;
+    if (!r.begin()) return;
     const auto stored = db.block(chain::Height(h));
     if (!stored) return r.error(to_rpc(stored.error()));
     const bool certified = reader && chain::Height(h) <= reader->head().height;
+    for (const auto& body : stored->bodies) bytes += body.size();
     out.push_back(block_json(db, *stored, outcomes.get(db, chain::Height(h)), certified));
   }
   r.result(std::move(out));

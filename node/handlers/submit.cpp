@@ -128,7 +128,9 @@ void Handlers::Impl::submit(RpcRequest& q, RpcResponder& r) {
                 if (!result) return r.error(to_rpc(result.error()));
                 const Fate fate = *result;
                 if (fate.kind != Fate::Kind::kCommitted) return r.raw(fate_text(fate, nullptr));
-                answers.run([this, r, bytes, fate] { r.raw(fate_text(fate, bytes)); });
+                answers.run([this, r, bytes, fate] {
+                  if (r.begin()) r.raw(fate_text(fate, bytes));
+                });
               });
 }
 
@@ -155,6 +157,7 @@ void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     node.submit(all[i], wait, timeout_of(q), [this, r, batch, i, bytes = all[i]](SubmitResult one) {
       answers.run([this, r, batch, i, bytes, one = std::move(one)] {
+        if (!r.begin()) return;
         auto whole = batch->put(i, one ? fate_text(*one, bytes) : error_text(to_rpc(one.error())));
         if (whole) r.raw(std::move(*whole));
       });
@@ -195,7 +198,8 @@ void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
     // What is pending or expired here the ledger cannot know; all else it can prove.
     const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
                                  (known.kind == Fate::Kind::kCommitted && known.certified);
-    answers.run([this, r, id, prove, known, final_in_ledger] {
+    lookups.run([this, r, id, prove, known, final_in_ledger] {
+      if (!r.begin()) return;
       if (!final_in_ledger && !prove) return r.raw(fate_text(known, nullptr));
       r(ledger_fate(id, prove));
     });

@@ -22,7 +22,6 @@ class RpcWebSocket final : public CallHost {
   }
   ~RpcWebSocket() override {
     server_.count_.websockets_open.fetch_sub(1);
-    for (const Out& o : out_) server_.let_go(o.text.size());
   }
 
   void start();
@@ -54,7 +53,6 @@ class RpcWebSocket final : public CallHost {
   boost::beast::flat_buffer in_;
   std::deque<Out> out_;
   std::size_t pushes_waiting_ = 0;
-  std::size_t out_bytes_ = 0;
   std::set<std::uint64_t> subscriptions_;
   SteadyClock::time_point write_since_;
   std::optional<SteadyClock::time_point> ending_since_;  // the stream is no longer open
@@ -87,7 +85,7 @@ void RpcWebSocket::start() {
 void RpcWebSocket::read() {
   const RpcLimits& l = server_.options_.limits;
   if (reading_ || closed_ || closing_ || slots_.size() >= l.max_pipelined ||
-      out_bytes_ > l.max_answer_bytes) {
+      answer_bytes() > l.max_answer_bytes) {
     return;
   }
   reading_ = true;
@@ -137,8 +135,7 @@ void RpcWebSocket::push(std::string text) {
 }
 
 void RpcWebSocket::enqueue(std::string text, bool is_push) {
-  server_.hold(text.size());
-  out_bytes_ += text.size();
+  hold_answer(text.size());
   pushes_waiting_ += is_push ? 1 : 0;
   out_.push_back({std::move(text), is_push});
   write();
@@ -158,8 +155,7 @@ void RpcWebSocket::write() {
                         if (me->closed_) return;
                         if (ec) return me->close();
                         me->server_.count_.bytes_out.fetch_add(n, std::memory_order_relaxed);
-                        me->server_.let_go(me->out_.front().text.size());
-                        me->out_bytes_ -= me->out_.front().text.size();
+                        me->let_go_answer(me->out_.front().text.size());
                         me->pushes_waiting_ -= me->out_.front().is_push ? 1 : 0;
                         me->out_.pop_front();
                         me->write();
