@@ -157,19 +157,18 @@ void add_records(std::vector<MethodSpec>& out) {
   out.push_back(
       {"enterprise",
        "An enterprise's record",
-       "The public record of an enterprise, with its events if asked for. With prove, the proof "
-       "shows that the list of events is complete. If there is no such enterprise the error is "
+       "The public record of an enterprise with its events. With prove, the proof shows that the "
+       "list of events is complete. If there is no such enterprise the error is "
        "`not-found`, and with prove its data has `head` and `proof` of the absence.",
        {{"uscc", ParamType::kString, true, 18, 18, {}, "unified social credit code, GB 32100"},
         prove_param(),
-        {"events", ParamType::kBoolean, false, 0, 0, {}, "include the events"},
         {"kind", ParamType::kString, false, 1, 64, {}, "only events of this catalog code"},
         {"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first transition, default 0"},
         {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions a page, default 200"}},
        IMI_READ_SCHEMA("enterprise", R"({"type": "object", "required": ["uscc"]})"),
        read_errors(),
        "/v1/enterprises/{uscc}",
-       R"({"uscc": "91350100M000100Y43", "events": true})",
+       R"({"uscc": "91350100M000100Y43"})",
        R"({)" IMI_EXAMPLE_HEAD R"(, "enterprise": {"uscc": "91350100M000100Y43",
            "name": "Harbour Kitchen", "events": []}})"});
   out.push_back(

@@ -89,7 +89,7 @@ void show_enterprise(Session& s, const std::string& text, const std::string& kin
                      std::uint64_t from, const ReadOptions& o) {
   const ledger::Uscc uscc = must(parse_uscc_text(text), "USCC");
   ledger::AskEnterprise ask{uscc, std::nullopt, ledger::Page{from, ledger::kMaxPageEvents}};
-  json::object params{{"uscc", text}, {"events", true}};
+  json::object params{{"uscc", text}};
   if (from > 0) params["from"] = from;
   if (!kind.empty()) {
     params["kind"] = kind;
