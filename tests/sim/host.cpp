@@ -423,6 +423,11 @@ void Host::on_effects(const consensus::Effects& e) {
     status_.stable = std::max(status_.stable, e.stable->head.height);
     status_changed_ = true;
   }
+  if (e.signing_stop && !byzantine_) {
+    around_.oracle.report(
+        "B6", "honest member " + std::to_string(index()) + ", whose safety log is whole, took " +
+                  "its own signature for a stranger's and signs nothing any more");
+  }
 }
 
 void Host::on_halt(const node::HaltReport& report) {

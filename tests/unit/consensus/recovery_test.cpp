@@ -280,6 +280,40 @@ TEST_CASE("seeing its own newer signature, a key stops signing for good (B6)") {
   CHECK(e.committed.size() == 1);  // what is proved is still followed
 }
 
+// The new primary signs its re-proposals before it can vote for them: it may lack the block.
+TEST_CASE("a re-proposal's signature that comes back as a PRE-PREPARE is known (B6)") {
+  Solo s;  // member 1: the primary of view 1, which never got the block that others prepared
+  SafetyState durable;
+  const auto blocks = make_chain(s.members, 2);
+  const HeightCertificate c{s.members.prepared(View(0), blocks[0])};
+  for (const MemberId m : ids({0, 2})) {
+    const Effects e = s.receive(s.members.view_change(MemberId(m), {View(1), {}, {c}}));
+    for (const SafetyRecord& r : e.persist.records) durable.apply(r);
+  }
+  REQUIRE(s.replica().view() == View(1));
+  REQUIRE_FALSE(s.replica().changing());
+  const SignedMessage wrapped = s.members.pre_prepare(View(1), blocks[0]);
+  CHECK(durable.heights.empty());  // signed, and not accepted yet
+  Effects e = s.receive(wrapped);
+  CHECK_FALSE(e.signing_stop);
+  CHECK(ignored(e, Ignored::kDuplicate));
+
+  Solo again(4, 1, {}, durable);
+  CHECK_FALSE(again.receive(wrapped).signing_stop);
+  e = again.receive(again.members.wrap(MemberId(0), BlockData{blocks[0]}));
+  CHECK(again.replica().is_voter());
+  CHECK(e.persist.records.size() == 1);  // it accepts the block and goes on
+  CHECK_FALSE(again.receive(wrapped).signing_stop);
+
+  // What the NEW-VIEW does not hold is still unknown: another block, another height.
+  Block other = blocks[0];
+  other.header.time = TimeMs(other.header.time.value + 1);
+  Solo first(4, 1, {}, durable);
+  CHECK(first.receive(first.members.pre_prepare(View(1), other)).signing_stop);
+  Solo second(4, 1, {}, durable);
+  CHECK(second.receive(second.members.pre_prepare(View(1), blocks[1])).signing_stop);
+}
+
 TEST_CASE("STATUS is answered with what its sender lacks, and not too often (A8)") {
   Solo s;
   const auto blocks = make_chain(s.members, 1);
