@@ -347,6 +347,36 @@ TEST_CASE("blocks voted for are handed to whoever asks by id") {
   CHECK(ignored(s.receive(ask), Ignored::kRateLimited));
 }
 
+// A FETCH is small and its answer is not: nothing that a member invents may win it a second one.
+TEST_CASE("a FETCH is answered for its own height alone, once a while a member and block (A8)") {
+  Solo s;
+  const auto blocks = make_chain(s.members, 2);
+  for (const Block& b : blocks) s.receive(s.members.pre_prepare(View(0), b));
+  const auto ask = [&](std::uint16_t from, std::uint64_t height, const Block& block) {
+    return s.receive(
+        s.members.wrap(MemberId(from), FetchBlock{Height(height), s.members.id_of(block)}));
+  };
+  const auto answers = [](const Effects& e) { return sent(e, MessageKind::kBlockData); };
+  CHECK(answers(ask(3, 1, blocks[0])) == 1);
+  CHECK(answers(ask(3, 2, blocks[1])) == 1);
+  CHECK(answers(ask(2, 1, blocks[0])) == 1);
+  CHECK(ignored(ask(3, 1, blocks[0]), Ignored::kRateLimited));
+  // Other heights for a block that is here; heights out of the window.
+  const std::uint64_t window = s.members.config.window();
+  for (std::uint64_t h = 2; h <= 2 * window; ++h) CHECK(answers(ask(3, h, blocks[0])) == 0);
+  CHECK(ignored(ask(3, 2 * window + 1, blocks[0]), Ignored::kHeightBeyondWindow));
+  CHECK(ignored(ask(3, kMaxHeight, blocks[0]), Ignored::kHeightBeyondWindow));
+  s.tick(10);
+  CHECK(answers(ask(3, 1, blocks[0])) == 1);
+  // What is executed here and certified is not asked for in this way.
+  LedgerHead head = s.members.genesis_head();
+  for (const Block& b : blocks) head = s.run_block(View(0), b, head);
+  s.receive(s.members.wrap(MemberId(2), CheckpointNotice{s.members.certified(head)}));
+  REQUIRE(s.replica().stable_height() == Height(2));
+  s.tick(10);
+  CHECK(ignored(ask(3, 2, blocks[1]), Ignored::kHeightStable));
+}
+
 TEST_CASE("the same inputs give the same effects to the byte") {
   const auto run = [] {
     Solo s;
