@@ -49,6 +49,15 @@ NodeRefusal::Reason refusal(const SubmitResult& r) {
 
 }  // namespace
 
+TEST_CASE("parameters that a genesis may have are parameters that consensus runs with") {
+  ledger::Parameters p;
+  p.activation_delay = 1'000;
+  for (p.window = 0; p.window <= 70; ++p.window) {
+    const bool runs = consensus_config({}, p).valid();
+    CHECK(ledger::validate(p).has_value() == runs);
+  }
+}
+
 TEST_CASE("a submission given to any node is committed and certified at all, within a few syncs") {
   Running c;
   c.run_for(100);
