@@ -7,6 +7,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "crypto/merkle_log.h"
 #include "crypto/sparse_map_tree.h"
@@ -89,6 +90,31 @@ class RecordCache {
   std::unordered_map<Hash256, Item, FixedBytesHash> items_;
 };
 
+// What looks before the pool (LedgerDb::look) remember: agencies, until a block changes them, and
+// which subjects are enterprises, for ever (an id keeps its class). Nothing that a stranger can
+// make up at will: what does not exist is not here, nor are persons, whose ids their registrars
+// choose. A full table starts anew. Any thread.
+class LookCache {
+ public:
+  LookCache(std::size_t agencies, std::size_t enterprises)
+      : max_agencies_(agencies), max_enterprises_(enterprises) {}
+  // Null: not here.
+  [[nodiscard]] std::shared_ptr<const AgencyState> agency(const AgencyId& id) const;
+  [[nodiscard]] bool is_enterprise(const SubjectId& id) const;
+  void put(const AgencyId& id, const Hash256& path, std::shared_ptr<const AgencyState> agency);
+  void put_enterprise(const SubjectId& id);
+  // A block changed these.
+  void forget(const std::vector<RecordChange>& changes);
+
+ private:
+  const std::size_t max_agencies_;
+  const std::size_t max_enterprises_;
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<AgencyId, std::shared_ptr<const AgencyState>, FixedBytesHash> agencies_;
+  std::unordered_map<Hash256, AgencyId, FixedBytesHash> by_path_;  // of agencies_
+  std::unordered_set<SubjectId, FixedBytesHash> enterprises_;
+};
+
 // One applied height that somebody may read, or that is needed to read an older one.
 struct HeightView {
   chain::LedgerHead head;
@@ -116,12 +142,22 @@ struct LedgerCore {
   chain::LedgerHead certified;
   std::shared_ptr<const chain::CheckpointCertificate> certificate;
 
+  mutable LookCache looks;  // has a lock of its own
+
   [[nodiscard]] chain::LedgerHead head_of_genesis(const Hash256& state_root) const;
   // Under `mutex`. Null if that height is no longer (or not yet) kept.
   [[nodiscard]] const HeightView* view_at(chain::Height height) const;
   // Under `mutex`, exclusively: lets go of views that no reader may need.
   void trim();
 };
+
+// The record at a path in the applied state; what the tree knows to be absent is not read.
+[[nodiscard]] std::expected<std::optional<Bytes>, StoreError> applied_record(const LedgerCore& core,
+                                                                             const Hash256& path);
+
+// check_before_pool() at the applied state.
+[[nodiscard]] std::expected<std::optional<EarlyRefusal>, StoreError> look_before_pool(
+    const LedgerCore& core, const Submission& submission);
 
 // A reader at one height of a core.
 [[nodiscard]] std::shared_ptr<const LedgerReader> make_reader(

@@ -114,6 +114,8 @@ struct NodeProcess::Impl final : DriverEvents {
   ThreadLoop loop;
   SharedSignatureCache signatures;
   std::unique_ptr<Wal> wal;
+  PosixFileSystem evidence_disk;  // of `evidence` alone, which any thread asks
+  std::unique_ptr<EvidenceStore> evidence;
   std::unique_ptr<ledger::LedgerDb> db;
   std::unique_ptr<LedgerDbPort> ledger_port;
   std::unique_ptr<TransportNetwork> network;
@@ -180,6 +182,21 @@ struct NodeProcess::Impl final : DriverEvents {
     return std::move(*safety);
   }
 
+  std::expected<void, ProcessError> open_evidence(const NodeFiles& files) {
+    auto opened = EvidenceStore::open(evidence_disk, (config.data / "evidence").string(),
+                                      files.genesis_id, files.genesis.validators);
+    if (!opened) return refuse(ExitCode::kLocal, describe(opened.error()));
+    evidence = std::move(*opened);
+    if (evidence->removed() > 0) {
+      logger->warn("{} torn or foreign files of evidence were removed", evidence->removed());
+    }
+    if (evidence->size() > 0) {
+      logger->error("{} pairs of messages prove that members equivocated: imi node evidence",
+                    evidence->size());
+    }
+    return {};
+  }
+
   std::vector<PeerInfo> peer_list(const NodeFiles& files) const {
     std::vector<PeerInfo> out;
     for (const chain::Validator& v : files.genesis.validators.members) {
@@ -195,6 +212,7 @@ struct NodeProcess::Impl final : DriverEvents {
     auto safety = open_safety_log(files);
     if (!safety) return std::unexpected(safety.error());
     wal = std::move(safety->wal);
+    if (auto ok = open_evidence(files); !ok) return ok;
     verify = std::make_unique<ThreadWorker>(loop, verify_threads(), "verify", kVerifyNice);
     executor = std::make_unique<ThreadWorker>(loop, 1, "executor");
     log_writer = std::make_unique<ThreadWorker>(loop, 1, "safety-log");
@@ -212,8 +230,9 @@ struct NodeProcess::Impl final : DriverEvents {
     o.bodies = std::move(safety->bodies);
     o.parameters = files.genesis.parameters;
     o.events = this;
-    const Ports ports{loop,        clock,        *network,  *verify,    *executor,
-                      *log_writer, *ledger_port, wal.get(), signatures, crypto::system_random()};
+    const Ports ports{loop,          clock,        *network,  *verify,    *executor,
+                      *log_writer,   *ledger_port, wal.get(), signatures, crypto::system_random(),
+                      evidence.get()};
     auto started = Driver::start(std::move(o), ports);
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
@@ -241,8 +260,8 @@ struct NodeProcess::Impl final : DriverEvents {
   std::expected<void, ProcessError> start_rpc(const NodeFiles& files) {
     access = std::make_unique<LoopNodeAccess>(loop, [this] { return network->rows(); });
     access->attach(*driver);
-    handlers = std::make_unique<Handlers>(HandlerOptions{config.name, std::string(kVersion)},
-                                          *access, *db, clock);
+    handlers = std::make_unique<Handlers>(
+        HandlerOptions{config.name, std::string(kVersion), evidence.get()}, *access, *db, clock);
     RpcServerOptions o;
     o.address = config.rpc_listen.host;
     o.port = config.rpc_listen.port;

@@ -125,8 +125,18 @@ void add_submit(std::vector<MethodSpec>& out) {
       {"submission",
        "What became of a submission",
        "Its fate: unknown, pending, committed (height, place and outcomes) or expired. `expired` "
-       "is final: it can never commit. With prove, committed and expired are proved.",
-       {hash_param("id", "submission id"), prove_param()},
+       "is final: it can never commit. It is told to who gives the expiry that was signed, from "
+       "that block time on and until its record would have been pruned. With prove, committed and "
+       "expired are proved.",
+       {hash_param("id", "submission id"),
+        prove_param(),
+        {"expiry_ms",
+         ParamType::kInteger,
+         false,
+         0,
+         INT64_MAX,
+         {},
+         "the expiry that its header has, in block time; without it absence is only `unknown`"}},
        kFateSchema,
        {Error::kNoCertifiedHead},
        "/v1/submissions/{id}",
@@ -256,14 +266,16 @@ void add_chain(std::vector<MethodSpec>& out) {
   out.push_back(
       {"log_proof",
        "A proof over the event log",
-       "With `id` and `index`: that an accepted entry of a submission stands in the log. With "
+       "With `id` and `index`: that an accepted entry of a submission stands in the log; give the "
+       "`height` that it was committed at, and it is found even after its fate was pruned. With "
        "`from` and `root`: that today's log begins with all of the older log of that size and "
        "root. RFC "
        "6962 shapes.",
        {{"id", ParamType::kHex32, false, 0, 0, {}, "submission id"},
         {"index", ParamType::kInteger, false, 0, 4095, {}, "entry in its submission, from 0"},
         height_param("from", false, "size of the older log"),
-        {"root", ParamType::kHex32, false, 0, 0, {}, "root of the older log"}},
+        {"root", ParamType::kHex32, false, 0, 0, {}, "root of the older log"},
+        height_param("height", false, "block that has the submission `id`")},
        R"({"type": "object", "required": ["head", "proof"], "properties": {
            "head": {"$ref": "#/components/schemas/Head"},
            "proof": {"$ref": "#/components/schemas/Proof"}}})",
@@ -334,6 +346,26 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/peers",
                  "{}",
                  R"([{"name": "node-1", "connected": true}])"});
+  out.push_back({"evidence",
+                 "Evidence of equivocation",
+                 "Pairs of messages that one honest member never signs both, one pair a member, "
+                 "kind and epoch: signed bytes that anyone can check against the validator set "
+                 "(docs/PROTOCOL.md, D5). `total` is how many this node has.",
+                 {{"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first pair, default 0"},
+                  {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs a page, default 10"}},
+                 R"({"type": "object", "required": ["total", "pairs"], "properties": {
+                     "total": {"type": "integer"},
+                     "pairs": {"type": "array", "items": {"type": "object", "required": ["epoch",
+                      "member", "name", "kind", "first", "second"], "properties": {
+                      "epoch": {"type": "integer"}, "member": {"type": "integer"},
+                      "name": {"type": "string"}, "kind": {"type": "string"},
+                      "first": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
+                      "second": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}}}}}})",
+                 {},
+                 "/v1/evidence",
+                 "{}",
+                 R"({"total": 1, "pairs": [{"epoch": 0, "member": 3, "name": "node-3",
+                     "kind": "COMMIT", "first": "AQID", "second": "AQIE"}]})"});
 }
 
 void add_service(std::vector<MethodSpec>& out) {

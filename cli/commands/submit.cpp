@@ -60,12 +60,17 @@ void submit(Session& s, const Options& o) {
   report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
 }
 
-void fate(Session& s, const std::string& text, const ReadOptions& o) {
+void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const ReadOptions& o) {
   const auto id = fixed_from_hex<chain::SubmissionId>(text);
   if (!id)
     fail(ExitCode::kBadInput, "bad-input",
          fmt::format("'{}' is not 64 hexadecimal characters", printable(text)));
-  const json::object params{{"id", to_hex(*id)}};
+  json::object params{{"id", to_hex(*id)}};
+  ledger::AskSubmission ask{*id, std::nullopt};
+  if (expiry_ms > 0) {
+    params["expiry_ms"] = expiry_ms;
+    ask.expiry = chain::TimeMs(expiry_ms);
+  }
   if (s.options.no_verify || !s.has_genesis()) {
     auto f = parse_fate(s.call("submission", params));
     if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
@@ -82,8 +87,7 @@ void fate(Session& s, const std::string& text, const ReadOptions& o) {
     }
     return;
   }
-  const Verified v =
-      read_verified(s, "submission", params, ledger::AskSubmission{*id, std::nullopt});
+  const Verified v = read_verified(s, "submission", params, ask);
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
   s.out().emit(j);
@@ -112,14 +116,20 @@ void add_submit_commands(CLI::App& root, Session& s) {
   c->callback([&s, o] { s.action = [&s, o] { submit(s, *o); }; });
 
   auto id = std::make_shared<std::string>();
+  auto expiry = std::make_shared<std::int64_t>(0);
   auto read = std::make_shared<ReadOptions>();
   auto* f = root.add_subcommand("submission", "What became of a submission");
   f->group(kChapterWrite);
   f->add_option("ID", *id, "submission id, 64 hexadecimal characters")->required();
+  f->add_option("--expiry", *expiry, "as signed, ms: tells (and proves) that it can never commit")
+      ->type_name("MS")
+      ->check(CLI::NonNegativeNumber);
   f->add_flag("--prove", read->prove, "show what the proof rests on");
   f->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
   f->footer("imi submission ID --prove");
-  f->callback([&s, id, read] { s.action = [&s, id, read] { fate(s, *id, *read); }; });
+  f->callback([&s, id, expiry, read] {
+    s.action = [&s, id, expiry, read] { fate(s, *id, *expiry, *read); };
+  });
 }
 
 }  // namespace imi::cli

@@ -153,7 +153,9 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
     throw;
   }
   if (is_fresh) pending.keep(submission);
-  s.out().note("submission " + id);
+  const std::string question =
+      fmt::format("submission {} --expiry {}", id, submission.header.expiry.value);
+  s.out().note(question);
   try {
     sender->send(0, id, submission.header.expiry.value, encode(submission));
     while (!fate) sender->poll(std::chrono::milliseconds(100));
@@ -165,9 +167,8 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
     } else {
       f.what += "; the fate of submission " + id + " is open";
       f.hint =
-          "the same command again: it sends the same bytes, and applies nothing twice; or imi "
-          "submission " +
-          id;
+          "the same command again: it sends the same bytes, and applies nothing twice; or imi " +
+          question;
     }
     throw;
   }

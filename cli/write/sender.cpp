@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::int64_t kWaitMs = 10'000;  // one `submit` waits so long; then it is sent again
 constexpr int kOutcomeAsks = 120;         // 5 s; a submission of long ago has no outcomes any more
-constexpr int kUnknownAsks = 10;          // 5 s; --no-verify: then what a node calls expired is
+constexpr int kUnknownAsks = 40;          // 20 s; --no-verify: then nobody can tell its fate
+constexpr int kEarlyRefusals = 5;         // 0.5 s: a node may be behind the one asked before
 constexpr int kProofs = 30;               // then the same bytes are sent again
 
 // Errors that another try may not meet. All others are refusals: sending again changes nothing.
@@ -37,6 +38,16 @@ bool is_passing(const Failure& f) {
   return f.name == ledger::name(R::kTooOld) || f.name == ledger::name(R::kBehindTrusted) ||
          std::any_of(kPassing.begin(), kPassing.end(),
                      [&](rpc::Error e) { return rpc::make_error(e).spec().name == f.name; });
+}
+
+// Refusals by what a node's state lacks: an author or attestation that was just registered by way
+// of another node.
+bool may_be_behind(const rpc::RpcError& e) {
+  if (e.error == rpc::Error::kUnknownAuthor || e.error == rpc::Error::kKeyNotAuthorised)
+    return true;
+  const json::value* reason = e.data.if_contains("reason");
+  return e.error == rpc::Error::kEntryInvalid && reason != nullptr &&
+         *reason == json::value("no-such-attestation");
 }
 
 }  // namespace
@@ -106,8 +117,8 @@ void Sender::send(std::uint64_t tag, std::string id, std::int64_t expiry_ms,
 void Sender::start(std::uint64_t tag, Waiting& w) {
   std::string body = w.request;
   if (w.asking_fate) {
-    body =
-        rpc::request_text(static_cast<std::int64_t>(tag), "submission", json::object{{"id", w.id}});
+    body = rpc::request_text(static_cast<std::int64_t>(tag), "submission",
+                             json::object{{"id", w.id}, {"expiry_ms", w.expiry_ms}});
   }
   w.sent = load_->start(tag, std::move(body));
   if (w.sent && !w.asking_fate) ++w.sends;
@@ -151,11 +162,16 @@ void Sender::answered(LoadClient::Done& done) {
     w.asking_fate = true;
     return again(w, std::chrono::milliseconds(w.outcome_asks < 20 ? 5 : 50));
   }
-  if (w.asking_fate && fate->kind == Fate::Kind::kUnknown && ++w.unknown_asks >= kUnknownAsks) {
-    fate->kind = Fate::Kind::kExpired;
-  }
   const bool final = fate->kind == Fate::Kind::kCommitted || fate->kind == Fate::Kind::kExpired;
   const bool enough = fate->kind == Fate::Kind::kPending && wait_ == rpc::kWaitAccepted;
+  if (w.asking_fate && fate->kind == Fate::Kind::kUnknown && ++w.unknown_asks > kUnknownAsks) {
+    refused_ = rpc::make_error_text(
+        rpc::Error::kSubmissionExpired,
+        "submission " + w.id +
+            " expired so long ago that nobody can tell whether it committed: look for what it "
+            "holds before you send it anew");
+    return;
+  }
   if (!final && !enough) {
     return again(w, std::chrono::milliseconds(w.asking_fate ? 500 : 50));
   }
@@ -195,12 +211,15 @@ void Sender::answered_error(Waiting& w, const rpc::RpcError& e) {
     last_problem_ = e.message;
     return again(w, std::chrono::milliseconds(e.error == rpc::Error::kTimeout ? 0 : 200));
   }
+  if (may_be_behind(e) && ++w.early_refusals <= kEarlyRefusals) {
+    return again(w, std::chrono::milliseconds(100));
+  }
   if (e.error == rpc::Error::kSubmissionExpired && !w.asking_fate) {
     // It may have committed before it expired: only its fate tells.
     (verify_ ? w.proving : w.asking_fate) = true;
     return again(w, std::chrono::milliseconds(0));
   }
-  refused_at_once_ = w.sends == 1 && !w.asking_fate;
+  refused_at_once_ = w.sends - w.early_refusals <= 1 && !w.asking_fate;
   refused_ = e;  // thrown by poll(), outside the client's own frames
 }
 

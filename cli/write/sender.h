@@ -18,6 +18,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "chain/ids.h"
 #include "cli/client/load_client.h"
 #include "cli/session.h"
 #include "cli/write/fate.h"
@@ -43,7 +44,7 @@ class Sender {
   // Moves things on for at most `wait`.
   void poll(std::chrono::milliseconds wait);
   // True after a Failure of poll() where no node can have the submission: the first that it was
-  // sent to refused it.
+  // sent to (and whoever was asked next) refused it.
   [[nodiscard]] bool refused_at_once() const { return refused_at_once_; }
 
  private:
@@ -61,6 +62,7 @@ class Sender {
     // outcomes yet.
     bool asking_fate = false;
     int outcome_asks = 0;
+    int early_refusals = 0;  // in a row, from the first send on
     int unknown_asks = 0;
     Clock::time_point not_before;
   };

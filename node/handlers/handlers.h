@@ -9,6 +9,7 @@
 #include <string>
 
 #include "ledger/ledger_db.h"
+#include "node/evidence.h"
 #include "node/handlers/node_access.h"
 #include "node/net/rpc_server.h"
 
@@ -17,6 +18,7 @@ namespace imi::node {
 struct HandlerOptions {
   std::string node_name;  // the audience of signed queries, and the name in `status`
   std::string version;
+  const EvidenceStore* evidence = nullptr;  // outlives the object; null: none is shown
 };
 
 class Handlers {

@@ -162,14 +162,14 @@ void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
   }
 }
 
-rpc::Outcome Handlers::Impl::ledger_fate(const chain::SubmissionId& id, bool prove) {
+rpc::Outcome Handlers::Impl::ledger_fate(const ledger::AskSubmission& ask, bool prove) {
   const auto reader = db.reader();
   if (!reader) return std::unexpected(rpc::make_error(rpc::Error::kNoCertifiedHead));
-  auto reply = ledger::answer(*reader, ledger::AskSubmission{id, std::nullopt}, prove);
+  auto reply = ledger::answer(*reader, ask, prove);
   if (!reply) return std::unexpected(to_rpc(reply.error()));
   const auto& a = std::get<ledger::SubmissionAnswer>(reply->answer);
   Fate fate;
-  fate.id = id;
+  fate.id = ask.id;
   if (a.fate == ledger::Fate::kCommitted && a.state) {
     fate.kind = Fate::Kind::kCommitted;
     fate.height = a.state->height;
@@ -189,15 +189,18 @@ rpc::Outcome Handlers::Impl::ledger_fate(const chain::SubmissionId& id, bool pro
 }
 
 void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
-  const auto id = id_param<chain::SubmissionId>(q, "id");
+  ledger::AskSubmission ask{id_param<chain::SubmissionId>(q, "id"), std::nullopt};
+  if (const auto expiry = number_param(q, "expiry_ms")) {
+    ask.expiry = chain::TimeMs(static_cast<std::int64_t>(*expiry));
+  }
   const bool prove = flag_param(q, "prove");
-  node.fate(id, [this, r, id, prove](const Fate& known) {
+  node.fate(ask.id, [this, r, ask, prove](const Fate& known) {
     // What is pending or expired here the ledger cannot know; all else it can prove.
     const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
                                  (known.kind == Fate::Kind::kCommitted && known.certified);
-    answers.run([this, r, id, prove, known, final_in_ledger] {
+    answers.run([this, r, ask, prove, known, final_in_ledger] {
       if (!final_in_ledger && !prove) return r.raw(fate_text(known, nullptr));
-      r(ledger_fate(id, prove));
+      r(ledger_fate(ask, prove));
     });
   });
 }

@@ -3,9 +3,11 @@
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 from imi_network import (BAD_INPUT, IMI, INTERRUPTED, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE,
@@ -432,6 +434,50 @@ class Outage(NetworkTest):
         shown = self.ok(self.imi("--json", "enterprise", "show", uscc(1))).json()
         self.assertEqual(shown["transitions"], 6)
         self.assertEqual(list((self.home / "pending").iterdir()), [])
+
+
+class Expiry(NetworkTest):
+    """A chain on which what is signed expires after 3 s: long outages in a short time."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # The same network with another genesis: max_expiry_ms and grace_ms stand side by side.
+        cls.ok(cls(), run("network", "down", home=cls.home))
+        genesis = (cls.home / "genesis.imi").read_bytes()
+        ten_minutes, six_seconds = b"\xc0\xcf\x24", b"\xf0\x2e"  # LEB128
+        assert genesis.count(ten_minutes * 2) == 1
+        (cls.home / "genesis.imi").write_bytes(
+            genesis.replace(ten_minutes * 2, six_seconds + ten_minutes))
+        for node in cls.home.glob("validator-*"):
+            shutil.rmtree(node / "data")
+            (node / "initialised").unlink()
+        cls.ok(cls(), run("network", "up", "--tie-to-parent", home=cls.home, timeout=120))
+
+    def runTest(self):
+        """For setUpClass."""
+
+    def test_what_expired_in_an_outage_is_signed_anew_once_that_is_proved(self):
+        self.ok(self.imi("enterprise", "register", uscc(1), "--name", "甲", "--division", DIVISION,
+                         "--as", MARKET))
+        path = self.file("events.csv", events_csv(5, first=1, subject=1))
+        for node in self.ok(self.imi("--json", "network", "status")).json()["nodes"][1:]:
+            os.kill(node["pid"], signal.SIGKILL)
+        record = ("event", "record", uscc(1), "--code", "food.premises-unsanitary", "--class",
+                  "minor", "--occurred", "2026-01-05", "--decided", "2026-01-06", "--basis", "s. 7",
+                  "--doc", "d", "--as", FOOD)
+        lost = self.exits(UNREACHABLE, self.imi("--json", "--timeout", "1s", *record)).error()
+        self.exits(UNREACHABLE, self.imi("--timeout", "1s", "import", "events", path, "--as", FOOD),
+                   "journaled")
+        expired = time.time() + 3
+        wait_until(lambda: time.time() > expired, "both have expired")
+        self.ok(self.imi("network", "up", "--tie-to-parent", timeout=120))
+        done = self.ok(self.imi("--json", *record)).json()
+        self.assertNotEqual(done["id"], lost["data"]["submission"])
+        self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as",
+                                          FOOD)).json()["added"], 5)
+        shown = self.ok(self.imi("--json", "enterprise", "show", uscc(1))).json()
+        self.assertEqual(shown["transitions"], 6)
 
 
 class Lifecycle(NetworkTest):

@@ -68,9 +68,9 @@ class Host::WatchedLedger final : public node::LedgerPort {
       chain::Height height) const override {
     return inner_.certificate_at(height);
   }
-  std::expected<std::optional<ledger::LedgerDb::Applied>, ledger::LedgerError> find_submission(
-      const chain::SubmissionId& id) const override {
-    return inner_.find_submission(id);
+  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& submission) const override {
+    return inner_.look(submission);
   }
 
  private:

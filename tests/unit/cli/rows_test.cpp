@@ -245,6 +245,12 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
                         c);
   REQUIRE(good);
   CHECK(good->size() == 2);
+  // Public facts name an enterprise by its code: a bare id may be a person's.
+  CHECK(why((R"([{"kind":"event.record","subject":")" + std::string(64, 'a') +
+             R"(","code":"food.inspection-passed","occurred":"2021-01-04","decided":"2021-01-04",
+             "basis":"s. 7"}])")
+                .c_str())
+            .find("field 'subject': an id may be a person's") != std::string::npos);
   CHECK(why("[]").find("no entries") != std::string::npos);
   CHECK(why("7").find("array") != std::string::npos);
   CHECK(why(R"([{"kind":"event.recrod"}])").find("'event.record' meant") != std::string::npos);

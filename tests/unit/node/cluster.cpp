@@ -10,6 +10,16 @@ namespace {
 constexpr std::uint64_t kLatencyUs = 200;
 constexpr std::uint64_t kTickUs = 10'000;
 const std::string kSafety = "safety";
+
+// Of a member that lets everything into its pool.
+class CarelessPort final : public LedgerDbPort {
+ public:
+  using LedgerDbPort::LedgerDbPort;
+  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& /*submission*/) const override {
+    return ledger::LedgerDb::Look{};
+  }
+};
 }  // namespace
 
 // Work runs after its delay, one piece after another, in the order given.
@@ -58,7 +68,7 @@ void TestNode::start() {
   executor_ = std::make_unique<DelayedWorker>(*this, false, 400);
   log_writer_ = std::make_unique<DelayedWorker>(*this, true, 0);
   db = cluster.chain.open(store);
-  port = std::make_unique<LedgerDbPort>(*db);
+  port = careless ? std::make_unique<CarelessPort>(*db) : std::make_unique<LedgerDbPort>(*db);
   DriverOptions o;
   o.consensus = consensus_config(cluster.chain.id(), cluster.chain.genesis().parameters);
   o.set = cluster.chain.genesis().validators;
@@ -79,8 +89,13 @@ void TestNode::start() {
     o.safety = std::move(safety->state);
     o.bodies = std::move(safety->bodies);
   }
-  const Ports ports{*this,        *this, *this,     *verify_,    *executor_,
-                    *log_writer_, *port, wal.get(), signatures_, crypto::system_random()};
+  auto opened = EvidenceStore::open(files, "evidence", cluster.chain.id(),
+                                    cluster.chain.genesis().validators);
+  REQUIRE(opened);
+  evidence = std::move(*opened);
+  const Ports ports{*this,         *this, *this,     *verify_,    *executor_,
+                    *log_writer_,  *port, wal.get(), signatures_, crypto::system_random(),
+                    evidence.get()};
   auto started = Driver::start(std::move(o), ports);
   REQUIRE(started);
   driver = std::move(*started);
@@ -100,6 +115,7 @@ void TestNode::start() {
 void TestNode::kill() {
   ++life_;
   driver.reset();
+  evidence.reset();
   wal.reset();
   port.reset();
   db.reset();
