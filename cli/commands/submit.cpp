@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/write_options.h"
 #include "cli/help.h"
 #include "cli/network/manifest.h"
 #include "cli/read/render.h"
@@ -23,9 +24,7 @@ constexpr std::size_t kMaxEntriesFile = 16U << 20;
 
 struct Options {
   std::string file;
-  std::string as;
-  std::string author;
-  std::string wait = std::string(rpc::kWaitCommitted);
+  WriteOptions write;
   bool check = false;
 };
 
@@ -50,14 +49,14 @@ std::vector<ledger::Entry> read_entries(Session& s, const std::string& file) {
 }
 
 void submit(Session& s, const Options& o) {
-  const std::string wait = wait_level(o.wait);
+  const std::string wait = wait_level(o.write.wait);
   std::vector<ledger::Entry> entries = read_entries(s, o.file);
   if (o.check) {
     s.out().emit(json::object{{"entries", entries.size()}});
     return s.out().line(
         fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
   }
-  const Author author = resolve_author(s, o.as, o.author);
+  const Author author = resolve_author(s, o.write.as, o.write.author);
   report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
 }
 
@@ -106,17 +105,12 @@ void add_submit_commands(CLI::App& root, Session& s) {
       "The file holds an array of entries, e.g. [{\"kind\": \"event.withdraw\", \"eid\": \"...\", "
       "\"version\": 1, \"reason\": \"revoked\"}]. Kinds: agency.register, agency.update, "
       "subject.enterprise, subject.person, att.issue, att.status, event.record, "
-      "event.correct, event.withdraw; fields as in docs/CLI.md. It is applied once, whatever "
-      "happens on the way.");
+      "event.correct, event.withdraw; fields as in docs/CLI.md. What is signed is kept until "
+      "its fate is proved: the same command run again sends the same bytes, so that nothing is "
+      "applied twice.");
   c->group(kChapterWrite);
   c->add_option("FILE", o->file, "JSON array of 1 to 4,096 entries")->required();
-  c->add_option("--as", o->as, "agency that signs: its short name, or a key file")
-      ->type_name("AGENCY");
-  c->add_option("--author", o->author, "the agency's id, if it is not in the genesis")
-      ->type_name("HEX");
-  c->add_option("--wait", o->wait, "accepted, committed or certified")
-      ->type_name("LEVEL")
-      ->capture_default_str();
+  add_write_options(c, o->write, false);
   c->add_flag("--check", o->check, "read and check the entries, send nothing");
   c->footer("imi submit entries.json --as food-440604 --wait certified");
   c->callback([&s, o] { s.action = [&s, o] { submit(s, *o); }; });
