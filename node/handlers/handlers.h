@@ -18,8 +18,8 @@ namespace imi::node {
 struct HandlerOptions {
   std::string node_name;  // the audience of signed queries, and the name in `status`
   std::string version;
-  std::size_t blocks_page_bytes = rpc::kMaxBlocksPageBytes;
   const EvidenceStore* evidence = nullptr;  // outlives the object; null: none is shown
+  std::size_t blocks_page_bytes = rpc::kMaxBlocksPageBytes;
 };
 
 class Handlers {
