@@ -48,13 +48,15 @@ std::vector<Expectation> expectations() {
        {kCrash, kPartition, kEquivocate}},
       {Defect::kNewViewNotRecomputed, {"I7", "I8", "A3"}, {kEquivocate}},
       {Defect::kCountSignatures, {"I10", "I13"}, {kEquivocate}},
-      {Defect::kNoKindInDigest, {"I10", "I13"}, {kEquivocate}},
+      // A PREPARE replayed as a COMMIT counts, or its member takes it for a stranger's.
+      {Defect::kNoKindInDigest, {"I10", "I13", "B6"}, {kEquivocate}},
       {Defect::kVoteBeforePersist, {"I4"}, {kCalm, kCrash}},
       {Defect::kForgetPrepared, {"A4", "I8"}, {kPartition, kStorm}},
       {Defect::kNoPrefixRule, {"I9"}, {kStorm, kPartition}},
       {Defect::kCommitWithoutPrepared, {"I9", "I4"}, {kCalm, kStorm}},
       {Defect::kVoteBelowPromised, {"I5"}, {kPartition, kStorm}},
-      {Defect::kForgetVoteOnRestart, {"I1", "B1", "A4"}, {kCrash}},
+      // It signs against its vote, or meets it again and takes it for a stranger's.
+      {Defect::kForgetVoteOnRestart, {"I1", "B1", "A4", "B6"}, {kCrash}},
       {Defect::kIgnoreHeadMismatch, {"D3"}, {kEquivocate}},
       {Defect::kAcceptRepeats, {"I16"}, {kCalm}, true, "", bad_blocks()},
       {Defect::kParentUnchecked, {"I7", "A2"}, {kCalm}, true, "", bad_blocks()},
