@@ -47,14 +47,14 @@ void verify_file(Session& s, const VerifyFile& o) {
                   std::string(ledger::name(answer.error().reason)),
                   {}};
   }
-  json::object j{{"file", o.file}, {"valid", true}, {"meaning", meaning(*answer)}};
+  json::object j{{"file", o.file}, {"valid", true}, {"meaning", meaning(*answer, genesis)}};
   j["question"] = describe(answer->question);
   j["answer"] = answer_json(*answer, genesis);
   j["verified"] = verified_json(s, *answer);
   s.out().emit(j);
   show_answer(s.out(), *answer, genesis);
   s.out().line();
-  s.out().styled_line("This proof is valid. " + meaning(*answer), Style::kGood);
+  s.out().styled_line("This proof is valid. " + meaning(*answer, genesis), Style::kGood);
   std::string signers;
   const auto& members = genesis.validators.members;
   for (const chain::MemberId m : answer->signers) {

@@ -46,6 +46,20 @@ std::optional<std::string> proof_in(const json::value& v) {
       {}};
 }
 
+// A page that begins behind the end of a record shows nothing: whoever asks wants to know where it
+// ends.
+void refuse_page_past_end(const ledger::VerifiedAnswer& a) {
+  const auto* d = std::get_if<ledger::DossierAnswer>(&a.answer);
+  const auto* e = std::get_if<ledger::AskEnterprise>(&a.question);
+  const auto* p = std::get_if<ledger::AskPerson>(&a.question);
+  const std::uint64_t from = e != nullptr ? e->page.from : p != nullptr ? p->page.from : 0;
+  if (d == nullptr || !d->subject || from == 0 || from < d->total) return;
+  fail(ExitCode::kBadInput, "past-the-end",
+       fmt::format("--from {}: the record has {} transitions{}", from, grouped(d->total),
+                   e != nullptr && e->code ? " of this kind" : ""),
+       d->total == 0 ? "without --from" : fmt::format("--from 0 to {}", d->total - 1));
+}
+
 Bytes ask(Session& s, std::string_view method, const json::object& params) {
   auto result = s.try_call(method, params);
   std::optional<std::string> text;
@@ -117,6 +131,7 @@ Verified read_verified(Session& s, std::string_view method, json::object params,
     if (!o.trusted || answer->head.height > o.trusted->height) {
       (void)save_head(trusted_path(s), answer->head);  // a folder that cannot be written: no harm
     }
+    refuse_page_past_end(*answer);
     return {std::move(*answer), std::move(bundle), s.client().current().text()};
   }
 }
