@@ -49,8 +49,12 @@ void add_status(json::object& o, const View& v, const ledger::EventState& e) {
   o["shared"] = st.shared;
   o["disputed"] = st.disputed;
   o["sealed"] = st.sealed;
-  if (st.publish_until) o["publish_until"] = day_text(*st.publish_until);
-  if (st.repair_from) o["repair_from"] = day_text(*st.repair_from);
+  // Days of publication are those of an event that stands and that its rule publishes at all.
+  const bool stands = st.life == ledger::Life::kLive && !st.sealed;
+  if (stands && rule->published && st.publish_until) {
+    o["publish_until"] = day_text(*st.publish_until);
+  }
+  if (stands && st.repair_from) o["repair_from"] = day_text(*st.repair_from);
 }
 
 void add_facts(json::object& o, const View& v, const ledger::EventState& e) {

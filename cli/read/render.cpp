@@ -63,7 +63,10 @@ std::string status_text(const View& v, const EventState& e) {
   if (st.disputed) out += st.overdue ? ", dispute overdue" : ", disputed";
   if (st.sealed) return out + ", sealed";
   if (st.life == ledger::Life::kLive) {
-    out += st.published ? ", published" : st.expired ? ", publication over" : ", not published";
+    out += st.published       ? ", published"
+           : !rule->published ? ", never published (its rule)"
+           : st.expired       ? ", publication over"
+                              : ", not published";
   }
   return out;
 }
@@ -112,8 +115,14 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
   if (const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule)) {
     const ledger::EventStatus st = ledger::status(e, *rule, v.today);
     f.add("rule", rule->text);
-    if (st.publish_until) f.add("published until", day(*st.publish_until));
-    if (st.repair_from) f.add("repair from", day(*st.repair_from));
+    // Days of publication are those of an event that stands and that its rule publishes at all.
+    const bool stands = st.life == ledger::Life::kLive && !st.sealed;
+    if (stands && rule->published && st.publish_until) {
+      f.add(st.expired ? "publication ended" : "published until", day(*st.publish_until));
+    }
+    if (stands && st.repair_from) {
+      f.add(st.repairable ? "repair since" : "repair from", day(*st.repair_from));
+    }
   }
   f.add("recorded by", agency_name(v.genesis, e.recorder));
   f.add("recorded", fmt::format("{} in block {}{}", day(e.recorded), grouped(e.height.value),
@@ -122,6 +131,9 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
   f.add("subject", to_hex(e.subject));
   if (e.supersedes) f.add("corrects", to_hex(*e.supersedes));
   if (e.superseded_by) f.add("corrected by", to_hex(*e.superseded_by));
+  if (e.life == ledger::Life::kWithdrawn) {
+    f.add("withdrawn", "day and reason stand in the withdrawal, which this proof does not hold");
+  }
   out.show(f);
 }
 
@@ -236,7 +248,7 @@ void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::
            {"amount", Align::kRight},
            {"status", Align::kLeft, 11},
            {"document", Align::kLeft, 10},
-           {"event", Align::kLeft, 12}});
+           id_column("event")});
   for (const auto& [id, e] : in_order(d)) {
     const auto* facts = std::get_if<ledger::PublicFacts>(&e->facts.what);
     const ledger::Polarity polarity = polarity_of(v, *e);
