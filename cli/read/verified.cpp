@@ -64,8 +64,10 @@ std::optional<chain::LedgerHead> trusted_head(Session& s) {
   }
   const auto ours = set_aside(s, s.genesis_id());
   if (!std::filesystem::exists(ours, ec)) return std::nullopt;
+  auto head = load_head(ours);
+  if (!head || head->genesis != s.genesis_id()) return std::nullopt;
   std::filesystem::rename(ours, file, ec);
-  return ec ? load_head(ours) : load_head(file);
+  return head;
 }
 
 // The proof in an answer, or in the data of a `not-found`.

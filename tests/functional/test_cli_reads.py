@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 from imi_network import (BAD_INPUT, IMI, LOCAL, NOT_FOUND, OK, UNVERIFIED, USAGE, NetworkTest,
@@ -30,12 +31,15 @@ def liar(address, method, change):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             request = urllib.request.Request(f"http://{address}/", body,
                                              {"Content-Type": "application/json"})
-            with urllib.request.urlopen(request, timeout=10) as reply:
-                answer = json.load(reply)
+            try:
+                with urllib.request.urlopen(request, timeout=10) as reply:
+                    status, answer = reply.status, json.load(reply)
+            except urllib.error.HTTPError as refusal:
+                status, answer = refusal.code, json.load(refusal)
             if json.loads(body)["method"] == method and "result" in answer:
                 change(answer["result"])
             text = json.dumps(answer).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
@@ -130,10 +134,17 @@ class Reads(NetworkTest):
         head.write_bytes(b"IMIHEAD1 nonsense")
         result = self.ok(self.imi("--json", "head"))
         self.assertIn("newest head seen before is not known", result.err)
-        self.assertIn("verified", json.dumps(result.json()) + "verified")
+        self.assertIn("signers", result.json()["head"])
         self.assertEqual((self.home / "trusted-head.damaged").read_bytes(), b"IMIHEAD1 nonsense")
         self.assertEqual(self.ok(self.imi("head")).err, "")
         self.assertEqual(head.read_bytes()[:8], good[:8])
+        # Of another network: kept beside, and taken back when that one is asked again.
+        foreign = bytearray(good)
+        foreign[12] ^= 1  # in its genesis id
+        head.write_bytes(bytes(foreign))
+        self.assertIn("of another network", self.ok(self.imi("head")).err)
+        kept = [p for p in self.home.glob("trusted-head.*") if "damaged" not in p.name]
+        self.assertEqual([p.read_bytes() for p in kept], [bytes(foreign)])
 
     # ---- how it is shown ---------------------------------------------------------------------
 
@@ -209,6 +220,8 @@ class Reads(NetworkTest):
         loop = self.temporary / "loop"
         loop.symlink_to(loop)
         self.exits(LOCAL, run("network", "status", "--dir", loop / "net"), "cannot use",
+                   "symbolic links")
+        self.exits(LOCAL, run("enterprise", "show", SHOWN, "--dir", loop / "net"), "cannot use",
                    "symbolic links")
         # `| head -1`: the reader goes away before anything is written.
         read, write = os.pipe()
