@@ -59,16 +59,23 @@ ByteView frame_at(ByteView file, std::size_t at) {
 
 }  // namespace
 
+bool means_present(std::string_view refusal) {
+  // What the ledger says of an entry that is there already, kind by kind (refusal.h).
+  return refusal == "duplicate-source" || refusal == "already-registered" ||
+         refusal == "superseded" || refusal == "withdrawn" || refusal == "already-revoked" ||
+         refusal == "duplicate";
+}
+
 std::string describe(const JournalError& e) {
   switch (e.reason) {
     case JournalError::Reason::kIo: return e.detail;
     case JournalError::Reason::kBusy:
-      return e.detail + " is in use by another import of the same file; wait for it to end";
+      return e.detail + " is in use by another run of the same command; wait for it to end";
     case JournalError::Reason::kForeign:
       return e.detail + " belongs to another file, agency or network; move it away to start anew";
     case JournalError::Reason::kDamaged:
       return e.detail +
-             " is not a readable import journal; move it away (the ledger itself refuses "
+             " is not a readable journal; move it away (the ledger itself refuses "
              "what it already has) and run again";
   }
   return e.detail;
@@ -92,7 +99,7 @@ std::expected<Journal, JournalError> Journal::open(const std::string& path,
   Journal j;
   j.path_ = path;
   j.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (j.fd_ < 0) return io_error("cannot open the import journal", path);
+  if (j.fd_ < 0) return io_error("cannot open the journal", path);
   if (::flock(j.fd_, LOCK_EX | LOCK_NB) != 0) {
     return std::unexpected(JournalError{JournalError::Reason::kBusy, path});
   }
@@ -156,7 +163,7 @@ std::expected<void, JournalError> Journal::append(const Bytes& payload) {
   for (std::size_t at = 0; at < bytes.size();) {
     const ssize_t n = ::write(fd_, bytes.data() + at, bytes.size() - at);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return io_error("cannot write the import journal", path_);
+    if (n <= 0) return io_error("cannot write the journal", path_);
     at += static_cast<std::size_t>(n);
   }
   return {};
@@ -175,7 +182,7 @@ std::expected<void, JournalError> Journal::add(const JournalSettled& s) {
 }
 
 std::expected<void, JournalError> Journal::sync() {
-  if (::fdatasync(fd_) != 0) return io_error("cannot sync the import journal", path_);
+  if (::fdatasync(fd_) != 0) return io_error("cannot sync the journal", path_);
   return {};
 }
 
@@ -185,12 +192,17 @@ void Journal::apply(JournalSubmission s) {
 }
 
 void Journal::apply(JournalSettled s) {
-  if (s.expired && !settled_.contains(s.id)) {
+  const auto give_back = [this](std::uint64_t row) {
+    const auto it = row_use_.find(row);
+    if (it != row_use_.end() && --it->second == 0) row_use_.erase(it);
+  };
+  if (!settled_.contains(s.id)) {
     for (const JournalSubmission& sub : submissions_) {
-      if (sub.id != s.id) continue;
-      for (const std::uint64_t row : sub.rows) {
-        if (--row_use_[row] == 0) row_use_.erase(row);
-      }
+      if (!s.expired || sub.id != s.id) continue;
+      for (const std::uint64_t row : sub.rows) give_back(row);
+    }
+    for (const RowRefusal& r : s.refused) {
+      if (!s.expired && !means_present(r.code)) give_back(r.row);
     }
   }
   const auto id = s.id;

@@ -1,15 +1,17 @@
-// The import journal: what makes an import resumable and impossible to apply twice.
+// The journal of a write: what makes an import resumable, and a command that is run again unable to
+// apply anything twice.
 //
 // Every submission is written here, signed and whole, and synced BEFORE it is sent. After a crash
 // or Ctrl-C the next run asks the network for the fate of each unsettled id, and sends the very
 // same bytes again where none is known: the id (which covers the nonce) is the same, so the ledger
-// applies it once. Only a submission proved expired is ever replaced by a new one.
+// applies it once. Only a submission proved expired is ever replaced by a new one, and rows that
+// the ledger refused are signed anew in a later run: what they lacked may be there by then.
 //
 // File: "IMIJRNL1", then frames {length u32 LE, first 8 bytes of the BLAKE2b-256 of the payload,
 // payload = codec bytes of Entry}. A torn or damaged tail (a crash in mid-write) is cut off when
 // the file is opened: what it held was not yet sent. One process at a time (flock).
 //
-// Not thread-safe. Owner: the importing command.
+// Not thread-safe. Owner: the writing command.
 #pragma once
 
 #include <expected>
@@ -28,8 +30,8 @@ struct JournalHeader {
   SchemaVersion<1> version;
   chain::GenesisId genesis;
   Hash256 author;
-  std::string kind;        // "enterprises", "events", ...
-  Hash256 content;         // of the whole input file
+  std::string kind;        // "enterprises", "events", ...; "write" of a single command
+  Hash256 content;         // of the whole input file, or of the command's entries
   std::uint64_t rows = 0;  // good rows in it
   bool operator==(const JournalHeader&) const = default;
   template <class A>
@@ -49,9 +51,16 @@ struct JournalSubmission {
   }
 };
 
+// In the place of a refusal: of a row that the ledger has already, with another content.
+inline constexpr std::string_view kConflict = "conflict";
+// Of a row whose submission expired so long ago that nobody can tell whether it had committed.
+inline constexpr std::string_view kFateUnknown = "fate-unknown";
+// The refusals that mean "the ledger has this already": the row needs no more sending.
+[[nodiscard]] bool means_present(std::string_view refusal);
+
 struct RowRefusal {
   std::uint64_t row = 0;
-  std::string code;  // the ledger's refusal, e.g. "duplicate-source"
+  std::string code;  // the ledger's refusal, e.g. "duplicate-source"; or as below
   template <class A>
   void serialize(A& ar) {
     ar(row, code);
@@ -96,7 +105,8 @@ class Journal {
   // In the order written.
   [[nodiscard]] const std::vector<JournalSubmission>& submissions() const { return submissions_; }
   [[nodiscard]] const JournalSettled* settled(const chain::SubmissionId& id) const;
-  // True when the row is in a submission that is not expired.
+  // True when the row needs no sending: it is in a submission that is open, or that settled with
+  // the row accepted or present.
   [[nodiscard]] bool covers(std::uint64_t row) const;
   [[nodiscard]] std::size_t cut_bytes() const { return cut_bytes_; }
 

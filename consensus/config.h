@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "chain/ids.h"
+#include "chain/block.h"
 
 namespace imi::consensus {
 
@@ -23,9 +23,9 @@ using chain::View;
 using Ticks = std::uint64_t;
 
 // Hard limits of the wire format, whatever a chain's parameters say.
-inline constexpr std::uint32_t kMaxPipeline = 16;              // W
-inline constexpr std::uint32_t kMaxWindow = 2 * kMaxPipeline;  // L
-inline constexpr std::size_t kMaxMessageBytes = 32u << 20;     // one encoded SignedMessage
+inline constexpr std::uint32_t kMaxPipeline = chain::kMaxPipeline;  // W
+inline constexpr std::uint32_t kMaxWindow = 2 * kMaxPipeline;       // L
+inline constexpr std::size_t kMaxMessageBytes = 32u << 20;          // one encoded SignedMessage
 inline constexpr std::uint64_t kMaxView = std::uint64_t{1} << 48;
 inline constexpr std::uint64_t kMaxHeight = std::uint64_t{1} << 56;
 inline constexpr std::uint32_t kMaxBackoff = 20;  // k never exceeds it
@@ -55,10 +55,10 @@ struct Config {
   // the node validates its configuration with this first.
   [[nodiscard]] bool valid() const {
     return pipeline >= 1 && pipeline <= kMaxPipeline && max_block_items >= 1 &&
-           max_block_items <= 8192 && max_expiry_ms > 0 && past_tolerance_ms >= 0 &&
-           future_tolerance_ms >= 0 && tick_ms >= 1 && progress_timeout_ms >= tick_ms &&
-           max_view_timeout_ms >= progress_timeout_ms && heartbeat_ms >= 1 &&
-           status_period_ms >= 1 && fetch_period_ms >= 1;
+           max_block_items <= chain::kMaxBlockItems && max_expiry_ms > 0 &&
+           past_tolerance_ms >= 0 && future_tolerance_ms >= 0 && tick_ms >= 1 &&
+           progress_timeout_ms >= tick_ms && max_view_timeout_ms >= progress_timeout_ms &&
+           heartbeat_ms >= 1 && status_period_ms >= 1 && fetch_period_ms >= 1;
   }
 };
 

@@ -18,16 +18,6 @@ Replica::BlockInfoPtr Replica::find_info(Height h, const BlockId& id) const {
   return it == slot->blocks.end() ? nullptr : it->second;
 }
 
-std::shared_ptr<const Block> Replica::find_block(const BlockId& id) const {
-  for (const auto& [h, decision] : decided_) {
-    if (decision.id == id && decision.info) return decision.info->block;
-  }
-  for (const auto& [h, slot] : slots_) {
-    if (const auto it = slot.blocks.find(id); it != slot.blocks.end()) return it->second->block;
-  }
-  return nullptr;
-}
-
 // Keeps the list of a block that a proposal or a decision named, and asks for its bodies if the
 // block is wanted now.
 Replica::BlockInfoPtr Replica::learn_block(Height h, std::shared_ptr<const Block> block,

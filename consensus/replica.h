@@ -54,9 +54,6 @@ class Replica {
   // The block time a proposal made now would get: what the driver filters expiries by.
   [[nodiscard]] TimeMs next_block_time(TimeMs now) const;
 
-  // A block above stable (or decided and not executed) by id; what FETCH is answered from.
-  [[nodiscard]] std::shared_ptr<const Block> find_block(const BlockId& id) const;
-
   [[nodiscard]] View view() const { return view_; }
   [[nodiscard]] bool changing() const { return changing_; }
   [[nodiscard]] std::uint32_t backoff() const { return backoff_; }
@@ -88,6 +85,7 @@ class Replica {
     TimeMs max_expiry;
     bool repeats = false;  // an id occurs twice in it
     bool full = false;
+    std::map<MemberId, Ticks> sent_to;  // the last answer to a FETCH of it, by member
   };
   using BlockInfoPtr = std::shared_ptr<BlockInfo>;
 
@@ -338,7 +336,6 @@ class Replica {
   std::uint64_t status_round_ = 0;
   std::uint64_t fetch_round_ = 0;
   std::map<MemberId, Ticks> answered_;  // STATUS
-  std::map<std::pair<MemberId, Height>, Ticks> fetch_answered_;
 
   std::map<ContentHash, Pending> pending_;
   std::int64_t unproposed_ = 0;                      // of pending_, those in no block

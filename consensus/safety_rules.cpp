@@ -1,5 +1,7 @@
 #include "consensus/safety_rules.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "consensus/defects.h"
 
@@ -59,10 +61,8 @@ SafetyRefusal SafetyRules::record_proposal(View view, const Block& block,
   if (state_.new_view) {
     const auto& opened = std::get<NewView>(state_.new_view->payload);
     if (opened.view == view && !opened.proposals.empty() &&
-        h <= opened.proposals.back().header.height) {
-      bool settled = false;
-      for (const ReProposal& p : opened.proposals) settled = settled || p.header == block.header;
-      if (!settled) return E::kConflict;
+        h <= opened.proposals.back().header.height && !re_proposed(view, block.header)) {
+      return E::kConflict;
     }
   }
   if (const auto at = state_.heights.find(h); at != state_.heights.end() && at->second.accepted) {
@@ -257,6 +257,13 @@ std::optional<SafetyRecord> SafetyRules::stop(SafetyRefusal reason) {
   return record;
 }
 
+bool SafetyRules::re_proposed(View view, const BlockHeader& header) const {
+  if (!state_.new_view) return false;
+  const auto& opened = std::get<NewView>(state_.new_view->payload);
+  return opened.view == view &&
+         std::ranges::find(opened.proposals, header, &ReProposal::header) != opened.proposals.end();
+}
+
 bool SafetyRules::is_unknown_own(const SignedMessage& message, const BlockId& id) const {
   if (!key_ || message.sender != *me_ || message.epoch != set_.epoch) return false;
   // A vote of the present view is known exactly; one of a lower view may have been replaced by a
@@ -275,6 +282,8 @@ bool SafetyRules::is_unknown_own(const SignedMessage& message, const BlockId& id
     };
   };
   if (const auto* p = std::get_if<PrePrepare>(&message.payload)) {
+    // A NEW-VIEW carries the same signatures, for blocks that its primary may not hold yet.
+    if (re_proposed(p->view, p->header)) return false;
     return vote_unknown(p->view, p->header.height, accepted(p->view, id));
   }
   if (const auto* p = std::get_if<Prepare>(&message.payload)) {

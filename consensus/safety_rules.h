@@ -96,6 +96,8 @@ class SafetyRules {
   [[nodiscard]] std::expected<void, SafetyRefusal> can_vote(View view, Height height) const;
   [[nodiscard]] SafetyRefusal record_proposal(View view, const Block& block,
                                               const crypto::Signature& primary, Signed& out);
+  // True if the NEW-VIEW that opened `view` holds this proposal, signature and all.
+  [[nodiscard]] bool re_proposed(View view, const BlockHeader& header) const;
   void keep(Signed& out, SafetyRecord record);
   [[nodiscard]] SignedMessage envelope(Payload payload) const;
 

@@ -115,21 +115,22 @@ void Replica::answer_height(MemberId to, const Status& s, Height h, const Height
   if (slot->own_commit && !theirs.commits.test(*me_)) send(to, slot->own_commit);
 }
 
+// The list is large and the request small: a member gets a block once in half a fetch period. Only
+// blocks that are held have a record of it, and it goes with them.
 void Replica::receive(const VerifiedMessage& m, const FetchBlock& f) {
-  const auto key = std::pair{m->sender, f.height};
-  const auto last = fetch_answered_.find(key);
-  const Ticks half = config_.ticks(config_.fetch_period_ms) / 2;
-  if (last != fetch_answered_.end() && tick_ - last->second < half) {
-    return ignore(Ignored::kRateLimited);
+  if (f.height <= std::min(stable_height_, executed_.height)) {
+    return ignore(Ignored::kHeightStable);
   }
-  const std::shared_ptr<const Block> block = find_block(f.id);
-  if (!block) return ignore(Ignored::kNotWanted);
-  // One entry a member and height of the window: heights left behind go.
-  std::erase_if(fetch_answered_, [this](const auto& e) {
-    return e.first.second <= std::min(stable_height_, executed_.height);
-  });
-  fetch_answered_[key] = tick_;
-  send_unsigned(m->sender, BlockData{*block});
+  if (height_refusal(f.height) == Ignored::kHeightBeyondWindow) {
+    return ignore(Ignored::kHeightBeyondWindow);
+  }
+  const BlockInfoPtr info = find_info(f.height, f.id);
+  if (!info) return ignore(Ignored::kNotWanted);
+  const Ticks half = config_.ticks(config_.fetch_period_ms) / 2;
+  const auto [last, first] = info->sent_to.try_emplace(m->sender, tick_);
+  if (!first && tick_ - last->second < half) return ignore(Ignored::kRateLimited);
+  last->second = tick_;
+  send_unsigned(m->sender, BlockData{*info->block});
 }
 
 void Replica::receive(const VerifiedMessage& m, const CommitNotice& n) {

@@ -253,7 +253,9 @@ Verifier::Result Verifier::check_unsigned(const SignedMessage& m, std::optional<
     if (!holds(c->certificate)) return std::unexpected(E::kBadCheckpointCertificate);
     return {};
   }
-  return {};  // FETCH names what it asks for and claims nothing
+  const Height asked = std::get<FetchBlock>(m.payload).height;
+  if (asked.value == 0 || asked.value > kMaxHeight) return std::unexpected(E::kHeightTooLarge);
+  return {};
 }
 
 Verifier::Result Verifier::check_payload(const SignedMessage& m, BlockId& id) const {

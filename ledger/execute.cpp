@@ -223,23 +223,6 @@ std::vector<Outcome> expand(const Submission& submission, const SubmissionOutcom
   return out;
 }
 
-std::expected<std::optional<Refusal>, StoreError> check_author(const StateView& view,
-                                                               const SubmissionHeader& header) {
-  // An anonymous holder: what it may do depends on its entries.
-  if (chain::retag<Hash256>(header.author) == key_hash(header.key)) return std::nullopt;
-  auto bytes = view.record(state_path(Space::kAgency, header.author), RecordUse::kAgain);
-  if (!bytes) return std::unexpected(bytes.error());
-  if (!*bytes) return Refusal{RefusalCode::kNoSuchAuthor};
-  const auto agency = decode<AgencyState>(**bytes);
-  if (!agency) return std::unexpected(damaged("agency record", agency.error()));
-  const auto& keys = agency->profile.keys;
-  if (std::find(keys.begin(), keys.end(), header.key) == keys.end()) {
-    return Refusal{RefusalCode::kKeyNotAuthorised};
-  }
-  if (agency->status != AgencyStatus::kActive) return Refusal{RefusalCode::kAuthorSuspended};
-  return std::nullopt;
-}
-
 std::expected<void, Refusal> check_fields(const Entry& entry, const Policy& policy, Day today) {
   return std::visit([&](const auto& e) { return execution::check(e, policy, today); }, entry);
 }

@@ -109,11 +109,6 @@ struct ExecutionResult {
 [[nodiscard]] std::vector<Outcome> expand(const Submission& submission,
                                           const SubmissionOutcomes& outcomes);
 
-// A best-effort look for the pool: would the author and its key be refused now? nullopt: no. A
-// later block may change the answer either way.
-[[nodiscard]] std::expected<std::optional<Refusal>, StoreError> check_author(
-    const StateView& view, const SubmissionHeader& header);
-
 // The checks of an entry's own fields that need no state: for clients that check a file before they
 // send it. The same code that execution runs first.
 [[nodiscard]] std::expected<void, Refusal> check_fields(const Entry& entry, const Policy& policy,

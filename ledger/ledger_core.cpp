@@ -76,7 +76,8 @@ LedgerCore::LedgerCore(std::shared_ptr<Store> s, const Genesis& g, const LedgerD
       id(genesis_id(g)),
       validators_digest(g.validators.digest()),
       params_digest(g.parameters.digest()),
-      tree(crypto::SparseMapTree::Options{o.bucket_bits, o.tree_cache_leaves}) {}
+      tree(crypto::SparseMapTree::Options{o.bucket_bits, o.tree_cache_leaves}),
+      looks(o.look_agencies, o.look_enterprise_bits) {}
 
 chain::LedgerHead LedgerCore::head_of_genesis(const Hash256& state_root) const {
   chain::LedgerHead head;

@@ -2,6 +2,7 @@
 // room only; ledger_db.h is the contract.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <mutex>
@@ -89,6 +90,40 @@ class RecordCache {
   std::unordered_map<Hash256, Item, FixedBytesHash> items_;
 };
 
+// What looks before the pool (LedgerDb::look) remember: agencies, until a block changes them, and
+// which subjects are enterprises, for ever (an id keeps its class). Nothing that a stranger can
+// make up at will: what does not exist is not here, nor are persons, whose ids their registrars
+// choose. A full table of agencies starts anew; enterprises have a table of fixed size, a newer one
+// takes an older one's place. Any thread.
+class LookCache {
+ public:
+  // At most `agencies`, and two enterprises in each of 2^enterprise_bits places.
+  LookCache(std::size_t agencies, unsigned enterprise_bits)
+      : max_agencies_(agencies), enterprises_(std::size_t{1} << enterprise_bits) {}
+  // Null: not here.
+  [[nodiscard]] std::shared_ptr<const AgencyState> agency(const AgencyId& id) const;
+  [[nodiscard]] bool is_enterprise(const SubjectId& id) const;
+  void put(const AgencyId& id, const Hash256& path, std::shared_ptr<const AgencyState> agency);
+  void put_enterprise(const SubjectId& id);
+  // A block changed these.
+  void forget(const std::vector<RecordChange>& changes);
+
+ private:
+  const std::size_t max_agencies_;
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<AgencyId, std::shared_ptr<const AgencyState>, FixedBytesHash> agencies_;
+  std::unordered_map<Hash256, AgencyId, FixedBytesHash> by_path_;  // of agencies_
+  // The first 16 bytes of an id, which is a hash: another subject with the same is out of reach.
+  // All zero: empty.
+  using Id = std::array<std::uint8_t, 16>;
+  struct Place {
+    Id newer{};
+    Id older{};
+  };
+  [[nodiscard]] std::size_t place_of(const Id& id) const;
+  std::vector<Place> enterprises_;
+};
+
 // One applied height that somebody may read, or that is needed to read an older one.
 struct HeightView {
   chain::LedgerHead head;
@@ -116,12 +151,22 @@ struct LedgerCore {
   chain::LedgerHead certified;
   std::shared_ptr<const chain::CheckpointCertificate> certificate;
 
+  mutable LookCache looks;  // has a lock of its own
+
   [[nodiscard]] chain::LedgerHead head_of_genesis(const Hash256& state_root) const;
   // Under `mutex`. Null if that height is no longer (or not yet) kept.
   [[nodiscard]] const HeightView* view_at(chain::Height height) const;
   // Under `mutex`, exclusively: lets go of views that no reader may need.
   void trim();
 };
+
+// The record at a path in the applied state; what the tree knows to be absent is not read.
+[[nodiscard]] std::expected<std::optional<Bytes>, StoreError> applied_record(const LedgerCore& core,
+                                                                             const Hash256& path);
+
+// check_before_pool() at the applied state.
+[[nodiscard]] std::expected<std::optional<EarlyRefusal>, StoreError> look_before_pool(
+    const LedgerCore& core, const Submission& submission);
 
 // A reader at one height of a core.
 [[nodiscard]] std::shared_ptr<const LedgerReader> make_reader(

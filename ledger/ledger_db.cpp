@@ -257,6 +257,7 @@ std::expected<void, LedgerError> LedgerDb::Impl::publish(StateDiff&& diff,
     core->applied = head;
     core->trim();
   }
+  core->looks.forget(diff.records);
   return {};
 }
 
@@ -387,18 +388,23 @@ std::expected<std::optional<chain::CheckpointCertificate>, LedgerError> LedgerDb
 
 std::expected<std::optional<LedgerDb::Applied>, LedgerError> LedgerDb::find_submission(
     const chain::SubmissionId& submission) const {
-  const LedgerCore& core = *impl_->core;
-  const Hash256 path = state_path(Space::kSubmission, submission);
-  {
-    const std::shared_lock lock(core.mutex);
-    const auto known = core.tree.find_cached(path);
-    if (known && !known->has_value()) return std::nullopt;
-  }
-  auto row = core.store->get(rows::record_key(path));
+  const auto row = applied_record(*impl_->core, state_path(Space::kSubmission, submission));
   if (row && !row->has_value()) return std::nullopt;
   const auto state = rows::parse<SubmissionState>(row, "the record of a submission");
   if (!state) return std::unexpected(store_failed(state.error()));
   return Applied{state->height, state->index};
+}
+
+std::expected<LedgerDb::Look, LedgerError> LedgerDb::look(const Submission& submission) const {
+  Look out;
+  auto applied = find_submission(digests(submission)->id);
+  if (!applied) return std::unexpected(std::move(applied.error()));
+  out.applied = *applied;
+  if (out.applied) return out;
+  auto refusal = look_before_pool(*impl_->core, submission);
+  if (!refusal) return std::unexpected(store_failed(std::move(refusal.error())));
+  out.refusal = std::move(*refusal);
+  return out;
 }
 
 }  // namespace imi::ledger

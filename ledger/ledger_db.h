@@ -30,6 +30,7 @@
 
 #include "chain/block.h"
 #include "chain/certificate.h"
+#include "ledger/before_pool.h"
 #include "ledger/outcome.h"
 #include "ledger/store.h"
 
@@ -74,6 +75,8 @@ struct LedgerDbOptions {
   unsigned bucket_bits = 18;  // crypto/sparse_map_tree.h
   std::size_t tree_cache_leaves = 1'500'000;
   std::size_t record_cache_bytes = std::size_t{48} << 20;  // records that execution reads again
+  std::size_t look_agencies = 4'096;                       // remembered for look()
+  unsigned look_enterprise_bits = 17;                      // two in a place: 8 MiB
 };
 
 // A block as catch-up hands it to a peer (D2).
@@ -162,6 +165,15 @@ class LedgerDb {
   // pool, which must not propose it again. nullopt: not known (never seen, or expired and pruned).
   [[nodiscard]] std::expected<std::optional<Applied>, LedgerError> find_submission(
       const chain::SubmissionId& id) const;
+
+  // What the applied state says of a submission that wants into the pool: that it took effect
+  // already, or what speaks against it (before_pool.h). Authors and the classes of subjects are
+  // remembered, so that a look mostly reads nothing from the store.
+  struct Look {
+    std::optional<Applied> applied;
+    std::optional<EarlyRefusal> refusal;  // never with `applied`: a repeat has its first outcome
+  };
+  [[nodiscard]] std::expected<Look, LedgerError> look(const Submission& submission) const;
 
  private:
   struct Impl;

@@ -12,7 +12,7 @@ constexpr bool within(T v, T low, T high) {
 }
 
 constexpr std::uint32_t kHourMs = 3'600'000;
-constexpr std::uint32_t kMaxBodyBytes = 32u << 20;
+static_assert(chain::kMaxPipeline == 16, "describe() says it");
 
 }  // namespace
 
@@ -20,7 +20,7 @@ Hash256 Parameters::digest() const { return crypto::hash_of(crypto::Domain::kPar
 
 std::string_view describe(ParametersError e) {
   switch (e) {
-    case ParametersError::kWindow: return "window must be 1..64";
+    case ParametersError::kWindow: return "window must be 1..16";
     case ParametersError::kTimeouts:
       return "timeouts must satisfy 10 ms <= timeout_ms <= max_timeout_ms <= 1 h";
     case ParametersError::kHeartbeat: return "heartbeat_ms must be 100 ms..1 h";
@@ -39,7 +39,7 @@ std::string_view describe(ParametersError e) {
 
 std::expected<void, ParametersError> validate(const Parameters& p) {
   const auto fail = [](ParametersError e) { return std::unexpected(e); };
-  if (!within(p.window, 1u, 64u)) return fail(ParametersError::kWindow);
+  if (!within(p.window, 1u, chain::kMaxPipeline)) return fail(ParametersError::kWindow);
   if (p.timeout_ms < 10 || p.timeout_ms > p.max_timeout_ms || p.max_timeout_ms > kHourMs) {
     return fail(ParametersError::kTimeouts);
   }
@@ -54,7 +54,7 @@ std::expected<void, ParametersError> validate(const Parameters& p) {
   }
   if (!within(p.max_block_items, 1u, static_cast<std::uint32_t>(chain::kMaxBlockItems)) ||
       p.max_block_entries < p.max_entries || p.max_block_body_bytes < p.max_submission_bytes ||
-      p.max_block_body_bytes > kMaxBodyBytes) {
+      p.max_block_body_bytes > kMaxBlockBodyBytes) {
     return fail(ParametersError::kBlock);
   }
   if (!within(p.max_expiry_ms, 1'000u, 24 * kHourMs) || p.grace_ms > 24 * kHourMs) {

@@ -10,6 +10,7 @@
 namespace imi::ledger {
 
 inline constexpr std::uint32_t kMaxEntriesOfSubmission = 4096;
+inline constexpr std::uint32_t kMaxBlockBodyBytes = 32u << 20;
 
 struct Parameters {
   SchemaVersion<1> version;
@@ -47,7 +48,7 @@ struct Parameters {
 };
 
 enum class ParametersError : std::uint8_t {
-  kWindow,      // W in 1..64
+  kWindow,      // W in 1..chain::kMaxPipeline
   kTimeouts,    // 10 ms <= T <= max_timeout_ms <= 1 h
   kHeartbeat,   // 100 ms <= H <= 1 h
   kSkew,        // 1 ms <= P, F <= 1 min

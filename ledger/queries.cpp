@@ -297,18 +297,24 @@ SignedQuery sign_query(const chain::GenesisId& genesis, SignedQueryBody body,
   return out;
 }
 
-ReplayGuard::Seen ReplayGuard::note(const Hash256& digest, chain::TimeMs signed_at,
-                                    chain::TimeMs now) {
+ReplayGuard::Seen ReplayGuard::note(const SubjectId& sid, const Hash256& digest,
+                                    chain::TimeMs signed_at, chain::TimeMs now) {
   const std::lock_guard lock(mutex_);
   // A query is fresh for a window on either side of its time.
-  while (!by_time_.empty() && by_time_.begin()->first.value < now.value - kQueryWindowMs) {
-    seen_.erase(by_time_.begin()->second);
+  while (!by_time_.empty() && by_time_.begin()->first.first.value < now.value - kQueryWindowMs) {
+    const auto& [when, person] = *by_time_.begin();
+    const auto share = of_person_.find(person);
+    if (--share->second == 0) of_person_.erase(share);
+    seen_.erase(when.second);
     by_time_.erase(by_time_.begin());
   }
   if (seen_.contains(digest)) return Seen::kRepeat;
+  const auto share = of_person_.find(sid);
+  if (share != of_person_.end() && share->second >= kMaxQueriesOfPerson) return Seen::kFull;
   if (seen_.size() >= kMaxRememberedQueries) return Seen::kFull;
   seen_.insert(digest);
-  by_time_.emplace(signed_at, digest);
+  by_time_.emplace(std::pair(signed_at, digest), sid);
+  ++of_person_[sid];
   return Seen::kFirst;
 }
 
@@ -330,7 +336,7 @@ std::expected<Reply, QueryError> answer_person(const LedgerReader& reader, const
   if (!current) return std::unexpected(current.error());
   if (!*current) return std::unexpected(error(Reason::kWrongKey));
   // Noted last: only the person can fill the memory of what the person asked.
-  switch (terms.guard.note(digest, query.body.time, terms.now)) {
+  switch (terms.guard.note(query.body.question.sid, digest, query.body.time, terms.now)) {
     case ReplayGuard::Seen::kFirst: break;
     case ReplayGuard::Seen::kRepeat: return std::unexpected(error(Reason::kReplayed));
     case ReplayGuard::Seen::kFull: return std::unexpected(error(Reason::kBusy));

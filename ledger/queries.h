@@ -87,21 +87,25 @@ struct SignedQuery {
                                      const crypto::SecretKey& key);
 
 // Remembers the signed queries of the freshness window, so that none is answered twice. Bounded:
-// when full it refuses (kBusy) rather than forget. Thread-safe.
+// when full it refuses (kBusy) rather than forget, and one person's share is full long before all
+// of it is, so that nobody shuts the others out. Thread-safe.
 class ReplayGuard {
  public:
-  // True the first time; false for a repeat. Forgets what is older than the window.
+  // Forgets what is older than the window. kFull: this person's share, or all of it.
   enum class Seen : std::uint8_t { kFirst, kRepeat, kFull };
-  [[nodiscard]] Seen note(const Hash256& digest, chain::TimeMs signed_at, chain::TimeMs now);
+  [[nodiscard]] Seen note(const SubjectId& sid, const Hash256& digest, chain::TimeMs signed_at,
+                          chain::TimeMs now);
 
  private:
   std::mutex mutex_;
-  std::set<Hash256> seen_;                               // guarded by mutex_
-  std::set<std::pair<chain::TimeMs, Hash256>> by_time_;  // guarded by mutex_
+  std::set<Hash256> seen_;                                          // guarded by mutex_
+  std::map<std::pair<chain::TimeMs, Hash256>, SubjectId> by_time_;  // guarded by mutex_
+  std::map<SubjectId, std::size_t> of_person_;                      // guarded by mutex_
 };
 
 inline constexpr std::int64_t kQueryWindowMs = 60'000;
 inline constexpr std::size_t kMaxRememberedQueries = 65'536;
+inline constexpr std::size_t kMaxQueriesOfPerson = 64;  // of those
 
 struct QueryTerms {
   std::string_view audience;  // this node's name

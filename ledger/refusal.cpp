@@ -16,6 +16,10 @@ std::string day_text(std::int64_t day) {
   return out + std::to_string(d.day);
 }
 
+std::string basis_text(std::int64_t level) {
+  return std::string(name(static_cast<BasisLevel>(level)));
+}
+
 bool is_day(RefusalField f) {
   return f == RefusalField::kOccurred || f == RefusalField::kDecided || f == RefusalField::kEnded ||
          f == RefusalField::kNotified;
@@ -200,8 +204,8 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kTypeScope:
       return "this event code is not for this class of subject, or not in this agency's field";
     case RefusalCode::kBasisInsufficient:
-      return "a legal basis of level " + a + " is too weak for this code; the weakest allowed is " +
-             b + " (1 law ... 5 pact)";
+      return "a legal basis of level '" + basis_text(r.a) +
+             "' is too weak for this code; the weakest allowed is '" + basis_text(r.b) + "'";
     case RefusalCode::kNoticeMissing:
       return "this event code requires a prior notice to the subject, on or before the decision";
     case RefusalCode::kPlaintextForPerson:

@@ -132,15 +132,32 @@ void Driver::Impl::process(consensus::Effects effects) {
   process_notices(effects);
 }
 
+void Driver::Impl::keep_evidence(const consensus::Evidence& e) {
+  ++core.counters.evidence;
+  const std::string what = "member " + std::to_string(e.member.value) + " signed two different " +
+                           std::string(consensus::name(e.kind)) + " messages";
+  core.events.log(LogLevel::kError, what);
+  if (core.ports.evidence == nullptr) return;
+  auto kept = std::make_shared<std::expected<bool, IoError>>(false);
+  core.run(
+      core.ports.log_writer, Priority::kBulk,
+      [kept, e, genesis = config.genesis, store = core.ports.evidence] {
+        *kept = store->keep(make_evidence(genesis, e));
+      },
+      [this, kept, what] {
+        if (!*kept) {
+          core.events.log(LogLevel::kError,
+                          what + ": the evidence was not kept: " + describe(kept->error()));
+        } else if (**kept) {
+          core.events.log(LogLevel::kInfo, what + ": evidence kept");
+        }
+      });
+}
+
 void Driver::Impl::process_notices(const consensus::Effects& effects) {
   core.counters.blocks_committed += effects.committed.size();
   if (!effects.committed.empty()) want_flush();
-  for (const consensus::Evidence& e : effects.evidence) {
-    ++core.counters.evidence;
-    core.events.log(LogLevel::kError,
-                    "member " + std::to_string(e.member.value) + " signed two different " +
-                        std::string(consensus::name(e.kind)) + " messages: evidence kept");
-  }
+  for (const consensus::Evidence& e : effects.evidence) keep_evidence(e);
   if (effects.view) {
     ++core.counters.view_changes;
     proposed_us.clear();

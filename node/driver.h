@@ -76,7 +76,8 @@ struct NodeRefusal {
   Reason reason{};
   std::string detail;
 };
-using SubmitError = std::variant<ledger::AdmissionError, PoolRefusal, NodeRefusal>;
+using SubmitError =
+    std::variant<ledger::AdmissionError, ledger::EarlyRefusal, PoolRefusal, NodeRefusal>;
 using SubmitResult = std::expected<Fate, SubmitError>;
 
 // ---- what others may watch ----------------------------------------------------------------------
@@ -156,6 +157,7 @@ struct DriverCounters {
   std::uint64_t submissions_received = 0;  // to be verified
   std::uint64_t submissions_verified = 0;
   std::uint64_t submissions_refused = 0;
+  std::uint64_t submissions_kept_out = 0;  // valid, and the state speaks against them
   std::uint64_t bodies_fetched = 0;
   std::uint64_t blocks_synced = 0;
   std::uint64_t evidence = 0;

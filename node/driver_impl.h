@@ -8,6 +8,7 @@
 #include "node/bodies.h"
 #include "node/clients.h"
 #include "node/core.h"
+#include "node/evidence.h"
 #include "node/execution.h"
 #include "node/intake.h"
 #include "node/outbox.h"
@@ -26,6 +27,7 @@ struct Driver::Impl {
   void input(consensus::Input in);
   void process(consensus::Effects effects);
   void process_notices(const consensus::Effects& effects);
+  void keep_evidence(const consensus::Evidence& e);
   void on_stable(const chain::CheckpointCertificate& certificate);
   void on_returned(const std::vector<consensus::Returned>& returned);
   void on_executed(const chain::LedgerHead& head, const chain::Block& block,
@@ -39,7 +41,8 @@ struct Driver::Impl {
   void on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
   void on_peer(PeerIndex peer, bool connected);
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
-  bool admit_from_peer(PeerIndex from, const CheckedBody& checked);
+  bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
+                       const ledger::LedgerDb::Look& look);
   struct Submitted {
     SharedBytes bytes;
     WaitFor wait{};
@@ -49,7 +52,7 @@ struct Driver::Impl {
   void submit(Submitted s);
   void check_submitted();
   void admit_submitted(const Submitted& s, const CheckedBody& checked,
-                       const std::optional<ledger::LedgerDb::Applied>& applied);
+                       const ledger::LedgerDb::Look& look);
 
   // ---- proposals (propose.cpp)
   // --------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "ledger/storage/leveldb_store.h"
 #include "node/handlers/handlers.h"
 #include "node/imid_files.h"
+#include "node/real/descriptors.h"
 #include "node/real/peer_network.h"
 #include "node/real/threads.h"
 #include "node/startup.h"
@@ -114,6 +115,8 @@ struct NodeProcess::Impl final : DriverEvents {
   ThreadLoop loop;
   SharedSignatureCache signatures;
   std::unique_ptr<Wal> wal;
+  PosixFileSystem evidence_disk;  // of `evidence` alone, which any thread asks
+  std::unique_ptr<EvidenceStore> evidence;
   std::unique_ptr<ledger::LedgerDb> db;
   std::unique_ptr<LedgerDbPort> ledger_port;
   std::unique_ptr<TransportNetwork> network;
@@ -124,6 +127,7 @@ struct NodeProcess::Impl final : DriverEvents {
   std::unique_ptr<LoopNodeAccess> access;
   std::unique_ptr<Handlers> handlers;
   std::unique_ptr<RpcServer> rpc;
+  RpcLimits rpc_limits;
   std::optional<ProcessError> ended;  // on the loop
   int ticks = 0;
 
@@ -169,6 +173,28 @@ struct NodeProcess::Impl final : DriverEvents {
     };
   }
 
+  // Before anything is opened that stays open.
+  std::expected<void, ProcessError> share_descriptors(std::size_t peers) {
+    DescriptorNeeds needs;
+    needs.store = static_cast<std::size_t>(ledger::LevelDbOptions{}.max_open_files);
+    // While both sides dial there are two connections with a peer for a moment.
+    needs.peers = 2 * peers + PeerLimits{}.max_half_open;
+    needs.clients = rpc_limits.max_connections;
+    const std::uint64_t limit = raise_descriptor_limit(descriptors_wanted(needs));
+    const auto clients = clients_within(limit, needs);
+    if (!clients) return refuse(ExitCode::kLocal, clients.error());
+    if (*clients < needs.clients) {
+      logger->warn("at most {} files may be open: {} RPC connections at a time instead of {}",
+                   limit, *clients, needs.clients);
+    } else {
+      logger->info("at most {} files may be open, {} of them RPC connections", limit, *clients);
+    }
+    rpc_limits.max_connections = *clients;
+    rpc_limits.max_connections_per_address =
+        std::min(rpc_limits.max_connections_per_address, *clients / 2);
+    return {};
+  }
+
   std::expected<SafetyStart, ProcessError> open_safety_log(const NodeFiles& files) {
     if (!files.key) return SafetyStart{};
     auto safety = open_safety(disk, safety_folder(config).string(), wal_header(files),
@@ -178,6 +204,21 @@ struct NodeProcess::Impl final : DriverEvents {
       logger->warn("this validator signs nothing: {}", safety->silent_because);
     }
     return std::move(*safety);
+  }
+
+  std::expected<void, ProcessError> open_evidence(const NodeFiles& files) {
+    auto opened = EvidenceStore::open(evidence_disk, (config.data / "evidence").string(),
+                                      files.genesis_id, files.genesis.validators);
+    if (!opened) return refuse(ExitCode::kLocal, describe(opened.error()));
+    evidence = std::move(*opened);
+    if (evidence->removed() > 0) {
+      logger->warn("{} torn or foreign files of evidence were removed", evidence->removed());
+    }
+    if (evidence->size() > 0) {
+      logger->error("{} pairs of messages prove that members equivocated: imi node evidence",
+                    evidence->size());
+    }
+    return {};
   }
 
   std::vector<PeerInfo> peer_list(const NodeFiles& files) const {
@@ -195,6 +236,7 @@ struct NodeProcess::Impl final : DriverEvents {
     auto safety = open_safety_log(files);
     if (!safety) return std::unexpected(safety.error());
     wal = std::move(safety->wal);
+    if (auto ok = open_evidence(files); !ok) return ok;
     verify = std::make_unique<ThreadWorker>(loop, verify_threads(), "verify", kVerifyNice);
     executor = std::make_unique<ThreadWorker>(loop, 1, "executor");
     log_writer = std::make_unique<ThreadWorker>(loop, 1, "safety-log");
@@ -212,8 +254,9 @@ struct NodeProcess::Impl final : DriverEvents {
     o.bodies = std::move(safety->bodies);
     o.parameters = files.genesis.parameters;
     o.events = this;
-    const Ports ports{loop,        clock,        *network,  *verify,    *executor,
-                      *log_writer, *ledger_port, wal.get(), signatures, crypto::system_random()};
+    const Ports ports{loop,          clock,        *network,  *verify,    *executor,
+                      *log_writer,   *ledger_port, wal.get(), signatures, crypto::system_random(),
+                      evidence.get()};
     auto started = Driver::start(std::move(o), ports);
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
@@ -241,8 +284,8 @@ struct NodeProcess::Impl final : DriverEvents {
   std::expected<void, ProcessError> start_rpc(const NodeFiles& files) {
     access = std::make_unique<LoopNodeAccess>(loop, [this] { return network->rows(); });
     access->attach(*driver);
-    handlers = std::make_unique<Handlers>(HandlerOptions{config.name, std::string(kVersion)},
-                                          *access, *db, clock);
+    handlers = std::make_unique<Handlers>(
+        HandlerOptions{config.name, std::string(kVersion), evidence.get()}, *access, *db, clock);
     RpcServerOptions o;
     o.address = config.rpc_listen.host;
     o.port = config.rpc_listen.port;
@@ -250,6 +293,7 @@ struct NodeProcess::Impl final : DriverEvents {
     o.allowed_origins = config.rpc_origins;
     o.bearer_token = files.rpc_token;
     o.handler_threads = config.rpc_threads;
+    o.limits = rpc_limits;
     o.log = net_log();
     auto server = RpcServer::start(std::move(o), handlers->callbacks());
     if (!server) return refuse(ExitCode::kLocal, describe(server.error()));
@@ -293,6 +337,9 @@ std::expected<std::unique_ptr<NodeProcess>, ProcessError> NodeProcess::start(
   auto lock = lock_data(config);
   if (!lock) return std::unexpected(lock.error());
   impl->lock = std::move(*lock);
+  std::vector<PeerInfo> peers = impl->peer_list(*files);
+  const std::size_t count = peers.size();
+  if (auto ok = impl->share_descriptors(count); !ok) return std::unexpected(ok.error());
   auto db = open_ledger(config, files->genesis);
   if (!db) return std::unexpected(db.error());
   impl->db = std::move(*db);
@@ -300,8 +347,6 @@ std::expected<std::unique_ptr<NodeProcess>, ProcessError> NodeProcess::start(
                      files->genesis.chain_name, to_hex(files->genesis_id),
                      impl->db->applied().height.value, impl->db->open_report().records,
                      impl->db->open_report().rebuild_ms);
-  std::vector<PeerInfo> peers = impl->peer_list(*files);
-  const std::size_t count = peers.size();
   // From here on the destructor stops what was begun, whatever fails.
   std::unique_ptr<NodeProcess> process(new NodeProcess(std::move(impl)));
   Impl& i = *process->impl_;

@@ -107,7 +107,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
   struct Job {
     std::vector<SharedBytes> in;
     std::vector<std::optional<CheckedBody>> out;
-    std::vector<std::optional<ledger::LedgerDb::Applied>> applied;
+    std::vector<ledger::LedgerDb::Look> looks;
     std::size_t pieces = 0;
     std::function<void(Answer)> done;
   };
@@ -116,7 +116,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
   const std::size_t chunk = core_.limits.verify_chunk;
   job->in = std::move(bodies);
   job->out.resize(n);
-  job->applied.resize(lookup ? n : 0);
+  job->looks.resize(lookup ? n : 0);
   job->pieces = std::max<std::size_t>(1, (n + chunk - 1) / chunk);
   job->done = std::move(done);
   verifying_ += n;
@@ -132,8 +132,8 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
           for (std::size_t i = begin; i < end; ++i) {
             job->out[i] = std::move(checked[i - begin]);
             if (!lookup || !job->out[i]->has_value()) continue;
-            if (auto applied = ledger.find_submission((*job->out[i])->id())) {
-              job->applied[i] = *applied;
+            if (auto look = ledger.look(*(*job->out[i])->submission)) {
+              job->looks[i] = std::move(*look);
             }
           }
         },
@@ -150,7 +150,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
             }
             answer.bodies.push_back(std::move(*b));
           }
-          answer.applied = std::move(job->applied);
+          answer.looks = std::move(job->looks);
           job->done(std::move(answer));
         });
   }

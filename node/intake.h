@@ -26,10 +26,11 @@ class Intake {
   // Sends off what was collected.
   void flush();
 
-  // Results in the order of `bodies`. `lookup`: also ask the ledger whether the ids were applied.
+  // Results in the order of `bodies`. `lookup`: also ask the ledger what it says of those that are
+  // valid and want into the pool.
   struct Answer {
     std::vector<CheckedBody> bodies;
-    std::vector<std::optional<ledger::LedgerDb::Applied>> applied;  // with `lookup`, else empty
+    std::vector<ledger::LedgerDb::Look> looks;  // with `lookup`, else empty
   };
   void check(std::vector<SharedBytes> bodies, bool lookup, std::function<void(Answer)> done);
   [[nodiscard]] std::size_t verifying() const { return verifying_; }

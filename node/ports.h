@@ -103,12 +103,12 @@ class LedgerPort {
   [[nodiscard]] virtual std::expected<std::optional<chain::CheckpointCertificate>,
                                       ledger::LedgerError>
   certificate_at(chain::Height height) const = 0;
-  [[nodiscard]] virtual std::expected<std::optional<ledger::LedgerDb::Applied>, ledger::LedgerError>
-  find_submission(const chain::SubmissionId& id) const = 0;
+  [[nodiscard]] virtual std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& submission) const = 0;
 };
 
 // The LedgerPort over a LedgerDb, which outlives it.
-class LedgerDbPort final : public LedgerPort {
+class LedgerDbPort : public LedgerPort {
  public:
   explicit LedgerDbPort(ledger::LedgerDb& db) : db_(db) {}
   std::expected<chain::LedgerHead, ledger::LedgerError> commit_block(const chain::Block& block,
@@ -133,15 +133,16 @@ class LedgerDbPort final : public LedgerPort {
       chain::Height height) const override {
     return db_.certificate_at(height);
   }
-  std::expected<std::optional<ledger::LedgerDb::Applied>, ledger::LedgerError> find_submission(
-      const chain::SubmissionId& id) const override {
-    return db_.find_submission(id);
+  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& submission) const override {
+    return db_.look(submission);
   }
 
  private:
   ledger::LedgerDb& db_;
 };
 
+class EvidenceStore;
 class Wal;
 
 // All references outlive the driver. After Driver::stop() returned nothing of the driver is called;
@@ -157,6 +158,7 @@ struct Ports {
   Wal* wal = nullptr;  // used on log_writer alone; null: nothing is signed, nothing is persisted
   consensus::SignatureCache& signatures;  // as thread-safe as `verify` is parallel
   crypto::RandomSource& random;
+  EvidenceStore* evidence = nullptr;  // written on log_writer alone; null: only counted
 };
 
 }  // namespace imi::node

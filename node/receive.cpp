@@ -41,14 +41,19 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
   core.punish(from, "a frame of unknown kind " + std::to_string(frame->front()));
 }
 
-bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked) {
+bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
+                                   const ledger::LedgerDb::Look& look) {
   if (!checked) {
     if (checked.error().content) bodies.refuse(*checked.error().content);
     return false;
   }
   const Body& body = *checked;
-  bodies.offer(body);
-  if (clients.recent(body.id())) return true;
+  bodies.offer(body);  // a block may list it whatever the state says of its author (B4)
+  if (clients.recent(body.id()) || look.applied) return true;
+  if (look.refusal) {
+    ++core.counters.submissions_kept_out;
+    return false;
+  }
   // Clocks differ: what is due soon is kept, and not proposed before it is due.
   const chain::TimeMs latest(core.now().value + 2 * std::int64_t{core.parameters.max_expiry_ms});
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
@@ -66,11 +71,12 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
   std::vector<SharedBytes> in;
   in.reserve(push->submissions.size());
   for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
-  intake.check(std::move(in), false,
+  intake.check(std::move(in), true,
                [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
                  std::vector<std::uint32_t> refused;
                  for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
-                   if (!admit_from_peer(from, answer.bodies[i])) refused.push_back(i);
+                   if (!admit_from_peer(from, answer.bodies[i], answer.looks[i]))
+                     refused.push_back(i);
                  }
                  spread.acknowledge(from, number, std::move(refused));
                });
@@ -129,13 +135,13 @@ void Driver::Impl::check_submitted() {
   for (const Submitted& s : *batch) in.push_back(s.bytes);
   intake.check(std::move(in), true, [this, batch](Intake::Answer answer) {
     for (std::size_t i = 0; i < batch->size(); ++i) {
-      admit_submitted((*batch)[i], answer.bodies[i], answer.applied[i]);
+      admit_submitted((*batch)[i], answer.bodies[i], answer.looks[i]);
     }
   });
 }
 
 void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,
-                                   const std::optional<ledger::LedgerDb::Applied>& applied) {
+                                   const ledger::LedgerDb::Look& look) {
   if (!checked) {
     s.done(std::unexpected(checked.error().error));
     return;
@@ -145,9 +151,15 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     clients.answer(*recent, s.wait, s.timeout_ms, s.done);
     return;
   }
-  if (applied) {
-    clients.answer({Fate::Kind::kCommitted, body.id(), applied->height, applied->index, false, {}},
-                   s.wait, s.timeout_ms, s.done);
+  if (look.applied) {
+    clients.answer(
+        {Fate::Kind::kCommitted, body.id(), look.applied->height, look.applied->index, false, {}},
+        s.wait, s.timeout_ms, s.done);
+    return;
+  }
+  if (look.refusal) {
+    ++core.counters.submissions_kept_out;
+    s.done(std::unexpected(*look.refusal));
     return;
   }
   const chain::TimeMs block_time = replica.next_block_time(core.now());

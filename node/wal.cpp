@@ -2,13 +2,28 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "crypto/hash.h"
+#include "ledger/parameters.h"
 
 namespace imi::node {
 
 namespace {
+
+// All that can be needed at once: at each height of the largest window, the accepted block and the
+// others that were voted for (B2), each with the largest body a chain allows. A file has as much
+// from its opening, and again as much in the write that makes the owner rotate.
+constexpr std::uint64_t kMaxLiveBytes = std::uint64_t{consensus::kMaxWindow} *
+                                        (consensus::kMaxVotedBlocks + 1) *
+                                        ledger::kMaxBlockBodyBytes;
+static_assert(2 * kMaxLiveBytes + 4 * kMaxWalGroupBytes + kWalRotateBytes <= kMaxWalFileBytes);
+// The blocks' lists of content hashes, in a SafetyState; its two messages; the rest is small.
+static_assert(std::uint64_t{consensus::kMaxWindow} * (consensus::kMaxVotedBlocks + 1) *
+                      (chain::kMaxBlockItems * chain::ContentHash::kSize + 1024) +
+                  2 * consensus::kMaxMessageBytes + (std::size_t{16} << 20) <=
+              kMaxWalGroupBytes);
 
 constexpr std::uint32_t kMagic = 0x57494d49;  // "IMIW" in the file
 constexpr std::size_t kPrefixBytes = 32;
@@ -18,7 +33,13 @@ constexpr std::size_t kAlign = 8;
 constexpr std::string_view kSuffix = ".wal";
 constexpr std::size_t kNameDigits = 10;
 
-enum class RecordKind : std::uint8_t { kHeader = 1, kState = 2, kRecord = 3, kBody = 4 };
+enum class RecordKind : std::uint8_t {
+  kHeader = 1,
+  kState = 2,
+  kRecord = 3,
+  kBody = 4,
+  kOpening = 5,
+};
 
 template <class T>
 void put_le(Bytes& out, std::size_t at, T v) {
@@ -55,6 +76,11 @@ void put_body(Bytes& out, const WalBody& body) {
   put_record_header(out, RecordKind::kBody, body.content.view().size() + body.bytes->size());
   append(out, body.content.view());
   append(out, *body.bytes);
+}
+// At most what put_body() puts.
+std::size_t body_bytes(const WalBody& body) {
+  constexpr std::size_t kMostOfRecordHeader = 11;
+  return kMostOfRecordHeader + chain::ContentHash::kSize + body.bytes->size();
 }
 
 std::string file_name(std::uint64_t number) {
@@ -128,7 +154,7 @@ class Reader {
   Reader(std::string where, const WalHeader& expected, std::uint64_t number)
       : where_(std::move(where)), expected_(expected), number_(number) {}
 
-  // False: the first frame is not there whole (a rotation that did not finish).
+  // False: the opening is not there whole (a rotation that did not finish).
   std::expected<bool, WalError> read(ByteView file) {
     std::size_t at = 0;
     std::uint64_t sequence = 0;
@@ -154,7 +180,7 @@ class Reader {
       ++sequence;
     }
     content_.groups = sequence;
-    return sequence != 0;
+    return sequence > opening_parts_;
   }
   WalContent take() { return std::move(content_); }
 
@@ -174,14 +200,26 @@ class Reader {
       if (first && !header_seen_ && kind != static_cast<std::uint8_t>(RecordKind::kHeader)) {
         return damaged(where_, "it does not begin with a header");
       }
-      if (auto ok = read_record(kind, bytes); !ok) return ok;
+      if (auto ok = read_record(kind, bytes, first); !ok) return ok;
     }
     return {};
   }
 
-  std::expected<void, WalError> read_record(std::uint8_t kind, ByteView bytes) {
+  std::expected<void, WalError> read_opening(ByteView bytes, bool first) {
+    if (!first) return damaged(where_, "a later group claims to open it");
+    try {
+      DecodeArchive ar(bytes);
+      opening_parts_ = ar.varint(UINT64_MAX);
+    } catch (const codec_detail::Failure& f) {
+      return damaged(where_, "its opening does not parse: " + describe(f.error));
+    }
+    return {};
+  }
+
+  std::expected<void, WalError> read_record(std::uint8_t kind, ByteView bytes, bool first) {
     switch (static_cast<RecordKind>(kind)) {
       case RecordKind::kHeader: return read_header(bytes);
+      case RecordKind::kOpening: return read_opening(bytes, first);
       case RecordKind::kState: {
         auto state = decode<consensus::SafetyState>(bytes);
         if (!state) return damaged(where_, "its state does not parse: " + describe(state.error()));
@@ -237,6 +275,7 @@ class Reader {
   WalHeader expected_;
   std::uint64_t number_;
   bool header_seen_ = false;
+  std::uint64_t opening_parts_ = 0;  // groups that belong to the opening, after the first
   WalContent content_;
 };
 
@@ -313,8 +352,12 @@ std::string describe(const WalError& e) {
 }
 
 Wal::Wal(FileSystem& files, std::string directory, const WalHeader& header,
-         crypto::RandomSource& random)
-    : files_(files), directory_(std::move(directory)), header_(header), random_(random) {}
+         crypto::RandomSource& random, std::size_t split_bytes)
+    : files_(files),
+      directory_(std::move(directory)),
+      header_(header),
+      random_(random),
+      split_bytes_(split_bytes) {}
 
 std::expected<void, WalError> Wal::create(FileSystem& files, const std::string& directory,
                                           const WalHeader& header, crypto::RandomSource& random) {
@@ -324,18 +367,19 @@ std::expected<void, WalError> Wal::create(FileSystem& files, const std::string& 
   const auto have = log_files(files, directory);
   if (!have) return std::unexpected(have.error());
   if (!have->empty()) return std::unexpected(WalError{WalError::Reason::kExists, directory});
-  Wal wal(files, directory, header, random);
+  Wal wal(files, directory, header, random, kWalSplitBytes);
   return wal.begin_file(1, {}, {});
 }
 
 std::expected<Wal::Opened, WalError> Wal::open(FileSystem& files, const std::string& directory,
                                                const WalHeader& header,
-                                               crypto::RandomSource& random) {
+                                               crypto::RandomSource& random,
+                                               std::size_t split_bytes) {
   const auto numbers = log_files(files, directory);
   if (!numbers) return std::unexpected(numbers.error());
   if (numbers->empty()) return std::unexpected(WalError{WalError::Reason::kMissing, directory});
 
-  std::unique_ptr<Wal> wal(new Wal(files, directory, header, random));
+  std::unique_ptr<Wal> wal(new Wal(files, directory, header, random, split_bytes));
   wal->number_ = numbers->back();
   for (auto n = numbers->rbegin(); n != numbers->rend(); ++n) {
     const std::string where = directory + "/" + file_name(*n);
@@ -345,10 +389,10 @@ std::expected<Wal::Opened, WalError> Wal::open(FileSystem& files, const std::str
     const auto whole = reader.read(*bytes);
     if (!whole) return std::unexpected(whole.error());
     if (*whole) return Opened{std::move(wal), reader.take()};
-    // Its first group is not there: the rotation that made it did not finish, and the file before
+    // Its opening is not there whole: the rotation that made it did not finish, and the file before
     // it is still whole. Without one before it, something was lost.
     if (std::next(n) == numbers->rend()) {
-      return damaged(where, "its first group is damaged, and there is no older file");
+      return damaged(where, "its opening is damaged, and there is no older file");
     }
   }
   IMI_CHECK(false, "a log has files");
@@ -382,6 +426,40 @@ std::expected<void, WalError> Wal::write_frame() {
   return {};
 }
 
+bool Wal::put_all(Part bodies) {
+  std::size_t size = frame_.size() - kFrameHeaderBytes;
+  for (const WalBody& b : bodies) size += body_bytes(b);
+  if (size > split_bytes_ && !bodies.empty()) return false;
+  for (const WalBody& b : bodies) put_body(frame_, b);
+  return true;
+}
+
+std::vector<Wal::Part> Wal::split(Part bodies) const {
+  std::vector<Part> parts;
+  std::size_t begin = 0;
+  std::size_t size = 0;
+  for (std::size_t at = 0; at < bodies.size(); ++at) {
+    const std::size_t more = body_bytes(bodies[at]);
+    if (at > begin && size + more > split_bytes_) {
+      parts.push_back(bodies.subspan(begin, at - begin));
+      begin = at;
+      size = 0;
+    }
+    size += more;
+  }
+  if (begin < bodies.size()) parts.push_back(bodies.subspan(begin));
+  return parts;
+}
+
+std::expected<void, WalError> Wal::write_parts(const std::vector<Part>& parts) {
+  for (const Part part : parts) {
+    frame_.assign(kFrameHeaderBytes, 0);
+    for (const WalBody& b : part) put_body(frame_, b);
+    if (auto ok = write_frame(); !ok) return ok;
+  }
+  return {};
+}
+
 std::expected<void, WalError> Wal::begin_file(std::uint64_t number,
                                               const consensus::SafetyState& state,
                                               const std::vector<WalBody>& bodies) {
@@ -398,8 +476,16 @@ std::expected<void, WalError> Wal::begin_file(std::uint64_t number,
   frame_.assign(kFrameHeaderBytes, 0);
   put_record(frame_, RecordKind::kHeader, encode(header_));
   put_record(frame_, RecordKind::kState, encode(state));
-  for (const WalBody& b : bodies) put_body(frame_, b);
+  std::vector<Part> parts;
+  if (!put_all(bodies)) {
+    parts = split(bodies);
+    Bytes count;
+    EncodeArchive ar(count);
+    ar.varint(parts.size());
+    put_record(frame_, RecordKind::kOpening, count);
+  }
   if (auto ok = write_frame(); !ok) return ok;
+  if (auto ok = write_parts(parts); !ok) return ok;
   if (auto ok = files_.sync_directory(directory_); !ok) return stop(from_io(ok.error()));
   return {};
 }
@@ -435,7 +521,10 @@ std::expected<void, WalError> Wal::append(const WalGroup& group) {
     encode_to(record, r);
     put_record(frame_, RecordKind::kRecord, record);
   }
-  for (const WalBody& b : group.bodies) put_body(frame_, b);
+  if (put_all(group.bodies)) return write_frame();
+  const Bytes records = std::exchange(frame_, {});
+  if (auto ok = write_parts(split(group.bodies)); !ok) return ok;
+  frame_ = records;
   return write_frame();
 }
 

@@ -4,10 +4,16 @@
 // (B2). One append() is one group: one frame in the file, one fdatasync. A group counts whole or
 // not at all.
 //
+// Bodies are many and large (blocks of L heights, and of views that failed), so beyond
+// kWalSplitBytes they go in groups of their own, each synced before the next is written. In
+// append() they come before the group that has the records: bodies alone mean nothing.
+//
 // Files: <directory>/NNNNNNNNNN.wal, one in use; a second exists only while the log rotates. Every
-// file begins with a group that has the header and a whole SafetyState with the bodies still
-// needed, so it stands alone; older files are removed once it is durable. open() never appends to
-// what it found: it hands back the content, and start() writes a fresh file from it.
+// file opens with a group that has the header and a whole SafetyState with the bodies still
+// needed, so it stands alone; if the bodies are split, this group says how many groups of them
+// follow, and the file counts once they are all there. Older files are removed after that. open()
+// never appends to what it found: it hands back the content, and start() writes a fresh file from
+// it.
 //
 // Frame, integers little-endian (docs/DATA_FORMAT.md repeats it):
 //   u32 magic "IMIW" | u32 payload length | u64 file number | u64 sequence in the file, from 0 |
@@ -16,7 +22,7 @@
 //   checksum = first 16 bytes of H(kSafetyLog, the 32 bytes before it || payload)
 //   payload  = records: u8 kind | varint length | bytes
 //   kinds    = 1 WalHeader, 2 SafetyState, 3 SafetyRecord, 4 body (32-byte content hash,
-//   submission)
+//   submission), 5 opening (varint: the groups of bodies that follow; in the first group alone)
 //
 // Recovery. A bad frame that nothing valid follows is the torn end of the last write and is cut:
 // nothing that needed it was ever sent. A bad frame before a valid one is damage: refused by name,
@@ -34,6 +40,7 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,8 +72,12 @@ struct WalError {
 [[nodiscard]] std::string describe(const WalError& e);
 
 inline constexpr std::uint32_t kWalFormat = 1;
+// What cannot be split, a SafetyState or the records of the waiting steps, stays below this.
 inline constexpr std::size_t kMaxWalGroupBytes = std::size_t{256} << 20;
-inline constexpr std::uint64_t kMaxWalFileBytes = std::uint64_t{1} << 30;
+// Bodies beyond this go in further groups.
+inline constexpr std::size_t kWalSplitBytes = std::size_t{64} << 20;
+// Above what a chain's largest blocks can make of a file (proved in wal.cpp).
+inline constexpr std::uint64_t kMaxWalFileBytes = std::uint64_t{36} << 30;
 inline constexpr std::uint64_t kWalReserveBytes = std::uint64_t{16} << 20;
 // The owner rotates when a file has grown beyond this.
 inline constexpr std::uint64_t kWalRotateBytes = std::uint64_t{64} << 20;
@@ -117,16 +128,16 @@ class Wal {
     WalContent content;
   };
   // Reads the log. start() must follow before append(). `files` and `random` outlive the Wal.
-  [[nodiscard]] static std::expected<Opened, WalError> open(FileSystem& files,
-                                                            const std::string& directory,
-                                                            const WalHeader& header,
-                                                            crypto::RandomSource& random);
+  // `split_bytes`: kWalSplitBytes, less in tests.
+  [[nodiscard]] static std::expected<Opened, WalError> open(
+      FileSystem& files, const std::string& directory, const WalHeader& header,
+      crypto::RandomSource& random, std::size_t split_bytes = kWalSplitBytes);
 
   // Begins a new file with this state and these bodies, durable on return, and removes older files.
   // Also the rotation: everything appended before it must be in `state`.
   [[nodiscard]] std::expected<void, WalError> start(const consensus::SafetyState& state,
                                                     const std::vector<WalBody>& bodies);
-  // Durable on return.
+  // Durable on return. One sync, unless bodies are split.
   [[nodiscard]] std::expected<void, WalError> append(const WalGroup& group);
 
   [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
@@ -135,9 +146,15 @@ class Wal {
 
  private:
   Wal(FileSystem& files, std::string directory, const WalHeader& header,
-      crypto::RandomSource& random);
-  // Builds the frame of what build_* put into payload_, appends and syncs it.
+      crypto::RandomSource& random, std::size_t split_bytes);
+  using Part = std::span<const WalBody>;
+  // Completes the frame whose payload was put into frame_, appends and syncs it.
   [[nodiscard]] std::expected<void, WalError> write_frame();
+  // True if the bodies fit into the frame begun; then they are in it.
+  [[nodiscard]] bool put_all(Part bodies);
+  [[nodiscard]] std::vector<Part> split(Part bodies) const;
+  // A group for each.
+  [[nodiscard]] std::expected<void, WalError> write_parts(const std::vector<Part>& parts);
   [[nodiscard]] std::expected<void, WalError> begin_file(std::uint64_t number,
                                                          const consensus::SafetyState& state,
                                                          const std::vector<WalBody>& bodies);
@@ -148,6 +165,7 @@ class Wal {
   std::string directory_;
   WalHeader header_;
   crypto::RandomSource& random_;
+  std::size_t split_bytes_;
   std::unique_ptr<AppendFile> file_;
   std::uint64_t number_ = 0;    // of the file in use, or of the newest found
   std::uint64_t sequence_ = 0;  // of the next frame

@@ -96,6 +96,7 @@ void add_submit(std::vector<MethodSpec>& out) {
        R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
            "fate": "committed", "height": 7, "index": 0, "certified": false,
            "outcomes": [{"ok": true}]})"});
+  out.back().submits = true;
   out.push_back(
       {"submit_batch",
        "Submit several signed submissions",
@@ -121,12 +122,23 @@ void add_submit(std::vector<MethodSpec>& out) {
             "fate": "pending"},
            {"error": {"code": 1009, "message": "the signature does not match",
             "data": {"name": "bad-signature"}}}])"});
+  out.back().submits = true;
   out.push_back(
       {"submission",
        "What became of a submission",
        "Its fate: unknown, pending, committed (height, place and outcomes) or expired. `expired` "
-       "is final: it can never commit. With prove, committed and expired are proved.",
-       {hash_param("id", "submission id"), prove_param()},
+       "is final: it can never commit. It is told to who gives the expiry that was signed, from "
+       "that block time on and until its record would have been pruned. With prove, committed and "
+       "expired are proved.",
+       {hash_param("id", "submission id"),
+        prove_param(),
+        {"expiry_ms",
+         ParamType::kInteger,
+         false,
+         0,
+         INT64_MAX,
+         {},
+         "the expiry that its header has, in block time; without it absence is only `unknown`"}},
        kFateSchema,
        {Error::kNoCertifiedHead},
        "/v1/submissions/{id}",
@@ -155,19 +167,18 @@ void add_records(std::vector<MethodSpec>& out) {
   out.push_back(
       {"enterprise",
        "An enterprise's record",
-       "The public record of an enterprise, with its events if asked for. With prove, the proof "
-       "shows that the list of events is complete. If there is no such enterprise the error is "
+       "The public record of an enterprise with its events. With prove, the proof shows that the "
+       "list of events is complete. If there is no such enterprise the error is "
        "`not-found`, and with prove its data has `head` and `proof` of the absence.",
        {{"uscc", ParamType::kString, true, 18, 18, {}, "unified social credit code, GB 32100"},
         prove_param(),
-        {"events", ParamType::kBoolean, false, 0, 0, {}, "include the events"},
         {"kind", ParamType::kString, false, 1, 64, {}, "only events of this catalog code"},
         {"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first transition, default 0"},
         {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions a page, default 200"}},
        IMI_READ_SCHEMA("enterprise", R"({"type": "object", "required": ["uscc"]})"),
        read_errors(),
        "/v1/enterprises/{uscc}",
-       R"({"uscc": "91350100M000100Y43", "events": true})",
+       R"({"uscc": "91350100M000100Y43"})",
        R"({)" IMI_EXAMPLE_HEAD R"(, "enterprise": {"uscc": "91350100M000100Y43",
            "name": "Harbour Kitchen", "events": []}})"});
   out.push_back(
@@ -234,16 +245,21 @@ void add_chain(std::vector<MethodSpec>& out) {
        R"({"height": 7,
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "time_ms": 1795000000000, "submissions": []})"});
-  out.push_back({"blocks",
-                 "Blocks in ascending order",
-                 "Up to `limit` blocks from height `from`; fewer at the end of the chain.",
-                 {height_param("from", true, "first height"),
-                  {"limit", ParamType::kInteger, false, 1, kMaxBlocksPage, {}, "default 20"}},
-                 R"({"type": "array", "items": {"$ref": "#/components/schemas/Block"}})",
-                 {Error::kHeightNotAvailable},
-                 "/v1/blocks",
-                 R"({"from": 1, "limit": 2})",
-                 R"([])"});
+  out.back().cost = 10;
+  out.push_back(
+      {"blocks",
+       "Blocks in ascending order",
+       "Up to `limit` blocks from height `from`; fewer at the end of the chain, and where "
+       "the submissions of a page reach 4 MiB: ask again from the height after the last. "
+       "Each block asked for counts as ten calls against the client's rate.",
+       {height_param("from", true, "first height"),
+        {"limit", ParamType::kInteger, false, 1, kMaxBlocksPage, {}, "default 20"}},
+       R"({"type": "array", "items": {"$ref": "#/components/schemas/Block"}})",
+       {Error::kHeightNotAvailable},
+       "/v1/blocks",
+       R"({"from": 1, "limit": 2})",
+       R"([])"});
+  out.back().cost_per_row = 10;
   out.push_back({"head",
                  "The last certified head",
                  "The newest head that a quorum signed. With prove, with the signatures and the "
@@ -259,14 +275,16 @@ void add_chain(std::vector<MethodSpec>& out) {
   out.push_back(
       {"log_proof",
        "A proof over the event log",
-       "With `id` and `index`: that an accepted entry of a submission stands in the log. With "
+       "With `id` and `index`: that an accepted entry of a submission stands in the log; give the "
+       "`height` that it was committed at, and it is found even after its fate was pruned. With "
        "`from` and `root`: that today's log begins with all of the older log of that size and "
        "root. RFC "
        "6962 shapes.",
        {{"id", ParamType::kHex32, false, 0, 0, {}, "submission id"},
         {"index", ParamType::kInteger, false, 0, 4095, {}, "entry in its submission, from 0"},
         height_param("from", false, "size of the older log"),
-        {"root", ParamType::kHex32, false, 0, 0, {}, "root of the older log"}},
+        {"root", ParamType::kHex32, false, 0, 0, {}, "root of the older log"},
+        height_param("height", false, "block that has the submission `id`")},
        R"({"type": "object", "required": ["head", "proof"], "properties": {
            "head": {"$ref": "#/components/schemas/Head"},
            "proof": {"$ref": "#/components/schemas/Proof"}}})",
@@ -318,6 +336,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "{}",
                  R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "genesis": "AQID"})"});
+  out.back().cost = 10;
   out.push_back({"catalog",
                  "The event catalog in force",
                  "Codes with names, class, polarity, scope, required fields and rules.",
@@ -328,6 +347,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/catalog",
                  "{}",
                  R"({"codes": []})"});
+  out.back().cost = 10;
   out.push_back({"peers",
                  "The node's peers",
                  "Which peers are connected, with traffic and round trip times.",
@@ -337,6 +357,26 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/peers",
                  "{}",
                  R"([{"name": "node-1", "connected": true}])"});
+  out.push_back({"evidence",
+                 "Evidence of equivocation",
+                 "Pairs of messages that one honest member never signs both, one pair a member, "
+                 "kind and epoch: signed bytes that anyone can check against the validator set "
+                 "(docs/PROTOCOL.md, D5). `total` is how many this node has.",
+                 {{"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first pair, default 0"},
+                  {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs a page, default 10"}},
+                 R"({"type": "object", "required": ["total", "pairs"], "properties": {
+                     "total": {"type": "integer"},
+                     "pairs": {"type": "array", "items": {"type": "object", "required": ["epoch",
+                      "member", "name", "kind", "first", "second"], "properties": {
+                      "epoch": {"type": "integer"}, "member": {"type": "integer"},
+                      "name": {"type": "string"}, "kind": {"type": "string"},
+                      "first": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
+                      "second": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}}}}}})",
+                 {},
+                 "/v1/evidence",
+                 "{}",
+                 R"({"total": 1, "pairs": [{"epoch": 0, "member": 3, "name": "node-3",
+                     "kind": "COMMIT", "first": "AQID", "second": "AQIE"}]})"});
 }
 
 void add_service(std::vector<MethodSpec>& out) {

@@ -254,6 +254,12 @@ std::expected<json::object, RpcError> bind_params(const MethodSpec& method, json
   return named;
 }
 
+std::uint64_t call_cost(const MethodSpec& method, const json::object& bound_params) {
+  std::int64_t rows = kDefaultBlocksPage;
+  if (const auto* limit = bound_params.if_contains("limit")) rows = limit->as_int64();
+  return method.cost + method.cost_per_row * static_cast<std::uint64_t>(rows);
+}
+
 std::expected<RestCall, RpcError> bind_rest(std::string_view target) {
   std::string_view query = target;
   const std::string_view path = take(query, '?');

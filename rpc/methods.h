@@ -48,6 +48,9 @@ struct MethodSpec {
   std::string_view example_params;
   std::string_view example_result;
   bool websocket_only = false;
+  bool submits = false;            // has a lane of its own, so that no read holds it up
+  std::uint32_t cost = 1;          // units of a client's rate of calls
+  std::uint32_t cost_per_row = 0;  // and so many for each row of its `limit`
 };
 
 // In the order of documentation.
@@ -62,12 +65,17 @@ inline constexpr std::string_view kWaitCertified = "certified";
 inline constexpr std::int64_t kMaxSubmitBatch = 1024;  // submissions in one submit_batch
 inline constexpr std::int64_t kMaxWaitMs = 60'000;     // timeout_ms of a waiting call
 inline constexpr std::int64_t kMaxBlocksPage = 100;    // blocks in one `blocks`
-inline constexpr std::int64_t kMaxPage = 1000;         // rows of other lists
+inline constexpr std::int64_t kDefaultBlocksPage = 20;
+inline constexpr std::size_t kMaxBlocksPageBytes = 4u << 20;  // of their submissions; see `blocks`
+inline constexpr std::int64_t kMaxPage = 1000;                // rows of other lists
 
 // Names positional parameters, refuses unknown, missing and ill-typed ones. What it returns has
 // only declared members, each of its declared type and in its range. `params` may be null.
 [[nodiscard]] std::expected<json::object, RpcError> bind_params(const MethodSpec& method,
                                                                 json::value params);
+
+// What a call counts for against its client's rate: 1 for a record, more for what reads more.
+[[nodiscard]] std::uint64_t call_cost(const MethodSpec& method, const json::object& bound_params);
 
 // REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") stands for.
 struct RestCall {

@@ -90,7 +90,7 @@ void prepare_subjects(Session& s, std::uint32_t subjects, ledger::Division divis
     }
     const ledger::Submission sub = sign_now(s, author, std::move(entries));
     while (!sender.has_room()) sender.poll(std::chrono::milliseconds(50));
-    sender.send(tag++, to_hex(ledger::digests(sub)->id), encode(sub));
+    sender.send(tag++, to_hex(ledger::digests(sub)->id), sub.header.expiry.value, encode(sub));
   }
   while (sender.under_way() > 0) sender.poll(std::chrono::milliseconds(50));
   if (!refused.empty())
@@ -257,7 +257,7 @@ std::uint64_t log_size(Session& s) {
 
 struct Measured {
   Totals warm_up;
-  Totals totals;  // without it
+  Totals totals;                 // without it
   std::uint64_t log_growth = 0;  // of the whole run, warm-up included
   std::int64_t elapsed_us = 0;
   Resources before;
@@ -430,9 +430,9 @@ void bench(Session& s, BenchOptions o) {
   Measured m = drive(s, o, requests, warm_calls);
   // Answers without outcomes (committed, not certified yet) are held against the log: every
   // accepted entry is a leaf of it, and nothing else is.
-  const std::uint64_t expected =
-      calls * per_call - (m.totals.calls_failed + m.warm_up.calls_failed) * per_call -
-      (m.totals.turned_away + m.warm_up.turned_away) * o.entries;
+  const std::uint64_t expected = calls * per_call -
+                                 (m.totals.calls_failed + m.warm_up.calls_failed) * per_call -
+                                 (m.totals.turned_away + m.warm_up.turned_away) * o.entries;
   for (int tries = 0; tries < 100 && log_size(s) < before + expected; ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }

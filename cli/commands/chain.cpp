@@ -66,6 +66,28 @@ void show_peers(Session& s) {
   s.out().styled_line(unverified_text(s), Style::kDim);
 }
 
+void show_evidence(Session& s) {
+  json::array all;
+  std::uint64_t total = 0;
+  do {
+    const json::value page = s.call("evidence", {{"from", all.size()}});
+    total = number_member(page, "total");
+    const json::value& pairs = member(page, "pairs");
+    if (!pairs.is_array() || pairs.get_array().empty()) break;
+    for (const json::value& p : pairs.get_array()) all.push_back(p);
+  } while (all.size() < total);
+  if (s.out().json()) return s.out().emit(json::object{{"total", total}, {"pairs", all}});
+  if (all.empty()) return s.out().line("none: this node saw no member sign two different messages");
+  Table t({{"member", Align::kLeft, 8}, {"epoch", Align::kRight}, {"signed two of kind"}});
+  for (const json::value& p : all) {
+    t.add({text_member(p, "name"), grouped(number_member(p, "epoch")),
+           Cell(text_member(p, "kind"), Style::kBad)});
+  }
+  s.out().show(t);
+  s.out().line();
+  s.out().styled_line("--json has the signed messages, which anyone can check", Style::kDim);
+}
+
 void call_rpc(Session& s, const std::string& method, const std::string& params) {
   const rpc::MethodSpec* spec = rpc::find_method(method);
   if (spec == nullptr) {
@@ -114,6 +136,9 @@ void add_chain_commands(CLI::App& root, Session& s) {
   auto* peers = node->add_subcommand("peers", "Which peers it is connected to");
   peers->footer("imi node peers");
   peers->callback([&s] { s.action = [&s] { show_peers(s); }; });
+  auto* evidence = node->add_subcommand("evidence", "Members that it saw sign two different votes");
+  evidence->footer("imi --json node evidence");
+  evidence->callback([&s] { s.action = [&s] { show_evidence(s); }; });
 
   auto* validators = root.add_subcommand("validators", "The validator set of the current epoch");
   validators->group(kChapterChain);

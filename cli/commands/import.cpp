@@ -33,6 +33,12 @@ json::array problems_json(const CheckReport& r) {
   return out;
 }
 
+void say_repeats(Session& s, const CheckReport& r) {
+  if (r.repeats == 0) return;
+  s.out().note(fmt::format("{} rows repeat an earlier row of the file, word for word: sent once",
+                           grouped(r.repeats)));
+}
+
 void import(Session& s, const Options& o) {
   ledger::AgencyId agency;
   std::optional<Author> author;
@@ -51,11 +57,14 @@ void import(Session& s, const Options& o) {
                               {"rows", report.rows},
                               {"good", report.good},
                               {"nothing_to_do", report.empty},
+                              {"repeats", report.repeats},
                               {"bad", report.bad},
                               {"problems", report.all_problems},
                               {"shown", problems_json(report)}});
     s.out().line(fmt::format("{} of {} rows are good; nothing was sent",
-                             grouped(report.good + report.empty), grouped(report.rows)));
+                             grouped(report.good + report.empty + report.repeats),
+                             grouped(report.rows)));
+    say_repeats(s, report);
     if (bad)
       fail(ExitCode::kBadInput, "bad-rows", fmt::format("{} rows are bad", grouped(report.bad)));
     return;
@@ -69,6 +78,7 @@ void import(Session& s, const Options& o) {
         "bad-rows",
         {{"bad", report.bad}, {"rows", report.rows}, {"problems", problems_json(report)}}};
   }
+  say_repeats(s, report);
   ImportReport done;
   try {
     done = import_file(s, *author, o.import, *mapper, report);
@@ -80,10 +90,7 @@ void import(Session& s, const Options& o) {
     throw;
   }
   show_import(s, o.import, done);
-  if (done.refused > 0) {
-    fail(ExitCode::kRefused, "rows-refused",
-         fmt::format("the ledger refused {} rows", grouped(done.refused)));
-  }
+  require_all(done);
 }
 
 const char* columns_of(const std::string& kind) {
@@ -130,6 +137,7 @@ void add_import_commands(CLI::App& root, Session& s) {
     auto o = std::make_shared<Options>();
     o->import.kind = kind;
     auto* k = c->add_subcommand(kind, std::string(about(kind)) + "\n" + columns_of(kind));
+    if (kind == "events") k->alias("penalties");
     k->add_option("FILE", o->import.file, ".csv (UTF-8, header row) or .jsonl")->required();
     k->add_option("--as", o->as, "agency that signs: its short name, or a key file")
         ->type_name("AGENCY");

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/person.h"
+#include "cli/commands/write_options.h"
 #include "cli/help.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
@@ -66,29 +67,16 @@ Verified read_person(Session& s, const std::string& name, std::uint64_t from) {
 
 namespace {
 
-struct Write {
-  std::string as;
-  std::string author;
-  std::string wait = std::string(rpc::kWaitCommitted);
-};
-
-void add_write(CLI::App* c, const std::shared_ptr<Write>& w) {
-  c->add_option("--as", w->as, "agency that signs: its short name, or a key file")
-      ->type_name("AGENCY")
-      ->required();
-  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")
-      ->type_name("HEX");
-  c->add_option("--wait", w->wait, "accepted, committed or certified")
-      ->type_name("LEVEL")
-      ->capture_default_str();
-}
-
-Fate submit_one(Session& s, const Write& w, ledger::Entry entry) {
-  const std::string wait = wait_level(w.wait);
-  const Author author = resolve_author(s, w.as, w.author);
-  std::vector<ledger::Entry> entries;
-  entries.push_back(std::move(entry));
-  return submit_and_wait(s, sign_now(s, author, std::move(entries)), wait);
+std::string only_person(Session& s) {
+  const std::vector<std::string> names = person_names(s);
+  if (names.size() == 1) return names.front();
+  if (names.empty()) {
+    fail(ExitCode::kLocal, "no-person",
+         fmt::format("there is no person here: {} is empty", (s.dir() / "persons").string()),
+         "imi person register NAME --as REGISTRAR");
+  }
+  fail(ExitCode::kUsage, "usage", "--person is needed: there are " + joined(names, "and"),
+       "--person " + names.front());
 }
 
 void show_me(Session& s, const std::string& name, std::uint64_t from, const ReadOptions& o) {
@@ -111,7 +99,7 @@ void add_person(CLI::App& root, Session& s) {
   auto* person = root.add_subcommand("person", "Persons: register one, show a person's own record");
   person->group(kChapterWrite);
   person->require_subcommand(1);
-  auto write = std::make_shared<Write>();
+  auto write = std::make_shared<WriteOptions>();
   auto name = std::make_shared<std::string>();
   auto number = std::make_shared<std::string>();
   auto plain = std::make_shared<bool>(false);
@@ -128,7 +116,7 @@ void add_person(CLI::App& root, Session& s) {
                    "(GB 11643) and committed to, never sent")
       ->type_name("FILE");
   fresh->add_flag("--no-passphrase", *plain, "do not seal the person's key; for tests");
-  add_write(fresh, write);
+  add_write_options(fresh, *write);
   fresh->footer("imi person register wei --as registrar-a");
   fresh->callback([&s, write, name, number, plain] {
     s.action = [&s, write, name, number, plain] {
@@ -155,21 +143,23 @@ void add_person(CLI::App& root, Session& s) {
   me->group(kChapterRead);
   me->require_subcommand(1);
   const auto add_show = [&s](CLI::App* c, bool positional) {
-    auto who = std::make_shared<std::string>("me");
+    auto who = std::make_shared<std::string>();
     auto from = std::make_shared<std::uint64_t>(0);
     auto read = std::make_shared<ReadOptions>();
     if (positional) {
       c->add_option("NAME", *who, "as registered here")->required();
     } else {
-      c->add_option("--person", *who, "name of the files in persons/")
-          ->type_name("NAME")
-          ->capture_default_str();
+      c->add_option("--person", *who,
+                    "name of the files in persons/; may be left out where there is one only")
+          ->type_name("NAME");
     }
     c->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
     c->add_flag("--prove", read->prove, "show what the proof rests on");
     c->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
     c->callback([&s, who, from, read] {
-      s.action = [&s, who, from, read] { show_me(s, *who, *from, *read); };
+      s.action = [&s, who, from, read] {
+        show_me(s, who->empty() ? only_person(s) : *who, *from, *read);
+      };
     });
   };
   auto* record =
@@ -195,7 +185,46 @@ struct Issue {
   std::string out;
 };
 
-void issue(Session& s, const Issue& o, const Write& w) {
+// The attestation of an earlier run of the same command, whose fate was left open: `fresh` is what
+// this run asks for, with an id and salts of its own.
+AttestationDraft resume_attestation(const std::string& file, const AttestationDraft& fresh) {
+  const auto text = read_whole(file, 1U << 20);
+  if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
+  const auto v = rpc::parse_json(*text);
+  const auto bytes = from_hex(v ? text_or_empty(*v, "entry") : std::string());
+  auto entry = bytes ? decode<ledger::AttIssue>(*bytes)
+                     : std::expected<ledger::AttIssue, CodecError>(std::unexpected(CodecError{}));
+  const json::value* list =
+      entry && v->is_object() ? v->get_object().if_contains("claims") : nullptr;
+  if (list == nullptr || !list->is_array()) {
+    fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start anew");
+  }
+  AttestationDraft d{std::move(*entry), {}};
+  for (const json::value& c : list->get_array()) {
+    const auto salt = fixed_from_hex<crypto::Salt>(text_or_empty(c, "salt"));
+    if (!salt) fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start anew");
+    d.claims.push_back({*salt, text_or_empty(c, "name"),
+                        to_bytes(as_bytes(std::string_view(text_or_empty(c, "value"))))});
+  }
+  const bool same_claims =
+      std::equal(d.claims.begin(), d.claims.end(), fresh.claims.begin(), fresh.claims.end(),
+                 [](const crypto::Claim& a, const crypto::Claim& b) {
+                   return a.name == b.name && a.value == b.value;
+                 });
+  const auto validity = [](const ledger::AttIssue& e) { return e.until.value - e.from.value; };
+  const ledger::AttIssue& a = d.entry;
+  const ledger::AttIssue& b = fresh.entry;
+  if (!same_claims || a.schema != b.schema || a.level != b.level ||
+      a.holder_key_hash != b.holder_key_hash || validity(a) != validity(b) ||
+      crypto::claims_root(d.claims) != a.claims_root) {
+    fail(ExitCode::kLocal, "exists",
+         fmt::format("{} holds another attestation, whose fate is open", file),
+         "imi attestation check " + to_hex(a.id) + "; then move the file away");
+  }
+  return d;
+}
+
+void issue(Session& s, const Issue& o, const WriteOptions& w) {
   const auto holder = crypto::read_key_info(o.holder_key);
   if (!holder) fail(ExitCode::kLocal, "key", crypto::describe(holder.error()));
   auto text = read_whole(o.claims, 1U << 20);
@@ -203,14 +232,47 @@ void issue(Session& s, const Issue& o, const Write& w) {
   const auto value = rpc::parse_json(*text);
   if (!value)
     fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", o.claims, value.error().message));
-  const AttestationDraft draft =
+  AttestationDraft draft =
       draft_attestation(s, *value, o.schema, static_cast<std::uint8_t>(o.level),
                         ledger::key_hash(holder->public_key), o.days);
-  // The salts exist nowhere else: kept before the entry is sent.
-  save_attestation(o.out, draft);
-  const Fate fate = submit_one(s, w, draft.entry);
-  s.out().line("attestation " + to_hex(draft.entry.id));
-  s.out().line(fmt::format("the claims and their salts are in {}: for the holder alone", o.out));
+  if (std::filesystem::exists(o.out)) {
+    fail(ExitCode::kLocal, "exists", o.out + " exists; an attestation's file is never overwritten");
+  }
+  // The salts exist nowhere else: kept before the entry is sent, and under the file's own name only
+  // when the ledger is proved to have the attestation.
+  const std::string open_file = o.out + ".pending";
+  const bool resumed = std::filesystem::exists(open_file);
+  if (resumed) {
+    draft = resume_attestation(open_file, draft);
+  } else {
+    save_attestation(open_file, draft);
+  }
+  std::error_code ec;
+  Fate fate;
+  try {
+    fate = submit_one(s, w, draft.entry);
+  } catch (Failure& f) {
+    const json::value* open = f.data.if_contains("fate_open");
+    if (!resumed && (open == nullptr || !open->get_bool())) {
+      std::filesystem::remove(open_file, ec);  // no node can have it
+    } else {
+      f.what += fmt::format("; the claims and their salts are in {}", open_file);
+    }
+    throw;
+  }
+  const bool settled = fate.proved || (s.options.no_verify && fate.kind == Fate::Kind::kCommitted);
+  if (!settled) {
+    s.out().line(fmt::format("attestation {}: not proved yet; the claims and their salts are in {}",
+                             to_hex(draft.entry.id), open_file));
+    s.out().line("the same command again goes on");
+  } else if (fate.kind == Fate::Kind::kCommitted && !fate.outcomes.empty() && fate.outcomes[0].ok) {
+    std::filesystem::rename(open_file, o.out, ec);
+    s.out().line("attestation " + to_hex(draft.entry.id));
+    s.out().line(fmt::format("the claims and their salts are in {}: for the holder alone",
+                             ec ? open_file : o.out));
+  } else {
+    std::filesystem::remove(open_file, ec);
+  }
   report_fate(s, fate);
 }
 
@@ -220,7 +282,7 @@ void add_attest(CLI::App& root, Session& s) {
   attest->group(kChapterWrite);
   attest->require_subcommand(1);
   auto o = std::make_shared<Issue>();
-  auto write = std::make_shared<Write>();
+  auto write = std::make_shared<WriteOptions>();
   auto* c = attest->add_subcommand(
       "issue",
       "Attest salted claims to the holder of a key\n"
@@ -238,7 +300,7 @@ void add_attest(CLI::App& root, Session& s) {
   c->add_option("--out", o->out, "where the holder's file is written")
       ->type_name("FILE")
       ->required();
-  add_write(c, write);
+  add_write_options(c, *write);
   c->footer(
       "imi attest issue --holder-key wei-att.key --claims claims.json --level 2 --out wei.att --as "
       "registrar-a");
@@ -248,7 +310,7 @@ void add_attest(CLI::App& root, Session& s) {
        {ledger::AttAction::kRevoke, ledger::AttAction::kSuspend, ledger::AttAction::kReinstate}) {
     auto aid = std::make_shared<std::string>();
     auto reason = std::make_shared<std::string>("unspecified");
-    auto w = std::make_shared<Write>();
+    auto w = std::make_shared<WriteOptions>();
     const std::string verb(ledger::name(action));
     auto* k = attest->add_subcommand(
         verb, action == ledger::AttAction::kRevoke    ? "End an attestation for good (issuer)"
@@ -259,7 +321,7 @@ void add_attest(CLI::App& root, Session& s) {
          "--reason", *reason,
          "unspecified, key-compromised, claims-wrong, replaced, no-longer-holds or surrendered")
         ->capture_default_str();
-    add_write(k, w);
+    add_write_options(k, *w);
     k->footer(fmt::format("imi attest {} AID --as registrar-a", verb));
     k->callback([&s, aid, reason, w, action] {
       s.action = [&s, aid, reason, w, action] {
@@ -359,6 +421,7 @@ void save_attestation(const std::filesystem::path& file, const AttestationDraft&
   }
   const json::object o{{"aid", to_hex(d.entry.id)},
                        {"claims_root", to_hex(d.entry.claims_root)},
+                       {"entry", to_hex(encode(d.entry))},
                        {"claims", claims}};
   if (std::filesystem::exists(file)) {
     fail(ExitCode::kLocal, "exists",

@@ -4,10 +4,12 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "base/hex.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/write_options.h"
 #include "cli/help.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
@@ -19,34 +21,9 @@
 namespace imi::cli {
 namespace {
 
-struct WriteOptions {
-  std::string as;
-  std::string author;
-  std::string wait = std::string(rpc::kWaitCommitted);
-};
-
-void add_write_options(CLI::App* c, const std::shared_ptr<WriteOptions>& w) {
-  c->add_option("--as", w->as, "agency that signs: its short name, or a key file")
-      ->type_name("AGENCY")
-      ->required();
-  c->add_option("--author", w->author, "the agency's id, if it is not in the genesis")
-      ->type_name("HEX");
-  c->add_option("--wait", w->wait, "accepted, committed or certified")
-      ->type_name("LEVEL")
-      ->capture_default_str();
-}
-
 void add_read_options(CLI::App* c, const std::shared_ptr<ReadOptions>& r) {
   c->add_flag("--prove", r->prove, "show what the proof rests on");
   c->add_option("--out", r->out, "save the proof, to be checked offline")->type_name("FILE");
-}
-
-void submit_one(Session& s, const WriteOptions& w, ledger::Entry entry) {
-  const std::string wait = wait_level(w.wait);
-  const Author author = resolve_author(s, w.as, w.author);
-  std::vector<ledger::Entry> entries;
-  entries.push_back(std::move(entry));
-  report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
 }
 
 [[noreturn]] void bad_input(const std::string& what) {
@@ -110,7 +87,7 @@ void show_enterprise(Session& s, const std::string& text, const std::string& kin
                      std::uint64_t from, const ReadOptions& o) {
   const ledger::Uscc uscc = must(parse_uscc_text(text), "USCC");
   ledger::AskEnterprise ask{uscc, std::nullopt, ledger::Page{from, ledger::kMaxPageEvents}};
-  json::object params{{"uscc", text}, {"events", true}};
+  json::object params{{"uscc", text}};
   if (from > 0) params["from"] = from;
   if (!kind.empty()) {
     params["kind"] = kind;
@@ -168,7 +145,7 @@ void add_enterprise(CLI::App& root, Session& s) {
   fresh->add_option("--status", (*row)[3], "active, suspended, revoked or deregistered")
       ->default_str("active");
   fresh->add_flag("--sole-trader", *trader, "an individual who trades (个体工商户)");
-  add_write_options(fresh, write);
+  add_write_options(fresh, *write);
   fresh->footer(
       "imi enterprise register 91350100M000100Y43 --name 海港厨房 --division 440604010001 "
       "--as market-440604");
@@ -180,29 +157,37 @@ void add_enterprise(CLI::App& root, Session& s) {
       auto entry = mapper->map(r);
       if (!entry)
         bad_input(mapper->fields()[entry.error()[0].field].name + ": " + entry.error()[0].reason);
-      submit_one(s, *write, std::move(**entry));
+      report_fate(s, submit_one(s, *write, std::move(**entry)));
     };
   });
 }
 
 // ---- event ------------------------------------------------------------------------------------
 
-void add_facts_options(CLI::App* c, const std::shared_ptr<EventTexts>& t) {
-  c->add_option("--code", t->code, "catalog code: imi catalog")->required();
+// `fresh`: a new event, which has no facts but those that are given.
+void add_facts_options(CLI::App* c, const std::shared_ptr<EventTexts>& t, bool fresh) {
+  c->add_option("--code", t->code, "catalog code: imi catalog")->required(fresh);
   c->add_option("--class", t->gravity,
                 "minor, general or serious (轻微, 一般, 严重); none by default");
   c->add_option("--occurred", t->occurred, "day of the act, YYYY-MM-DD")
       ->type_name("DAY")
-      ->required();
-  c->add_option("--decided", t->decided, "day of the decision")->type_name("DAY")->required();
+      ->required(fresh);
+  c->add_option("--decided", t->decided, "day of the decision")->type_name("DAY")->required(fresh);
   c->add_option("--ended", t->ended, "day the act ended")->type_name("DAY");
   c->add_option("--notified", t->notified, "day of the prior notice")->type_name("DAY");
   c->add_option("--amount-yuan", t->amount_yuan, "exact, e.g. 3000.00")->type_name("YUAN");
   c->add_option("--doc", t->doc, "number of the decision document");
-  c->add_option("--basis", t->basis, "law and clause")->required();
-  c->add_option("--basis-level", t->basis_level, "law, regulation, rule, normative or pact")
-      ->default_str("rule");
+  c->add_option("--basis", t->basis, "law and clause")->required(fresh);
+  auto* level =
+      c->add_option("--basis-level", t->basis_level, "law, regulation, rule, normative or pact");
+  if (fresh) level->default_str("rule");
   c->add_option("--grid", t->grid, "grid cell, e.g. 440604G0460");
+}
+
+// "amount_yuan" -> "amount-yuan"
+std::string option_of(std::string field) {
+  std::replace(field.begin(), field.end(), '_', '-');
+  return field == "gravity" ? "class" : field;
 }
 
 ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
@@ -210,12 +195,49 @@ ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
   if (!facts) {
     std::string all;
     for (const NamedProblem& p : facts.error()) {
-      all += fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ",
-                         p.field == "gravity" ? "class" : p.field, p.reason);
+      all +=
+          fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ", option_of(p.field), p.reason);
     }
     bad_input(all);
   }
   return std::move(*facts);
+}
+
+// The facts as recorded (read with their proof), but for those given on the command line; one given
+// as '' is dropped.
+ledger::EventFacts corrected_facts(Session& s, const ledger::EventId& id, const EventTexts& given,
+                                   const CLI::App& command) {
+  if (!must_verify(s)) {
+    fail(ExitCode::kUsage, "usage", "facts that are not given again are read from the ledger",
+         "without --no-verify");
+  }
+  const Verified v = read_verified(s, "event", {{"eid", to_hex(id)}}, ledger::AskEvent{id});
+  const auto& event = std::get<ledger::EventAnswer>(v.answer.answer).event;
+  if (!event) {
+    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  }
+  const auto recorded = texts_of(event->facts, s.genesis().catalog);
+  if (!recorded) bad_input("this event's facts are not public: it cannot be corrected from here");
+  EventTexts t = *recorded;
+  const auto take = [&](const char* option, std::string EventTexts::* field) {
+    if (command.count(option) > 0) t.*field = given.*field;
+  };
+  take("--code", &EventTexts::code);
+  take("--class", &EventTexts::gravity);
+  take("--occurred", &EventTexts::occurred);
+  take("--decided", &EventTexts::decided);
+  take("--ended", &EventTexts::ended);
+  take("--notified", &EventTexts::notified);
+  take("--amount-yuan", &EventTexts::amount_yuan);
+  take("--doc", &EventTexts::doc);
+  take("--basis", &EventTexts::basis);
+  take("--basis-level", &EventTexts::basis_level);
+  take("--grid", &EventTexts::grid);
+  ledger::EventFacts facts = must_facts(s, t);
+  facts.body = event->facts.body;
+  // A class may stand for several rules; the recorded one stays unless another is asked for.
+  if (command.count("--code") + command.count("--class") == 0) facts.rule = event->facts.rule;
+  return facts;
 }
 
 void add_event_writes(CLI::App* event, Session& s) {
@@ -227,8 +249,8 @@ void add_event_writes(CLI::App* event, Session& s) {
   record->add_option("USCC", *uscc, "whom it is about")->required();
   record->add_option("--source-key", *source,
                      "the agency's own number of the case: recorded once only");
-  add_facts_options(record, texts);
-  add_write_options(record, write);
+  add_facts_options(record, texts, true);
+  add_write_options(record, *write);
   record->footer(
       "imi event record 91350100M000100Y43 --code food.pests --class minor --occurred 2026-03-01 "
       "\\\n"
@@ -239,7 +261,7 @@ void add_event_writes(CLI::App* event, Session& s) {
       e.subject = ledger::enterprise_id(must(parse_uscc_text(*uscc), "USCC"));
       e.facts = must_facts(s, *texts);
       if (!source->empty()) e.source = ledger::source_key(*source);
-      submit_one(s, *write, std::move(e));
+      report_fate(s, submit_one(s, *write, std::move(e)));
     };
   });
 
@@ -249,24 +271,25 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto version = std::make_shared<std::uint32_t>(1);
   auto reason = std::make_shared<std::string>();
   auto* correct =
-      event->add_subcommand("correct", "Replace an event by a corrected one; both stay on record");
+      event->add_subcommand("correct",
+                            "Replace an event by a corrected one; both stay on record\n"
+                            "Facts that are not given again stay as they are recorded.");
   correct->add_option("EID", *eid, "event id, 64 hexadecimal characters")->required();
   correct->add_option("--version", *version, "the event's version that was seen")
       ->capture_default_str();
   correct
       ->add_option("--reason", *reason, "typo, wrong-subject, final-decision, duplicate or other")
       ->required();
-  add_facts_options(correct, texts2);
-  add_write_options(correct, write2);
-  correct->footer(
-      "imi event correct EID --amount-yuan 3000.00 --reason typo ... --as food-440604 --wait "
-      "committed");
-  correct->callback([&s, write2, texts2, eid, version, reason] {
-    s.action = [&s, write2, texts2, eid, version, reason] {
-      submit_one(s, *write2,
-                 ledger::EventCorrect{id_of<ledger::EventId>(*eid, "EID"),
-                                      ledger::Version(*version), must_facts(s, *texts2),
-                                      must(parse_change_reason(*reason), "--reason")});
+  add_facts_options(correct, texts2, false);
+  add_write_options(correct, *write2);
+  correct->footer("imi event correct EID --amount-yuan 3000.00 --reason typo --as food-440604");
+  correct->callback([&s, write2, texts2, eid, version, reason, correct] {
+    s.action = [&s, write2, texts2, eid, version, reason, correct] {
+      const auto id = id_of<ledger::EventId>(*eid, "EID");
+      const auto why = must(parse_change_reason(*reason), "--reason");
+      const ledger::EventCorrect e{id, ledger::Version(*version),
+                                   corrected_facts(s, id, *texts2, *correct), why};
+      report_fate(s, submit_one(s, *write2, e));
     };
   });
 
@@ -281,14 +304,14 @@ void add_event_writes(CLI::App* event, Session& s) {
       ->capture_default_str();
   withdraw->add_option("--reason", *reason3, "revoked, typo, wrong-subject, duplicate or other")
       ->capture_default_str();
-  add_write_options(withdraw, write3);
+  add_write_options(withdraw, *write3);
   withdraw->footer("imi event withdraw EID --reason revoked --as food-440604");
   withdraw->callback([&s, write3, eid3, version3, reason3] {
     s.action = [&s, write3, eid3, version3, reason3] {
-      submit_one(
-          s, *write3,
-          ledger::EventWithdraw{id_of<ledger::EventId>(*eid3, "EID"), ledger::Version(*version3),
-                                must(parse_change_reason(*reason3), "--reason")});
+      const ledger::EventWithdraw e{id_of<ledger::EventId>(*eid3, "EID"),
+                                    ledger::Version(*version3),
+                                    must(parse_change_reason(*reason3), "--reason")};
+      report_fate(s, submit_one(s, *write3, e));
     };
   });
 }

@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/write_options.h"
 #include "cli/help.h"
 #include "cli/network/manifest.h"
 #include "cli/read/render.h"
@@ -23,9 +24,7 @@ constexpr std::size_t kMaxEntriesFile = 16U << 20;
 
 struct Options {
   std::string file;
-  std::string as;
-  std::string author;
-  std::string wait = std::string(rpc::kWaitCommitted);
+  WriteOptions write;
   bool check = false;
 };
 
@@ -50,14 +49,14 @@ std::vector<ledger::Entry> read_entries(Session& s, const std::string& file) {
 }
 
 void submit(Session& s, const Options& o) {
-  const std::string wait = wait_level(o.wait);
+  const std::string wait = wait_level(o.write.wait);
   std::vector<ledger::Entry> entries = read_entries(s, o.file);
   if (o.check) {
     s.out().emit(json::object{{"entries", entries.size()}});
     return s.out().line(
         fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
   }
-  const Author author = resolve_author(s, o.as, o.author);
+  const Author author = resolve_author(s, o.write.as, o.write.author);
   report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
 }
 
@@ -81,12 +80,17 @@ void show_word(Session& s, const Fate& f) {
   }
 }
 
-void fate(Session& s, const std::string& text, const ReadOptions& o) {
+void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const ReadOptions& o) {
   const auto id = fixed_from_hex<chain::SubmissionId>(text);
   if (!id)
     fail(ExitCode::kBadInput, "bad-input",
          fmt::format("'{}' is not 64 hexadecimal characters", printable(text)));
-  const json::object params{{"id", to_hex(*id)}};
+  json::object params{{"id", to_hex(*id)}};
+  ledger::AskSubmission ask{*id, std::nullopt};
+  if (expiry_ms > 0) {
+    params["expiry_ms"] = expiry_ms;
+    ask.expiry = chain::TimeMs(expiry_ms);
+  }
   if (!must_verify(s, o)) {
     auto f = parse_fate(s.call("submission", params));
     if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
@@ -99,8 +103,7 @@ void fate(Session& s, const std::string& text, const ReadOptions& o) {
     f->id = to_hex(*id);
     return show_word(s, *f);
   }
-  const Verified v =
-      read_verified(s, "submission", params, ledger::AskSubmission{*id, std::nullopt});
+  const Verified v = read_verified(s, "submission", params, ask);
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
   s.out().emit(j);
@@ -123,30 +126,31 @@ void add_submit_commands(CLI::App& root, Session& s) {
       "The file holds an array of entries, e.g. [{\"kind\": \"event.withdraw\", \"eid\": \"...\", "
       "\"version\": 1, \"reason\": \"revoked\"}]. Kinds: agency.register, agency.update, "
       "subject.enterprise, subject.person, att.issue, att.status, event.record, "
-      "event.correct, event.withdraw; fields as in docs/CLI.md. It is applied once, whatever "
-      "happens on the way.");
+      "event.correct, event.withdraw; fields as in docs/CLI.md. What is signed is kept until "
+      "its fate is proved: the same command run again sends the same bytes, so that nothing is "
+      "applied twice.");
   c->group(kChapterWrite);
   c->add_option("FILE", o->file, "JSON array of 1 to 4,096 entries")->required();
-  c->add_option("--as", o->as, "agency that signs: its short name, or a key file")
-      ->type_name("AGENCY");
-  c->add_option("--author", o->author, "the agency's id, if it is not in the genesis")
-      ->type_name("HEX");
-  c->add_option("--wait", o->wait, "accepted, committed or certified")
-      ->type_name("LEVEL")
-      ->capture_default_str();
+  add_write_options(c, o->write, false);
   c->add_flag("--check", o->check, "read and check the entries, send nothing");
   c->footer("imi submit entries.json --as food-440604 --wait certified");
   c->callback([&s, o] { s.action = [&s, o] { submit(s, *o); }; });
 
   auto id = std::make_shared<std::string>();
+  auto expiry = std::make_shared<std::int64_t>(0);
   auto read = std::make_shared<ReadOptions>();
   auto* f = root.add_subcommand("submission", "What became of a submission");
   f->group(kChapterWrite);
   f->add_option("ID", *id, "submission id, 64 hexadecimal characters")->required();
+  f->add_option("--expiry", *expiry, "as signed, ms: tells (and proves) that it can never commit")
+      ->type_name("MS")
+      ->check(CLI::NonNegativeNumber);
   f->add_flag("--prove", read->prove, "show what the proof rests on");
   f->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
   f->footer("imi submission ID --prove");
-  f->callback([&s, id, read] { s.action = [&s, id, read] { fate(s, *id, *read); }; });
+  f->callback([&s, id, expiry, read] {
+    s.action = [&s, id, expiry, read] { fate(s, *id, *expiry, *read); };
+  });
 }
 
 }  // namespace imi::cli

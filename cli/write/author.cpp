@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "base/hex.h"
-#include "cli/read/verified.h"
+#include "cli/journal.h"
 #include "cli/write/sender.h"
+#include "crypto/hash.h"
 #include "crypto/keystore.h"
 #include "rpc/methods.h"
 
@@ -91,17 +93,120 @@ std::string wait_level(const std::string& text) {
        "one of " + joined(levels, "or"));
 }
 
-Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std::string& wait) {
+namespace {
+
+// What one command signed, kept in <dir>/pending until its fate is proved, under a name made of
+// what it says: the same command run again finds it.
+class Pending {
+ public:
+  Pending(Session& s, const ledger::Submission& fresh) {
+    JournalHeader h;
+    h.genesis = fresh.header.genesis;
+    h.author = chain::retag<Hash256>(fresh.header.author);
+    h.kind = "write";
+    h.content = crypto::hash(crypto::Domain::kPayload, encode(fresh.entries));
+    h.rows = fresh.entries.size();
+    path_ = s.dir() / "pending" /
+            (to_hex(crypto::hash_of(crypto::Domain::kPayload, h)).substr(0, 24) + ".journal");
+    std::error_code ec;
+    std::filesystem::create_directories(path_.parent_path(), ec);
+    auto journal = Journal::open(path_.string(), h);
+    if (!journal) fail(ExitCode::kLocal, "journal", describe(journal.error()));
+    journal_.emplace(std::move(*journal));
+    if (journal_->submissions().empty()) return;
+    auto earlier = decode<ledger::Submission>(journal_->submissions().back().signed_bytes);
+    if (earlier) earlier_ = std::move(*earlier);
+  }
+
+  // Signed by an earlier run, its fate not known.
+  [[nodiscard]] const std::optional<ledger::Submission>& earlier() const { return earlier_; }
+  void keep(const ledger::Submission& s) {
+    JournalSubmission j;
+    j.id = ledger::digests(s)->id;
+    j.expiry_ms = s.header.expiry.value;
+    j.signed_bytes = encode(s);
+    auto ok = journal_->add(j);
+    if (ok) ok = journal_->sync();
+    if (!ok) fail(ExitCode::kLocal, "journal", describe(ok.error()));
+  }
+  void forget() {
+    std::error_code ec;
+    std::filesystem::remove(path_, ec);
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::optional<Journal> journal_;
+  std::optional<ledger::Submission> earlier_;
+};
+
+// Sends it and waits. A Failure names the submission, so that its fate can be asked for.
+Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission, bool is_fresh,
+              const std::string& wait) {
   const std::string id = to_hex(ledger::digests(submission)->id);
-  s.out().note("submission " + id);
   std::optional<Fate> fate;
-  Sender sender(s, wait, 1, [&](std::uint64_t, const Fate& f) { fate = f; });
-  sender.send(0, id, encode(submission));
-  while (!fate) sender.poll(std::chrono::milliseconds(100));
+  std::optional<Sender> sender;
+  try {
+    sender.emplace(s, wait, 1, [&](std::uint64_t, const Fate& f) { fate = f; });
+  } catch (const Failure&) {
+    if (is_fresh) pending.forget();  // nothing left this machine
+    throw;
+  }
+  if (is_fresh) pending.keep(submission);
+  const std::string question =
+      fmt::format("submission {} --expiry {}", id, submission.header.expiry.value);
+  s.out().note(question);
+  try {
+    sender->send(0, id, submission.header.expiry.value, encode(submission));
+    while (!fate) sender->poll(std::chrono::milliseconds(100));
+  } catch (Failure& f) {
+    f.data["submission"] = id;
+    f.data["fate_open"] = !(is_fresh && sender->refused_at_once());
+    if (is_fresh && sender->refused_at_once()) {
+      pending.forget();
+    } else {
+      f.what += "; the fate of submission " + id + " is open";
+      f.hint =
+          "the same command again: it sends the same bytes, and applies nothing twice; or imi " +
+          question;
+    }
+    throw;
+  }
   fate->id = id;
-  const bool certified = fate->kind == Fate::Kind::kCommitted && wait == rpc::kWaitCertified;
-  if (certified && !s.options.no_verify) reach_height(s, fate->height);
+  const bool settled = fate->kind != Fate::Kind::kPending && fate->kind != Fate::Kind::kUnknown;
+  if (settled && (fate->proved || s.options.no_verify)) pending.forget();
+  if (!fate->proved || fate->kind != Fate::Kind::kCommitted) return *fate;
+  for (std::size_t i = 0; i < fate->outcomes.size() && i < submission.entries.size(); ++i) {
+    if (!fate->outcomes[i].ok) continue;
+    fate->outcomes[i].id =
+        to_hex(ledger::result_id(submission.entries[i], submission.header.author,
+                                 ledger::digests(submission)->id, static_cast<std::uint32_t>(i)));
+  }
   return *fate;
+}
+
+}  // namespace
+
+Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std::string& wait) {
+  Pending pending(s, submission);
+  if (const auto& earlier = pending.earlier()) {
+    s.out().note(
+        "an earlier run of this command signed the same and did not learn what became of it: the "
+        "same bytes are sent again");
+    const Fate fate = send_one(s, pending, *earlier, false, wait);
+    if (fate.kind == Fate::Kind::kTooLongAgo) {
+      fail(ExitCode::kRefused, "fate-unknown",
+           fmt::format("submission {} of an earlier run expired so long ago that nobody can tell "
+                       "whether it had committed",
+                       fate.id),
+           "look for what it says; then run this command again to send it anew");
+    }
+    if (fate.kind != Fate::Kind::kExpired) return fate;
+    s.out().note("that one expired and will never commit: signed anew");
+    Pending anew(s, submission);
+    return send_one(s, anew, submission, true, wait);
+  }
+  return send_one(s, pending, submission, true, wait);
 }
 
 json::object to_json(const Fate& f) {
@@ -110,11 +215,13 @@ json::object to_json(const Fate& f) {
   o["height"] = f.height;
   o["index"] = f.index;
   o["certified"] = f.certified;
+  o["verified"] = f.proved;
   json::array outcomes;
   for (const EntryOutcome& e : f.outcomes) {
     json::object item{{"ok", e.ok}};
     if (!e.id.empty()) item["id"] = e.id;
     if (!e.refusal.empty()) item["refusal"] = e.refusal;
+    if (!e.field.empty()) item["field"] = e.field;
     if (!e.message.empty()) item["message"] = e.message;
     outcomes.push_back(std::move(item));
   }
@@ -133,13 +240,23 @@ void report_fate(Session& s, const Fate& f) {
     case Fate::Kind::kExpired:
       fail(ExitCode::kRefused, "expired", "the submission expired: it can never commit",
            "sign it anew: run the command again");
+    case Fate::Kind::kTooLongAgo:
+      fail(ExitCode::kRefused, "fate-unknown",
+           "it expired so long ago that nobody can tell whether it had committed");
     case Fate::Kind::kCommitted: break;
   }
   std::size_t refused = 0;
   std::string first;
-  s.out().styled_line(fmt::format("committed in block {}{}", grouped(f.height),
-                                  f.certified ? ", certified by a quorum" : ""),
-                      Style::kGood);
+  if (f.proved) {
+    s.out().styled_line(
+        fmt::format("committed in block {}, certified by a quorum: verified", grouped(f.height)),
+        Style::kGood);
+  } else {
+    s.out().styled_line(fmt::format("committed in block {}, as a node says: {}", grouped(f.height),
+                                    f.certified ? "not verified" : "not provable yet"),
+                        Style::kWarn);
+    s.out().line("  imi submission " + f.id);
+  }
   for (std::size_t i = 0; i < f.outcomes.size(); ++i) {
     const EntryOutcome& e = f.outcomes[i];
     if (e.ok) {

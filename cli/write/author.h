@@ -32,8 +32,12 @@ struct Author {
 // "--wait": accepted, committed or certified; throws Failure on anything else.
 [[nodiscard]] std::string wait_level(const std::string& text);
 
-// Sends one submission and waits as far as `wait` says. The id is told (standard error) before it
-// is sent, so that its fate can be asked for whatever happens.
+// Sends one submission and waits as far as `wait` says; what is told as certified or expired was
+// proved (not with --no-verify). The submission is kept in <dir>/pending before it is sent and
+// until its fate is proved: a later call with the same author and entries sends those bytes, not
+// the new ones, or tells what became of them; where they are proved to have expired the new ones
+// are sent. So a command that is run again applies nothing twice. The Fate names what was sent. A
+// Failure has "submission" and "fate_open" in its data once something was sent.
 [[nodiscard]] Fate submit_and_wait(Session& session, const ledger::Submission& submission,
                                    const std::string& wait);
 

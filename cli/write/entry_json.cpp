@@ -124,9 +124,15 @@ EventFacts facts(Fields& f, const Catalog& catalog) {
   return std::move(*v);
 }
 
+// The facts of a JSON entry are public, and what is public is about an enterprise, which its code
+// names. A bare id may be a person's, and what is sent cannot be taken back.
 SubjectId subject(Fields& f) {
-  if (f.has("uscc")) return enterprise_id(uscc(f, "uscc"));
-  return f.hex<SubjectId>("subject");
+  if (f.has("subject")) {
+    f.wrong("subject",
+            "an id may be a person's, and these facts are public: name the enterprise "
+            "by its 'uscc'");
+  }
+  return enterprise_id(uscc(f, "uscc"));
 }
 
 Roles roles(Fields& f, std::string_view field) {

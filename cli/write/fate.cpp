@@ -3,6 +3,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "base/hex.h"
+#include "ledger/submission.h"
+
 namespace imi::cli {
 namespace json = boost::json;
 namespace {
@@ -34,8 +37,44 @@ std::string_view name(Fate::Kind k) {
     case Fate::Kind::kPending: return "pending";
     case Fate::Kind::kCommitted: return "committed";
     case Fate::Kind::kExpired: return "expired";
+    case Fate::Kind::kTooLongAgo: return "too-long-ago";
   }
   return "unknown";
+}
+
+Fate proved_fate(const ledger::VerifiedAnswer& v, chain::TimeMs expiry, std::int64_t grace_ms,
+                 const ledger::Submission* submission) {
+  const auto& a = std::get<ledger::SubmissionAnswer>(v.answer);
+  Fate f;
+  f.id = to_hex(std::get<ledger::AskSubmission>(v.question).id);
+  f.proved = true;
+  if (!a.state || !a.outcomes) {
+    if (v.head.time < expiry) return f;  // it may be in the next block
+    f.kind = expiry.value > v.head.time.value - grace_ms ? Fate::Kind::kExpired
+                                                         : Fate::Kind::kTooLongAgo;
+    return f;
+  }
+  f.kind = Fate::Kind::kCommitted;
+  f.height = a.state->height.value;
+  f.index = a.state->index;
+  f.certified = true;
+  const auto digests = submission != nullptr ? ledger::digests(*submission) : nullptr;
+  for (std::uint32_t i = 0; i < a.outcomes->count; ++i) {
+    EntryOutcome e;
+    if (const ledger::Refusal* r = a.outcomes->refusal(i)) {
+      e.refusal = ledger::name(r->code);
+      e.message = ledger::describe(*r);
+      e.field = ledger::name(r->field);
+    } else {
+      e.ok = true;
+      if (submission != nullptr && i < submission->entries.size()) {
+        e.id = to_hex(
+            ledger::result_id(submission->entries[i], submission->header.author, digests->id, i));
+      }
+    }
+    f.outcomes.push_back(std::move(e));
+  }
+  return f;
 }
 
 std::expected<Fate, std::string> parse_fate(const json::value& value) {
@@ -64,7 +103,7 @@ std::expected<Fate, std::string> parse_fate(const json::value& value) {
     const json::object* e = v.if_object();
     if (e == nullptr) return std::unexpected(std::string("an outcome that is no object"));
     f.outcomes.push_back(
-        {flag(*e, "ok"), text(*e, "refusal"), text(*e, "message"), text(*e, "id")});
+        {flag(*e, "ok"), text(*e, "refusal"), text(*e, "message"), text(*e, "id"), {}});
   }
   return f;
 }

@@ -1,4 +1,5 @@
-// What became of a submission, as `submit` and `submission` answer it.
+// What became of a submission: by the word of a node (`submit` and `submission` answer it), or as a
+// proof establishes it.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -7,26 +8,40 @@
 #include <string>
 #include <vector>
 
+#include "ledger/verify_proof.h"
+
 namespace imi::cli {
 
 struct EntryOutcome {
   bool ok = false;
   std::string refusal;  // stable name, if not ok
-  std::string message;
-  std::string id;  // hexadecimal: of what the entry made
+  std::string message;  // the refusal as a sentence
+  std::string id;       // hexadecimal: of what the entry made
+  std::string field;    // of the entry, that the refusal is about; may be empty
 };
 
 struct Fate {
-  enum class Kind : std::uint8_t { kUnknown, kPending, kCommitted, kExpired };
+  // kTooLongAgo: its record would be pruned by now, so that nobody can tell whether it committed;
+  // it never will any more. From a proof only.
+  enum class Kind : std::uint8_t { kUnknown, kPending, kCommitted, kExpired, kTooLongAgo };
   Kind kind = Kind::kUnknown;
   std::string id;
   std::uint64_t height = 0;  // if committed
   std::uint64_t index = 0;
   bool certified = false;
+  bool proved = false;  // verified here; else it is what a node said
   // Empty where the node kept only their digest.
   std::vector<EntryOutcome> outcomes;
 };
 [[nodiscard]] std::string_view name(Fate::Kind k);
+
+// What a verified answer to AskSubmission{id, ...} establishes of a submission that expires at
+// `expiry`: rule F3 (docs/PROTOCOL.md) is applied here, so that the question need not name the
+// expiry. kUnknown = not committed under that head, and it still may be. `submission`: the ids of
+// what its entries made are taken from it.
+[[nodiscard]] Fate proved_fate(const ledger::VerifiedAnswer& answer, chain::TimeMs expiry,
+                               std::int64_t grace_ms,
+                               const ledger::Submission* submission = nullptr);
 
 // The error says what is missing or wrong in the node's answer.
 [[nodiscard]] std::expected<Fate, std::string> parse_fate(const boost::json::value& value);

@@ -6,11 +6,14 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <unordered_map>
 
 #include "base/hex.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/read/verified.h"
+#include "cli/write/compare.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
 #include "rpc/methods.h"
@@ -46,6 +49,23 @@ std::filesystem::path journal_path(Session& s, const JournalHeader& h) {
   const Hash256 name = crypto::hash_of(crypto::Domain::kPayload, h);
   return s.dir() / "imports" / fmt::format("{}-{}.journal", h.kind, to_hex(name).substr(0, 24));
 }
+
+// Rows by what the ledger knows them by: the first of each, to find repeats and contradictions.
+class KeysSeen {
+ public:
+  struct First {
+    std::uint64_t row = 0;
+    bool same = true;
+  };
+  First note(const std::string& key, std::uint64_t row, const ledger::Entry& entry) {
+    const Hash256 content = crypto::hash(crypto::Domain::kPayload, encode(entry));
+    const auto [it, fresh] = rows_.try_emplace(key, row, content);
+    return {it->second.first, fresh || it->second.second == content};
+  }
+
+ private:
+  std::unordered_map<std::string, std::pair<std::uint64_t, Hash256>> rows_;
+};
 
 // One run of an import: rows -> batches -> journal -> sender -> settled.
 class Run {
@@ -98,8 +118,11 @@ class Run {
       if (settled == nullptr) {
         open_.push_back(i);
       } else if (!settled->expired) {
-        done_ += sub.rows.size();
-        report_.before += sub.rows.size();
+        const auto again = static_cast<std::uint64_t>(
+            std::count_if(settled->refused.begin(), settled->refused.end(),
+                          [](const RowRefusal& r) { return !means_present(r.code); }));
+        done_ += sub.rows.size() - again;
+        report_.before += sub.rows.size() - again;
       }
     }
     if (done_ < check_.good || !open_.empty()) progress_.update(done_);
@@ -114,7 +137,7 @@ class Run {
     for (const std::size_t i : open_) {
       wait_for_room();
       const JournalSubmission& sub = journal_.submissions()[i];
-      sender_->send(i, to_hex(sub.id), sub.signed_bytes);
+      sender_->send(i, to_hex(sub.id), sub.expiry_ms, sub.signed_bytes);
     }
   }
 
@@ -136,13 +159,18 @@ class Run {
         continue;  // reported by the check
       }
       auto entry = mapper_.map(record);
-      if (!entry || !*entry || journal_.covers(record.row)) continue;
+      if (!entry || !*entry || !is_due(record.row)) continue;
       bytes_ += encode(**entry).size();
       entries_.push_back(std::move(**entry));
       rows_.push_back(record.row);
       if (entries_.size() >= options_.batch || bytes_ >= kMaxBatchBytes) send_batch();
     }
     if (!entries_.empty()) send_batch();
+  }
+
+  // Refused rows are due again in another run, not in another pass of this one.
+  [[nodiscard]] bool is_due(std::uint64_t row) const {
+    return !journal_.covers(row) && !refused_now_.contains(row) && !check_.left.contains(row);
   }
 
   void send_batch() {
@@ -160,7 +188,7 @@ class Run {
     journal_ok(journal_.add(j));
     journal_ok(journal_.sync());
     ++report_.submissions;
-    sender_->send(journal_.submissions().size() - 1, to_hex(j.id), j.signed_bytes);
+    sender_->send(journal_.submissions().size() - 1, to_hex(j.id), j.expiry_ms, j.signed_bytes);
     sender_->poll(std::chrono::milliseconds(0));
   }
 
@@ -168,22 +196,33 @@ class Run {
     const JournalSubmission& sub = journal_.submissions()[tag];
     JournalSettled settled;
     settled.id = sub.id;
-    if (f.kind == Fate::Kind::kExpired) {
+    if (f.kind == Fate::Kind::kExpired || (f.kind == Fate::Kind::kTooLongAgo && is_guarded())) {
       settled.expired = true;
       expired_ = true;
       return journal_ok(journal_.add(settled));
     }
     settled.height = f.height;
-    highest_ = std::max(highest_, f.height);
     if (f.outcomes.size() != sub.rows.size()) report_.unknown += sub.rows.size();
+    if (f.kind == Fate::Kind::kTooLongAgo) {
+      for (const std::uint64_t row : sub.rows) {
+        settled.refused.push_back({row, std::string(kFateUnknown)});
+        refused_now_.insert(row);
+      }
+    }
+    std::optional<ledger::Submission> entries;  // decoded where one is looked at
     for (std::size_t i = 0; i < f.outcomes.size() && i < sub.rows.size(); ++i) {
       const EntryOutcome& e = f.outcomes[i];
       if (e.ok) {
         ++settled.accepted;
-      } else {
-        settled.refused.push_back({sub.rows[i], e.refusal});
-        note_refusal(settled.refused.back());
+        continue;
       }
+      RefusedRow r{sub.rows[i], e.refusal, e.field, e.message};
+      if (means_present(e.refusal)) {
+        if (!entries) entries = decode<ledger::Submission>(sub.signed_bytes).value();
+        compare(r, entries->entries.at(i));
+      }
+      settled.refused.push_back({r.row, r.code});
+      note_refusal(std::move(r));
     }
     report_.added += settled.accepted;
     done_ += sub.rows.size();
@@ -191,20 +230,39 @@ class Run {
     progress_.update(done_);
   }
 
-  void note_refusal(const RowRefusal& r) {
+  // The ledger itself refuses such a row where it has it. Then rows are signed anew even where
+  // nobody can tell any more whether the expired submission had committed.
+  [[nodiscard]] bool is_guarded() const { return options_.kind != "attestation-status"; }
+
+  // Makes the refusal a conflict where the ledger has something else in the row's place.
+  void compare(RefusedRow& r, const ledger::Entry& entry) {
+    if (session_.options.no_verify || compared_ >= kMaxCompared) {
+      ++report_.not_compared;
+      return;
+    }
+    ++compared_;
+    const auto agency = chain::retag<ledger::AgencyId>(author_.id);
+    if (auto why = conflict_with_ledger(session_, entry, agency, r.code)) {
+      r.code = kConflict;
+      r.message = std::move(*why);
+      r.field.clear();
+    }
+  }
+
+  void note_refusal(RefusedRow r) {
     if (means_present(r.code)) {
       ++report_.present;
       return;
     }
-    ++report_.refused;
-    if (report_.refusals.size() < kShownProblems) report_.refusals.push_back(r);
+    refused_now_.insert(r.row);
+    ++(r.code == kConflict ? report_.conflicts : report_.refused);
+    if (report_.refusals.size() < kShownProblems) report_.refusals.push_back(std::move(r));
   }
 
   ImportReport finish() {
     journal_ok(journal_.sync());
     if (report_.submissions > 0 || !open_.empty()) progress_.finish();
     report_.elapsed_ms = progress_.elapsed_ms();
-    if (highest_ > 0 && !session_.options.no_verify) reach_height(session_, highest_);
     return std::move(report_);
   }
 
@@ -221,19 +279,13 @@ class Run {
   std::vector<std::uint64_t> rows_;
   std::size_t bytes_ = 0;
   std::uint64_t done_ = 0;
-  std::uint64_t highest_ = 0;  // block that settled something in this run
+  std::uint64_t compared_ = 0;
+  std::set<std::uint64_t> refused_now_;
   bool expired_ = false;
   ImportReport report_;
 };
 
 }  // namespace
-
-bool means_present(std::string_view refusal) {
-  // What the ledger says of an entry that is there already, kind by kind (refusal.h).
-  return refusal == "duplicate-source" || refusal == "already-registered" ||
-         refusal == "superseded" || refusal == "withdrawn" || refusal == "already-revoked" ||
-         refusal == "duplicate";
-}
 
 CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapper) {
   CheckReport report;
@@ -246,6 +298,7 @@ CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapp
     ++report.all_problems;
     if (report.problems.size() < kShownProblems) report.problems.push_back(std::move(e));
   };
+  KeysSeen seen;
   Record record;
   while (true) {
     if (interrupted()) fail(ExitCode::kInterrupted, "interrupted", "interrupted; nothing was sent");
@@ -265,8 +318,26 @@ CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapp
       ++report.bad;
       for (FieldProblem& p : entry.error())
         problem(reader.error(record, p.field, std::move(p.reason)));
+    } else if (!*entry) {
+      ++report.empty;
+    } else if (const auto key = mapper.key(); !key) {
+      ++report.good;
     } else {
-      ++(*entry ? report.good : report.empty);
+      const auto first = seen.note(record.values[*key], record.row, **entry);
+      if (first.row == record.row) {
+        ++report.good;
+        continue;
+      }
+      report.left.insert(record.row);
+      if (first.same) {
+        ++report.repeats;
+        continue;
+      }
+      ++report.bad;
+      problem(reader.error(record, *key,
+                           fmt::format("row {} has the same one with another content: one of the "
+                                       "two is wrong",
+                                       first.row)));
     }
   }
   report.content = content_of(o.file);
@@ -303,8 +374,12 @@ ImportReport import_file(Session& s, const Author& author, const ImportOptions& 
 
 void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   json::array refusals;
-  for (const RowRefusal& x : r.refusals)
-    refusals.push_back(json::object{{"row", x.row}, {"refusal", x.code}});
+  for (const RefusedRow& x : r.refusals) {
+    json::object one{{"row", x.row}, {"refusal", x.code}};
+    if (!x.field.empty()) one["field"] = x.field;
+    if (!x.message.empty()) one["message"] = x.message;
+    refusals.push_back(std::move(one));
+  }
   s.out().emit(json::object{{"file", o.file},
                             {"kind", o.kind},
                             {"rows", r.rows},
@@ -312,25 +387,56 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
                             {"already_imported", r.before},
                             {"already_on_ledger", r.present},
                             {"refused", r.refused},
+                            {"conflicts", r.conflicts},
+                            {"not_compared", r.not_compared},
                             {"outcome_not_kept", r.unknown},
                             {"submissions", r.submissions},
                             {"elapsed_ms", r.elapsed_ms},
                             {"refusals", refusals}});
   const std::string file = std::filesystem::path(o.file).filename().string();
-  for (const RowRefusal& x : r.refusals) {
-    s.out().styled_line(fmt::format("{}:{}: the ledger refused it: {}", file, x.row, x.code),
+  for (const RefusedRow& x : r.refusals) {
+    const std::string field = x.field.empty() ? "" : fmt::format(" ({})", x.field);
+    const std::string why = x.message.empty() ? "" : ": " + x.message;
+    s.out().styled_line(x.code == kConflict ? fmt::format("{}:{}: conflict{}", file, x.row, why)
+                                            : fmt::format("{}:{}: the ledger refused it: {}{}{}",
+                                                          file, x.row, x.code, field, why),
                         Style::kBad);
   }
-  if (r.refused > r.refusals.size()) {
-    s.out().line(fmt::format("... and {} more refusals", grouped(r.refused - r.refusals.size())));
+  if (const std::uint64_t all = r.refused + r.conflicts; all > r.refusals.size()) {
+    s.out().line(fmt::format("... and {} more refusals", grouped(all - r.refusals.size())));
   }
   std::string text = fmt::format("{} of {} rows added", grouped(r.added), grouped(r.rows));
   if (r.before > 0) text += fmt::format(", {} imported by an earlier run", grouped(r.before));
   if (r.present > 0) text += fmt::format(", {} on the ledger already", grouped(r.present));
+  if (r.conflicts > 0) {
+    text += fmt::format(", {} on the ledger with another content", grouped(r.conflicts));
+  }
   if (r.refused > 0) text += fmt::format(", {} refused", grouped(r.refused));
   if (r.unknown > 0)
-    text += fmt::format(", {} committed earlier (outcomes no longer kept)", grouped(r.unknown));
+    text += fmt::format(", {} whose outcome nobody keeps any more", grouped(r.unknown));
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
+  if (r.not_compared > 0) {
+    s.out().line(fmt::format("{} of the rows on the ledger already were not compared with it",
+                             grouped(r.not_compared)));
+  }
+}
+
+void require_all(const ImportReport& r) {
+  if (r.refused > 0) {
+    fail(ExitCode::kRefused, "rows-refused",
+         fmt::format("the ledger refused {} rows", grouped(r.refused)),
+         "the same command tries them again");
+  }
+  if (r.conflicts > 0) {
+    fail(ExitCode::kRefused, "rows-conflict",
+         fmt::format("the ledger has {} rows with another content", grouped(r.conflicts)),
+         "imi event correct, if the file is right");
+  }
+  if (r.unknown > 0) {
+    fail(ExitCode::kRefused, "fate-unknown",
+         fmt::format("of {} rows nobody can tell any more what became of them", grouped(r.unknown)),
+         "look for what they say before sending them anew");
+  }
 }
 
 }  // namespace imi::cli

@@ -1,6 +1,7 @@
 // Import of a file: checked whole before anything is sent, then sent in journaled submissions.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 namespace imi::cli {
 
 inline constexpr std::size_t kShownProblems = 50;  // the rest are counted
+inline constexpr std::uint64_t kMaxCompared = 1000;
 
 struct ImportOptions {
   std::string kind;
@@ -25,25 +27,38 @@ struct ImportOptions {
 };
 
 struct CheckReport {
-  std::uint64_t rows = 0;   // data rows read
-  std::uint64_t good = 0;   // of those, rows that make an entry
-  std::uint64_t empty = 0;  // sound rows with nothing for this kind
+  std::uint64_t rows = 0;     // data rows read
+  std::uint64_t good = 0;     // of those, rows that make an entry
+  std::uint64_t empty = 0;    // sound rows with nothing for this kind
+  std::uint64_t repeats = 0;  // rows that say what an earlier row says: sent once
   std::uint64_t bad = 0;
   std::vector<RowError> problems;  // the first kShownProblems
   std::uint64_t all_problems = 0;
-  Hash256 content;  // of the file
+  Hash256 content;               // of the file
+  std::set<std::uint64_t> left;  // rows not to be sent though they map: repeats and contradictions
+};
+
+struct RefusedRow {
+  std::uint64_t row = 0;
+  std::string code;     // the ledger's refusal, or kConflict
+  std::string field;    // of the entry, that it is about; may be empty
+  std::string message;  // a sentence; may be empty with --no-verify
 };
 
 struct ImportReport {
   std::uint64_t rows = 0;     // rows that make an entry
-  std::uint64_t before = 0;   // settled in an earlier run
+  std::uint64_t before = 0;   // accepted, or found there, in an earlier run
   std::uint64_t added = 0;    // accepted in this run
   std::uint64_t present = 0;  // the ledger had them already
-  std::uint64_t refused = 0;
+  std::uint64_t refused = 0;  // tried again by the next run
+  // Of the rows that the ledger had already: those that it has with another content. Of the first
+  // kMaxCompared only; the others were not compared.
+  std::uint64_t conflicts = 0;
+  std::uint64_t not_compared = 0;
   std::uint64_t unknown = 0;  // committed; their outcomes are no longer kept by the nodes
   std::uint64_t submissions = 0;
   std::int64_t elapsed_ms = 0;
-  std::vector<RowRefusal> refusals;  // the first kShownProblems
+  std::vector<RefusedRow> refusals;  // refused and in conflict: the first kShownProblems
 };
 
 // Reads the whole file. Throws Failure only where it cannot be read at all.
@@ -58,8 +73,8 @@ void show_problems(Session& session, const ImportOptions& options, const CheckRe
                                        const ImportOptions& options, const RowMapper& mapper,
                                        const CheckReport& check);
 void show_import(Session& session, const ImportOptions& options, const ImportReport& report);
-
-// The refusals that mean "the ledger has this already".
-[[nodiscard]] bool means_present(std::string_view refusal);
+// Throws Failure if the ledger refused rows, has others in their place, or cannot tell any more
+// what became of them.
+void require_all(const ImportReport& report);
 
 }  // namespace imi::cli

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/hex.h"
 #include "cli/network/manifest.h"
 
@@ -35,6 +37,16 @@ bool has_person(Session& s, const std::string& name) {
   check_name(name);
   std::error_code ec;
   return std::filesystem::exists(person_path(s, name), ec);
+}
+
+std::vector<std::string> person_names(Session& s) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  for (const auto& f : std::filesystem::directory_iterator(s.dir() / "persons", ec)) {
+    if (f.path().extension() == ".person") names.push_back(f.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 PersonFile load_person(Session& s, const std::string& name) {

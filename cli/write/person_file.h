@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/session.h"
 #include "crypto/commitment.h"
@@ -20,6 +21,8 @@ struct PersonFile {
 // Throws Failure where it is missing, damaged or readable by others.
 [[nodiscard]] PersonFile load_person(Session& session, const std::string& name);
 void save_person(Session& session, const std::string& name, const PersonFile& person);
+// The names of the persons here, sorted.
+[[nodiscard]] std::vector<std::string> person_names(Session& session);
 [[nodiscard]] bool has_person(Session& session, const std::string& name);
 
 }  // namespace imi::cli

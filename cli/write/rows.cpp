@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "cli/text.h"
 #include "cli/values.h"
 
@@ -63,6 +64,14 @@ class Reader {
     if (value.empty() && required) problem(field, "is empty");
     if (value.size() > most) {
       problem(field, fmt::format("is {} bytes long; the most is {}", value.size(), most));
+    }
+  }
+  // As it goes to the ledger, which takes no control characters.
+  void plain_text(std::string_view field, std::string_view value, std::size_t most, bool required) {
+    text(field, value, most, required);
+    if (!is_plain_text(value)) {
+      problem(field, fmt::format("'{}' has a control character (a tab, a line break?)",
+                                 cut(printable(std::string(value)), 40)));
     }
   }
   Problems problems;
@@ -149,13 +158,14 @@ class Enterprises final : public ByName {
                 {"status", false},
                 {"sole_trader", false},
                 {"established_id", false}}) {}
+  [[nodiscard]] std::optional<std::size_t> key() const override { return index("uscc"); }
   std::expected<std::optional<Entry>, std::vector<FieldProblem>> map(
       const Record& rec) const override {
     Reader r;
     ledger::SubjectEnterprise e;
     const auto uscc = r.take("uscc", parse_uscc_text(value(rec, "uscc")));
     const auto division = r.take("division", parse_division_text(value(rec, "division")));
-    r.text("name", value(rec, "name"), ledger::kMaxNameBytes, true);
+    r.plain_text("name", value(rec, "name"), ledger::kMaxNameBytes, true);
     e.name = value(rec, "name");
     if (const std::string& s = value(rec, "status"); !s.empty()) {
       if (const auto v = r.take("status", parse_enterprise_status(s))) e.status = *v;
@@ -193,6 +203,7 @@ class Events final : public ByName {
         options_(options),
         outcomes_(outcomes) {}
 
+  [[nodiscard]] std::optional<std::size_t> key() const override { return index("source_key"); }
   std::expected<std::optional<Entry>, std::vector<FieldProblem>> map(
       const Record& rec) const override {
     Reader r;
@@ -340,12 +351,17 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   if (!t.ended.empty()) f.ended = r.day("ended", t.ended);
   if (!t.notified.empty()) f.notified = r.day("notified", t.notified);
   if (!t.amount_yuan.empty()) what.amount_fen = r.take("amount_yuan", parse_yuan(t.amount_yuan));
-  r.text("doc", t.doc, ledger::kMaxDocBytes, false);
-  r.text("basis", t.basis, ledger::kMaxBasisBytes, true);
+  r.plain_text("doc", t.doc, ledger::kMaxDocBytes, false);
+  r.plain_text("basis", t.basis, ledger::kMaxBasisBytes, true);
   what.basis.level = ledger::BasisLevel::kRule;
   if (!t.basis_level.empty()) {
     if (const auto v = r.take("basis_level", parse_basis_level(t.basis_level)))
       what.basis.level = *v;
+  }
+  if (code != nullptr && what.basis.level > code->weakest_basis) {
+    r.problem("basis_level", fmt::format("'{}' is too weak for the code {}: at least '{}'",
+                                         ledger::name(what.basis.level), code->text,
+                                         ledger::name(code->weakest_basis)));
   }
   if (!t.grid.empty()) what.grid = r.take("grid", parse_grid_text(t.grid));
   f.backfill = backfill_default;
@@ -359,6 +375,31 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   what.basis.text = t.basis;
   f.what = std::move(what);
   return f;
+}
+
+std::optional<EventTexts> texts_of(const ledger::EventFacts& f, const Catalog& catalog) {
+  const auto* p = std::get_if<ledger::PublicFacts>(&f.what);
+  if (p == nullptr) return std::nullopt;
+  const ledger::EventCode* code = catalog.find(p->code);
+  const ledger::Rule* rule = catalog.find(f.rule);
+  if (code == nullptr || rule == nullptr) return std::nullopt;
+  EventTexts t;
+  t.code = code->text;
+  t.gravity = ledger::name(rule->gravity);
+  t.occurred = day_text(f.occurred.value);
+  t.decided = day_text(f.decided.value);
+  if (f.ended) t.ended = day_text(f.ended->value);
+  if (f.notified) t.notified = day_text(f.notified->value);
+  if (p->amount_fen) {
+    t.amount_yuan = yuan_text(*p->amount_fen);
+    std::erase(t.amount_yuan, ',');  // the separators of thousands
+  }
+  t.doc = p->doc;
+  t.basis = p->basis.text;
+  t.basis_level = ledger::name(p->basis.level);
+  if (p->grid) t.grid = ledger::text(*p->grid);
+  t.backfill = f.backfill ? "true" : "false";
+  return t;
 }
 
 std::expected<ledger::EnterpriseStatus, std::string> parse_enterprise_status(

@@ -39,6 +39,9 @@ class RowMapper {
  public:
   virtual ~RowMapper() = default;
   [[nodiscard]] virtual const std::vector<FieldSpec>& fields() const = 0;
+  // The field that the ledger knows a row by, so that it takes each value once only: source_key,
+  // uscc; none where rows with the same one follow each other.
+  [[nodiscard]] virtual std::optional<std::size_t> key() const { return std::nullopt; }
   // No entry: the row is sound and has nothing for this kind (an event without an outcome).
   [[nodiscard]] virtual std::expected<std::optional<ledger::Entry>, std::vector<FieldProblem>> map(
       const Record& record) const = 0;
@@ -66,6 +69,10 @@ struct EventTexts {
   std::string code, gravity, polarity, occurred, decided, ended, notified, amount_yuan, doc, basis,
       basis_level, grid, backfill;
 };
+// The texts that make these facts; nullopt where they are not public (of a person) or not of this
+// catalog.
+[[nodiscard]] std::optional<EventTexts> texts_of(const ledger::EventFacts& facts,
+                                                 const ledger::Catalog& catalog);
 struct NamedProblem {
   std::string field;  // "code", "class", ...
   std::string reason;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/hex.h"
+#include "consensus/messages.h"
 #include "node/handlers/errors.h"
 #include "node/handlers/impl.h"
 #include "rpc/ledger_json.h"
@@ -66,13 +67,17 @@ void Handlers::Impl::block(RpcRequest& q, RpcResponder& r) {
 
 void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
   const std::uint64_t from = number_param(q, "from").value_or(1);
-  const std::uint64_t limit = number_param(q, "limit").value_or(20);
+  const std::uint64_t limit = number_param(q, "limit").value_or(rpc::kDefaultBlocksPage);
   const auto reader = db.reader();
   json::array out;
+  std::size_t bytes = 0;
   for (std::uint64_t h = from; h < from + limit && h <= db.applied().height.value; ++h) {
+    if (bytes >= options.blocks_page_bytes) break;
+    if (!r.begin()) return;
     const auto stored = db.block(chain::Height(h));
     if (!stored) return r.error(to_rpc(stored.error()));
     const bool certified = reader && chain::Height(h) <= reader->head().height;
+    for (const auto& body : stored->bodies) bytes += body.size();
     out.push_back(block_json(db, *stored, outcomes.get(db, chain::Height(h)), certified));
   }
   r.result(std::move(out));
@@ -106,6 +111,7 @@ void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
       {"entries_committed", c.entries_committed},
       {"blocks_committed", c.blocks_committed},
       {"view_changes", c.view_changes},
+      {"evidence", options.evidence != nullptr ? options.evidence->size() : 0},
       {"pool", json::object{{"items", s.pool_items},
                             {"bytes", s.pool_bytes},
                             {"queued", s.pool_queued},
@@ -163,6 +169,26 @@ void Handlers::Impl::peers(RpcRequest&, RpcResponder& r) {
   r.result(std::move(out));
 }
 
+void Handlers::Impl::evidence(RpcRequest& q, RpcResponder& r) {
+  constexpr std::uint64_t kPage = 10;
+  json::array pairs;
+  if (options.evidence != nullptr) {
+    const auto& members = db.genesis().validators.members;
+    for (const EvidencePair& p : options.evidence->pairs(
+             number_param(q, "from").value_or(0), number_param(q, "limit").value_or(kPage))) {
+      pairs.push_back(json::object{
+          {"epoch", p.epoch.value},
+          {"member", p.member.value},
+          {"name", p.member.value < members.size() ? members[p.member.value].name : std::string()},
+          {"kind", std::string(consensus::name(static_cast<consensus::MessageKind>(p.kind)))},
+          {"first", to_base64url(p.first)},
+          {"second", to_base64url(p.second)}});
+    }
+  }
+  r.result(json::object{{"total", options.evidence != nullptr ? options.evidence->size() : 0},
+                        {"pairs", pairs}});
+}
+
 std::string Handlers::metrics() const {
   const NodeStatus s = impl_->node.status();
   const DriverCounters c = impl_->node.counters();
@@ -196,6 +222,7 @@ std::string Handlers::metrics() const {
   metric("submissions_received_total", "counter", c.submissions_received);
   metric("submissions_verified_total", "counter", c.submissions_verified);
   metric("submissions_refused_total", "counter", c.submissions_refused);
+  metric("submissions_kept_out_total", "counter", c.submissions_kept_out);
   metric("blocks_synced_total", "counter", c.blocks_synced);
   metric("evidence_total", "counter", c.evidence);
   metric("alarms_total", "counter", c.alarms);

@@ -51,6 +51,19 @@ rpc::RpcError to_rpc(const ledger::AdmissionError& e) {
                          {{"reason", std::string(ledger::name(e.reason))}, {"a", e.a}, {"b", e.b}});
 }
 
+rpc::RpcError to_rpc(const ledger::EarlyRefusal& e) {
+  const auto code = [&] {
+    if (e.entry) return Error::kEntryInvalid;
+    using R = ledger::RefusalCode;
+    if (e.refusal.code == R::kKeyNotAuthorised) return Error::kKeyNotAuthorised;
+    if (e.refusal.code == R::kAuthorSuspended) return Error::kAuthorSuspended;
+    return Error::kUnknownAuthor;
+  }();
+  boost::json::object data{{"reason", std::string(ledger::name(e.refusal.code))}};
+  if (e.entry) data["index"] = *e.entry;
+  return make_error_text(code, describe(e) + "; nothing was recorded", std::move(data));
+}
+
 rpc::RpcError to_rpc(PoolRefusal e) {
   const std::string why(describe(e));
   switch (e) {

@@ -10,6 +10,7 @@
 namespace imi::node {
 
 [[nodiscard]] rpc::RpcError to_rpc(const ledger::AdmissionError& e);
+[[nodiscard]] rpc::RpcError to_rpc(const ledger::EarlyRefusal& e);
 [[nodiscard]] rpc::RpcError to_rpc(PoolRefusal e);
 [[nodiscard]] rpc::RpcError to_rpc(const NodeRefusal& e);
 [[nodiscard]] rpc::RpcError to_rpc(const SubmitError& e);

@@ -72,6 +72,7 @@ const std::map<std::string_view, Handlers::Impl::Method>& Handlers::Impl::table(
       {"genesis", &Impl::genesis},
       {"catalog", &Impl::catalog},
       {"peers", &Impl::peers},
+      {"evidence", &Impl::evidence},
   };
   return kTable;
 }

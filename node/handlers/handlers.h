@@ -1,14 +1,15 @@
 // The node's RPC methods (rpc/methods.h declares them) over the running node and its ledger.
 //
 // Reads are answered from LedgerDb::reader(), at the last certified head, on the thread that calls
-// handle(). Answers of submit that need the ledger are built on a thread of this object, so that
-// the driver's loop never reads the disk. Thread-safe.
+// handle(). Answers of submit that need the ledger are built on a thread of this object, those of
+// `submission` on another, so that the driver's loop never reads the disk. Thread-safe.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "ledger/ledger_db.h"
+#include "node/evidence.h"
 #include "node/handlers/node_access.h"
 #include "node/net/rpc_server.h"
 
@@ -17,6 +18,8 @@ namespace imi::node {
 struct HandlerOptions {
   std::string node_name;  // the audience of signed queries, and the name in `status`
   std::string version;
+  std::size_t blocks_page_bytes = rpc::kMaxBlocksPageBytes;
+  const EvidenceStore* evidence = nullptr;  // outlives the object; null: none is shown
 };
 
 class Handlers {

@@ -68,6 +68,7 @@ struct Handlers::Impl {
   void genesis(RpcRequest& q, RpcResponder& r);
   void catalog(RpcRequest& q, RpcResponder& r);
   void peers(RpcRequest& q, RpcResponder& r);
+  void evidence(RpcRequest& q, RpcResponder& r);
 
   // Answers `question`, as {"head", <name>: ..., "proof"?}; absence as not-found with its proof.
   void read(const ledger::Question& question, std::string_view name, RpcRequest& q,
@@ -78,7 +79,7 @@ struct Handlers::Impl {
   // at hand, for the ids of what its entries made.
   [[nodiscard]] std::string fate_text(const Fate& fate, const SharedBytes& bytes);
   // As the ledger knows it, when the driver does not.
-  [[nodiscard]] rpc::Outcome ledger_fate(const chain::SubmissionId& id, bool prove);
+  [[nodiscard]] rpc::Outcome ledger_fate(const ledger::AskSubmission& ask, bool prove);
 
   HandlerOptions options;
   NodeAccess& node;
@@ -86,7 +87,8 @@ struct Handlers::Impl {
   const Clock& clock;
   ledger::ReplayGuard replays;
   OutcomesCache outcomes;
-  AnswerThread answers;
+  AnswerThread answers;  // of submissions
+  AnswerThread lookups;  // of the method `submission`: reads, which must not hold up the former
 };
 
 // Parameters were bound (rpc::bind_params): what is there has its declared type and range.

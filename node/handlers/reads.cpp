@@ -113,16 +113,21 @@ void Handlers::Impl::log_proof(RpcRequest& q, RpcResponder& r) {
   if (!reader) return r.error(rpc::make_error(Error::kNoCertifiedHead));
   ledger::Question question;
   if (q.params.contains("id")) {
-    const auto id = id_param<chain::SubmissionId>(q, "id");
-    auto fate = ledger::answer(*reader, ledger::AskSubmission{id, std::nullopt}, false);
-    if (!fate) return r.error(to_rpc(fate.error()));
-    const auto& a = std::get<ledger::SubmissionAnswer>(fate->answer);
-    if (!a.state) {
-      return r.error(
-          rpc::make_error(Error::kNotFound, {{"what", "submission"}, {"id", to_hex(id)}}));
+    ledger::AskEntry ask{id_param<chain::SubmissionId>(q, "id"),
+                         static_cast<std::uint32_t>(number_param(q, "index").value_or(0)),
+                         chain::Height(number_param(q, "height").value_or(0))};
+    if (!q.params.contains("height")) {
+      // Where it is, its fate tells, until that is pruned (F3).
+      auto fate = ledger::answer(*reader, ledger::AskSubmission{ask.id, std::nullopt}, false);
+      if (!fate) return r.error(to_rpc(fate.error()));
+      const auto& a = std::get<ledger::SubmissionAnswer>(fate->answer);
+      if (!a.state) {
+        return r.error(
+            rpc::make_error(Error::kNotFound, {{"what", "submission"}, {"id", to_hex(ask.id)}}));
+      }
+      ask.height = a.state->height;
     }
-    question = ledger::AskEntry{
-        id, static_cast<std::uint32_t>(number_param(q, "index").value_or(0)), a.state->height};
+    question = ask;
   } else if (q.params.contains("from") && q.params.contains("root")) {
     question = ledger::AskConsistency{*number_param(q, "from"), id_param<Hash256>(q, "root")};
   } else {

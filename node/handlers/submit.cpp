@@ -128,7 +128,9 @@ void Handlers::Impl::submit(RpcRequest& q, RpcResponder& r) {
                 if (!result) return r.error(to_rpc(result.error()));
                 const Fate fate = *result;
                 if (fate.kind != Fate::Kind::kCommitted) return r.raw(fate_text(fate, nullptr));
-                answers.run([this, r, bytes, fate] { r.raw(fate_text(fate, bytes)); });
+                answers.run([this, r, bytes, fate] {
+                  if (r.begin()) r.raw(fate_text(fate, bytes));
+                });
               });
 }
 
@@ -155,6 +157,7 @@ void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     node.submit(all[i], wait, timeout_of(q), [this, r, batch, i, bytes = all[i]](SubmitResult one) {
       answers.run([this, r, batch, i, bytes, one = std::move(one)] {
+        if (!r.begin()) return;
         auto whole = batch->put(i, one ? fate_text(*one, bytes) : error_text(to_rpc(one.error())));
         if (whole) r.raw(std::move(*whole));
       });
@@ -162,14 +165,14 @@ void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
   }
 }
 
-rpc::Outcome Handlers::Impl::ledger_fate(const chain::SubmissionId& id, bool prove) {
+rpc::Outcome Handlers::Impl::ledger_fate(const ledger::AskSubmission& ask, bool prove) {
   const auto reader = db.reader();
   if (!reader) return std::unexpected(rpc::make_error(rpc::Error::kNoCertifiedHead));
-  auto reply = ledger::answer(*reader, ledger::AskSubmission{id, std::nullopt}, prove);
+  auto reply = ledger::answer(*reader, ask, prove);
   if (!reply) return std::unexpected(to_rpc(reply.error()));
   const auto& a = std::get<ledger::SubmissionAnswer>(reply->answer);
   Fate fate;
-  fate.id = id;
+  fate.id = ask.id;
   if (a.fate == ledger::Fate::kCommitted && a.state) {
     fate.kind = Fate::Kind::kCommitted;
     fate.height = a.state->height;
@@ -189,15 +192,19 @@ rpc::Outcome Handlers::Impl::ledger_fate(const chain::SubmissionId& id, bool pro
 }
 
 void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
-  const auto id = id_param<chain::SubmissionId>(q, "id");
+  ledger::AskSubmission ask{id_param<chain::SubmissionId>(q, "id"), std::nullopt};
+  if (const auto expiry = number_param(q, "expiry_ms")) {
+    ask.expiry = chain::TimeMs(static_cast<std::int64_t>(*expiry));
+  }
   const bool prove = flag_param(q, "prove");
-  node.fate(id, [this, r, id, prove](const Fate& known) {
+  node.fate(ask.id, [this, r, ask, prove](const Fate& known) {
     // What is pending or expired here the ledger cannot know; all else it can prove.
     const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
                                  (known.kind == Fate::Kind::kCommitted && known.certified);
-    answers.run([this, r, id, prove, known, final_in_ledger] {
+    lookups.run([this, r, ask, prove, known, final_in_ledger] {
+      if (!r.begin()) return;
       if (!final_in_ledger && !prove) return r.raw(fate_text(known, nullptr));
-      r(ledger_fate(id, prove));
+      r(ledger_fate(ask, prove));
     });
   });
 }

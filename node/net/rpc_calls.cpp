@@ -29,10 +29,31 @@ std::vector<Completion> Inbox::take() {
 
 void RpcResponder::Target::answer(rpc::Outcome outcome) {
   if (answered_.exchange(true)) return;
-  if (gone_->load()) return;
+  if (caller_->gone) return;
   address_.status = outcome ? 200 : outcome.error().spec().http_status;
   address_.text = is_rest_ ? rpc::rest_text(outcome) : rpc::response_text(id_, outcome);
+  caller_->answer_bytes += address_.text.size();
+  inbox_->hold(address_.text.size());
   inbox_->put(std::move(address_));
+}
+
+bool RpcResponder::Target::begin() {
+  if (answered_.load() || caller_->gone) return false;
+  if (is_late()) {
+    answer(std::unexpected(
+        make_error(Error::kTimeout, {{"timeout_ms", inbox_->limits.handler_deadline.count()}})));
+    return false;
+  }
+  if (has_room()) return true;
+  answer(std::unexpected(make_error(Error::kServerBusy, {{"what", "memory for answers"}})));
+  return false;
+}
+
+// Reads leave a quarter of the memory to submissions.
+bool RpcResponder::Target::has_room() const {
+  const RpcLimits& l = inbox_->limits;
+  const std::size_t all = submits_ ? l.max_buffered_bytes : l.max_buffered_bytes / 4 * 3;
+  return caller_->answer_bytes <= l.max_answer_bytes && inbox_->held() <= all;
 }
 
 RpcResponder::Target::~Target() {
@@ -41,6 +62,7 @@ RpcResponder::Target::~Target() {
 
 void RpcResponder::operator()(rpc::Outcome outcome) const { target_->answer(std::move(outcome)); }
 bool RpcResponder::abandoned() const { return target_->abandoned(); }
+bool RpcResponder::begin() const { return target_->begin(); }
 
 // ---- requests in work
 // ----------------------------------------------------------------------------
@@ -49,7 +71,20 @@ CallHost::CallHost(RpcServer::Impl& server, ClientKey client, std::string client
     : server_(server), client_(client), client_text_(std::move(client_text)) {}
 
 CallHost::~CallHost() {
-  for (const RequestSlot& s : slots_) server_.let_go(s.request_bytes + s.body.size());
+  for (const RequestSlot& s : slots_) server_.let_go(s.request_bytes);
+  server_.let_go(answer_bytes_);
+}
+
+void CallHost::hold_answer(std::size_t bytes) {
+  server_.hold(bytes);
+  answer_bytes_ += bytes;
+  caller_->answer_bytes += bytes;
+}
+
+void CallHost::let_go_answer(std::size_t bytes) {
+  server_.let_go(bytes);
+  answer_bytes_ -= bytes;
+  caller_->answer_bytes -= bytes;
 }
 
 RequestSlot& CallHost::begin(std::size_t request_bytes) {
@@ -65,22 +100,19 @@ void CallHost::finish(RequestSlot& slot) {
   slot.parts.clear();
   server_.let_go(slot.request_bytes);
   slot.request_bytes = 0;
-  server_.hold(slot.body.size());
-  answer_bytes_ += slot.body.size();
+  let_go_answer(std::exchange(slot.part_bytes, 0));
+  hold_answer(slot.body.size());
   if (slot.status >= 400) server_.count_.errors.fetch_add(1, std::memory_order_relaxed);
 }
 
 void CallHost::forget_front() {
-  const std::size_t n = slots_.front().body.size();
-  server_.let_go(n);
-  answer_bytes_ -= n;
+  let_go_answer(slots_.front().body.size());
   slots_.pop_front();
   ++first_request_;
 }
 
 std::string CallHost::take_body(RequestSlot& slot) {
-  server_.let_go(slot.body.size());
-  answer_bytes_ -= slot.body.size();
+  let_go_answer(slot.body.size());
   return std::exchange(slot.body, {});
 }
 
@@ -101,6 +133,8 @@ void CallHost::answer_part(std::uint64_t request, std::size_t part, std::string 
   RequestSlot& slot = slots_[request - first_request_];
   if (slot.done || part >= slot.parts.size() || slot.part_done[part]) return;
   slot.part_done[part] = true;
+  hold_answer(text.size());
+  slot.part_bytes += text.size();
   slot.parts[part] = std::move(text);
   if (!slot.is_batch) slot.status = status;
   if (--slot.open != 0) return;
@@ -130,6 +164,7 @@ void CallHost::answer_part_error(std::uint64_t request, std::size_t part, const 
 }
 
 void CallHost::complete(Completion&& c) {
+  caller_->answer_bytes -= c.text.size();  // the inbox's share; the part's is counted here
   answer_part(c.request, c.part, std::move(c.text), c.status);
   on_answers();
 }
@@ -192,6 +227,11 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
                         const rpc::MethodSpec& method, boost::json::object params,
                         RpcTransport transport) {
   server_.count_.calls.fetch_add(1, std::memory_order_relaxed);
+  if (const std::uint64_t cost = rpc::call_cost(method, params); cost > 1) {
+    if (auto refusal = server_.charge(client_, cost - 1)) {
+      return answer_part_error(request, part, id, *refusal, transport == RpcTransport::kRest);
+    }
+  }
   const bool is_rest = transport == RpcTransport::kRest;
   const bool silent = std::holds_alternative<rpc::NoId>(id) && !is_rest;
   if (method.name == "rpc.discover") {
@@ -203,12 +243,14 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
     return answer_part(request, part, silent ? "" : rpc::response_text(id, *own), status);
   }
   Completion address{weak_from_this(), request, part, {}, 200};
-  auto target = std::make_shared<RpcResponder::Target>(server_.inbox_, gone_, std::move(address),
-                                                       std::move(id), is_rest);
+  RpcRequest call{&method, std::move(params), transport, client_text_};
+  const auto deadline =
+      slots_[request - first_request_].started + server_.options_.limits.handler_deadline;
+  auto target = std::make_shared<RpcResponder::Target>(server_.inbox_, caller_, std::move(address),
+                                                       std::move(id), call, deadline);
   // Nobody waits for a notification's answer, and its own will go nowhere.
   if (silent) answer_part(request, part, "", 204);
-  server_.run_handler({&method, std::move(params), transport, client_text_},
-                      RpcResponder(std::move(target)));
+  server_.run_handler(std::move(call), RpcResponder(std::move(target)));
 }
 
 std::optional<rpc::Outcome> CallHost::own_method(std::string_view, const boost::json::object&) {
@@ -239,6 +281,6 @@ void CallHost::fail_open_calls(const rpc::RpcError& e) {
   on_answers();
 }
 
-void CallHost::mark_gone() { gone_->store(true); }
+void CallHost::mark_gone() { caller_->gone = true; }
 
 }  // namespace imi::node

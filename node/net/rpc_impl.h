@@ -29,16 +29,30 @@ struct Completion {
   int status = 200;
 };
 
-// Where answers from any thread wait for the I/O thread: one wake-up for as many as have come.
+// What a connection shares with the responders of its calls, which may outlive it. Any thread.
+struct Caller {
+  std::atomic<bool> gone{false};
+  std::atomic<std::size_t> answer_bytes{0};  // answers made and not taken by the client
+};
+
+// Where answers from any thread wait for the I/O thread: one wake-up for as many as have come. It
+// also counts the memory of requests and answers, because responders may outlive the server.
 class Inbox {
  public:
-  explicit Inbox(asio::io_context& io) : io_(&io) {}
+  Inbox(asio::io_context& io, const RpcLimits& l) : limits(l), io_(&io) {}
   void put(Completion c);  // any thread; dropped after close()
   void close();
   std::vector<Completion> take();
   std::function<void()> on_wake;  // set before the first put
 
+  // Any thread.
+  void hold(std::size_t bytes) { held_.fetch_add(bytes, std::memory_order_relaxed); }
+  void let_go(std::size_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t held() const { return held_.load(std::memory_order_relaxed); }
+  const RpcLimits limits;
+
  private:
+  std::atomic<std::uint64_t> held_{0};
   std::mutex mutex_;
   asio::io_context* io_;
   std::vector<Completion> waiting_;
@@ -47,25 +61,33 @@ class Inbox {
 // The one call that copies of a responder answer.
 class RpcResponder::Target {
  public:
-  Target(std::shared_ptr<Inbox> inbox, std::shared_ptr<std::atomic<bool>> gone, Completion address,
-         rpc::Id id, bool is_rest)
+  Target(std::shared_ptr<Inbox> inbox, std::shared_ptr<Caller> caller, Completion address,
+         rpc::Id id, const RpcRequest& request, SteadyClock::time_point deadline)
       : inbox_(std::move(inbox)),
-        gone_(std::move(gone)),
+        caller_(std::move(caller)),
         address_(std::move(address)),
         id_(std::move(id)),
-        is_rest_(is_rest) {}
+        is_rest_(request.transport == RpcTransport::kRest),
+        submits_(request.method->submits),
+        deadline_(deadline) {}
   ~Target();
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
   void answer(rpc::Outcome outcome);
-  [[nodiscard]] bool abandoned() const { return answered_.load() || gone_->load(); }
+  [[nodiscard]] bool abandoned() const { return answered_.load() || caller_->gone || is_late(); }
+  [[nodiscard]] bool begin();
 
  private:
+  [[nodiscard]] bool is_late() const { return SteadyClock::now() >= deadline_; }
+  [[nodiscard]] bool has_room() const;
+
   std::shared_ptr<Inbox> inbox_;
-  std::shared_ptr<std::atomic<bool>> gone_;
+  std::shared_ptr<Caller> caller_;
   Completion address_;
   rpc::Id id_;
   bool is_rest_;
+  bool submits_;
+  SteadyClock::time_point deadline_;
   std::atomic<bool> answered_{false};
 };
 
@@ -75,6 +97,7 @@ struct RequestSlot {
   std::vector<bool> part_done;
   std::vector<rpc::Id> ids;  // to answer what runs into the deadline
   std::size_t open = 0;      // parts not answered
+  std::size_t part_bytes = 0;
   bool is_batch = false;
   bool is_rest = false;
   bool done = false;
@@ -117,7 +140,10 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   void fail_open_calls(const rpc::RpcError& e);
   void expire_calls(SteadyClock::time_point now);
   void mark_gone();
+  // Answers made (in part, or waiting to be written), as told to the server.
   [[nodiscard]] std::size_t answer_bytes() const { return answer_bytes_; }
+  void hold_answer(std::size_t bytes);
+  void let_go_answer(std::size_t bytes);
   // The subscribe methods, if this host has them.
   virtual std::optional<rpc::Outcome> own_method(std::string_view method,
                                                  const boost::json::object& params);
@@ -138,7 +164,7 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
 
   ClientKey client_;
   std::string client_text_;
-  std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   std::size_t answer_bytes_ = 0;
 };
 
@@ -163,13 +189,11 @@ class RpcServer::Impl {
   void publish(RpcTopic topic, std::string_view key, std::string value_json);  // any thread
 
   // For hosts.
-  [[nodiscard]] std::optional<rpc::RpcError> charge(const ClientKey& client, std::size_t calls);
+  [[nodiscard]] std::optional<rpc::RpcError> charge(const ClientKey& client, std::uint64_t calls);
   void log(RpcLogKind kind, NetLogLevel level, std::string_view line);
-  void hold(std::size_t bytes) { stats_buffered_.fetch_add(bytes, std::memory_order_relaxed); }
-  void let_go(std::size_t bytes) { stats_buffered_.fetch_sub(bytes, std::memory_order_relaxed); }
-  [[nodiscard]] bool is_full() const {
-    return stats_buffered_.load(std::memory_order_relaxed) > options_.limits.max_buffered_bytes;
-  }
+  void hold(std::size_t bytes) { inbox_->hold(bytes); }
+  void let_go(std::size_t bytes) { inbox_->let_go(bytes); }
+  [[nodiscard]] bool is_full() const { return inbox_->held() > options_.limits.max_buffered_bytes; }
   void add(const std::shared_ptr<CallHost>& host);
   void remove(const std::shared_ptr<CallHost>& host);
   void run_handler(RpcRequest request, RpcResponder responder);
@@ -196,11 +220,10 @@ class RpcServer::Impl {
         websockets_open{0}, calls{0}, errors{0}, timed_out{0}, slow_clients{0}, pushes{0},
         bytes_in{0}, bytes_out{0};
   } count_;
-  std::atomic<std::uint64_t> stats_buffered_{0};
   [[nodiscard]] RpcStats stats() const;
 
+  std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>(io_, options_.limits);
   asio::io_context io_{1};  // after what its handlers' owners use when they go
-  std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>(io_);
   std::vector<char> scratch_ = std::vector<char>(64u << 10);  // what was just read
 
  private:
@@ -220,6 +243,7 @@ class RpcServer::Impl {
   RateLimiter rate_;
   LogLimiter<8> log_;
   std::unique_ptr<asio::thread_pool> pool_;
+  std::unique_ptr<asio::thread_pool> submit_lane_;
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };

@@ -63,6 +63,7 @@ void RpcServer::Impl::run() {
   (void)rpc::openrpc_text();  // made before the first client waits for it
   if (options_.handler_threads > 0) {
     pool_ = std::make_unique<asio::thread_pool>(options_.handler_threads);
+    submit_lane_ = std::make_unique<asio::thread_pool>(1);
   }
   accept();
   sweep();
@@ -80,9 +81,10 @@ void RpcServer::Impl::stop() {
     NetCode ignored;
     acceptor_->close(ignored);
   });
-  if (pool_) {
-    pool_->stop();
-    pool_->join();
+  for (auto* pool : {pool_.get(), submit_lane_.get()}) {
+    if (pool == nullptr) continue;
+    pool->stop();
+    pool->join();
   }
   asio::post(io_, [this] {
     const auto hosts = hosts_;
@@ -162,7 +164,7 @@ void RpcServer::Impl::remove(const std::shared_ptr<CallHost>& host) {
 // ---- for hosts
 // -----------------------------------------------------------------------------------
 
-std::optional<rpc::RpcError> RpcServer::Impl::charge(const ClientKey& client, std::size_t calls) {
+std::optional<rpc::RpcError> RpcServer::Impl::charge(const ClientKey& client, std::uint64_t calls) {
   const auto wait = rate_.take(client, static_cast<double>(calls), SteadyClock::now());
   if (wait.count() == 0) return std::nullopt;
   log(RpcLogKind::kRateLimited, NetLogLevel::kInfo, "a client is over its rate of calls");
@@ -176,7 +178,8 @@ void RpcServer::Impl::log(RpcLogKind kind, NetLogLevel level, std::string_view l
 void RpcServer::Impl::run_handler(RpcRequest request, RpcResponder responder) {
   if (!callbacks_.handler) return responder.error(make_error(Error::kInternal));
   if (!pool_) return call_handler(std::move(request), std::move(responder));
-  asio::post(*pool_, [this, r = std::move(request), responder = std::move(responder)]() mutable {
+  asio::thread_pool& lane = request.method->submits ? *submit_lane_ : *pool_;
+  asio::post(lane, [this, r = std::move(request), responder = std::move(responder)]() mutable {
     call_handler(std::move(r), std::move(responder));
   });
 }
@@ -184,6 +187,7 @@ void RpcServer::Impl::run_handler(RpcRequest request, RpcResponder responder) {
 // A handler that throws costs its caller an `internal` and not everyone the node: the responder
 // goes uncalled, and that answers.
 void RpcServer::Impl::call_handler(RpcRequest request, RpcResponder responder) {
+  if (!responder.begin()) return;
   const std::string method(request.method->name);
   try {
     callbacks_.handler(std::move(request), std::move(responder));
@@ -196,6 +200,7 @@ void RpcServer::Impl::call_handler(RpcRequest request, RpcResponder responder) {
 
 void RpcServer::Impl::drain_inbox() {
   for (Completion& c : inbox_->take()) {
+    let_go(c.text.size());
     if (const auto host = c.host.lock()) host->complete(std::move(c));
   }
 }
@@ -260,7 +265,7 @@ RpcStats RpcServer::Impl::stats() const {
   s.timed_out = get(count_.timed_out);
   s.slow_clients = get(count_.slow_clients);
   s.pushes_total = get(count_.pushes);
-  s.buffered_bytes = get(stats_buffered_);
+  s.buffered_bytes = inbox_->held();
   s.bytes_in = get(count_.bytes_in);
   s.bytes_out = get(count_.bytes_out);
   return s;

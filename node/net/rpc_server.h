@@ -18,13 +18,16 @@
 // this server's own nor configured. CORS headers go to configured origins by name, never to "*".
 //
 // Threads: one I/O thread of its own. Handlers run on that thread, or, if handler_threads > 0, on
-// that many threads of a pool; health and metrics callbacks always on the I/O thread. A handler on
+// that many threads of a pool, and submissions on one more, so that reads cannot hold them up;
+// health and metrics callbacks always on the I/O thread. A handler on
 // the I/O thread must not block. A Responder may be called from any thread, at once or later,
 // exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
 // no client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
 //
-// Bounds: everything in RpcLimits. A client that is beyond one is answered with the named error
-// where the protocol still allows an answer, and disconnected otherwise.
+// Bounds: everything in RpcLimits. A call whose client has gone, or whose deadline passed, while it
+// waited is not begun; one for whose answer there is no memory is answered `server-busy`. A client
+// that is beyond one is answered with the named error where the protocol still allows an answer,
+// and disconnected otherwise.
 #pragma once
 
 #include <chrono>
@@ -48,10 +51,12 @@ struct RpcLimits {
   rpc::JsonLimits json;                 // max_bytes is taken from max_body_bytes
   std::size_t max_connections = 1024;
   std::size_t max_connections_per_address = 512;  // IPv6: a /64
-  std::size_t max_buffered_bytes = 96u << 20;  // of all requests being read and answers not taken
-  std::size_t max_pipelined = 64;              // calls of one connection in work at a time
+  // Of all requests being read or in work and all answers not taken; reads are begun up to three
+  // quarters of it, the rest is for submissions.
+  std::size_t max_buffered_bytes = 96u << 20;
+  std::size_t max_pipelined = 64;  // calls of one connection in work at a time
   std::size_t max_answer_bytes =
-      32u << 20;  // answers of one connection not yet taken; then no more is read from it
+      32u << 20;  // answers of one connection not yet taken; then no more is read or begun for it
   std::size_t max_subscriptions = 16;        // of one WebSocket
   std::size_t max_subscription_keys = 4096;  // of one subscription
   std::size_t max_push_queue = 256;  // notifications that wait for one WebSocket; then it is closed
@@ -63,7 +68,8 @@ struct RpcLimits {
   std::chrono::milliseconds idle_timeout{
       120'000};  // keep-alive without a request; WebSocket: no pong
 
-  double calls_per_second = 20'000;  // per client address; each call of a batch counts. 0: no limit
+  // Per client address; each call of a batch counts, by rpc::call_cost. 0: no limit.
+  double calls_per_second = 20'000;
   double calls_burst = 40'000;
   std::size_t max_rate_entries = 65'536;  // addresses remembered
 };
@@ -103,6 +109,11 @@ class RpcResponder {
   void error(rpc::RpcError e) const { (*this)(rpc::Outcome(std::unexpected(std::move(e)))); }
   // True once the client has gone or the deadline passed: an answer would not be read.
   [[nodiscard]] bool abandoned() const;
+  // To be asked where work that was queued for the call begins, and between its steps. False, with
+  // the call answered if somebody still waits, where the work would be for nothing: the client has
+  // gone, the deadline passed, or there is no memory for another answer (`server-busy`). The server
+  // asks before it calls a handler.
+  [[nodiscard]] bool begin() const;
 
  private:
   std::shared_ptr<Target> target_;

@@ -22,7 +22,7 @@ class RpcWebSocket final : public CallHost {
   }
   ~RpcWebSocket() override {
     server_.count_.websockets_open.fetch_sub(1);
-    for (const Out& o : out_) server_.let_go(o.text.size());
+    server_.let_go(in_held_);
   }
 
   void start();
@@ -40,7 +40,11 @@ class RpcWebSocket final : public CallHost {
   Shared self() { return std::static_pointer_cast<RpcWebSocket>(shared_from_this()); }
 
   void read();
-  void on_read(const NetCode& ec);
+  void on_read(const NetCode& ec, std::size_t n);
+  void on_message();
+  void count_input();
+  void drop_input();
+  void hang_up(websocket::close_code code, const std::string& why);
   void on_answers() override;
   void enqueue(std::string text, bool is_push);
   void write();
@@ -51,10 +55,11 @@ class RpcWebSocket final : public CallHost {
 
   websocket::stream<Tcp::socket> stream_;
   HttpRequest request_;
-  boost::beast::flat_buffer in_;
+  boost::beast::flat_buffer in_;  // the message being read
+  std::size_t in_held_ = 0;       // of its memory, as told to the server
+  std::optional<SteadyClock::time_point> message_since_;
   std::deque<Out> out_;
   std::size_t pushes_waiting_ = 0;
-  std::size_t out_bytes_ = 0;
   std::set<std::uint64_t> subscriptions_;
   SteadyClock::time_point write_since_;
   std::optional<SteadyClock::time_point> ending_since_;  // the stream is no longer open
@@ -62,6 +67,7 @@ class RpcWebSocket final : public CallHost {
   bool reading_ = false;
   bool writing_ = false;
   bool closing_ = false;
+  bool hanging_up_ = false;  // a close frame with a reason is the last thing written
   bool closed_ = false;
 };
 
@@ -84,22 +90,49 @@ void RpcWebSocket::start() {
   });
 }
 
+// In pieces, so that the memory of a message is counted, and its time runs, while it comes.
 void RpcWebSocket::read() {
+  constexpr std::size_t kPiece = 64u << 10;
   const RpcLimits& l = server_.options_.limits;
-  if (reading_ || closed_ || closing_ || slots_.size() >= l.max_pipelined ||
-      out_bytes_ > l.max_answer_bytes) {
+  if (reading_ || closed_ || closing_ || hanging_up_) return;
+  // What has begun is read to its end: it cannot be put off for ever.
+  if (!message_since_ &&
+      (slots_.size() >= l.max_pipelined || answer_bytes() > l.max_answer_bytes)) {
     return;
   }
   reading_ = true;
-  stream_.async_read(in_, [me = self()](const NetCode& ec, std::size_t) {
+  stream_.async_read_some(in_, kPiece, [me = self()](const NetCode& ec, std::size_t n) {
     me->reading_ = false;
-    if (!me->closed_) me->on_read(ec);
+    if (!me->closed_) me->on_read(ec, n);
   });
+  count_input();
 }
 
-void RpcWebSocket::on_read(const NetCode& ec) {
+void RpcWebSocket::count_input() {
+  server_.hold(in_.capacity());
+  server_.let_go(std::exchange(in_held_, in_.capacity()));
+}
+
+void RpcWebSocket::drop_input() {
+  in_ = boost::beast::flat_buffer();
+  count_input();
+}
+
+void RpcWebSocket::on_read(const NetCode& ec, std::size_t n) {
+  if (hanging_up_) return drop_input();
   if (ec) return close();
-  server_.count_.bytes_in.fetch_add(in_.size(), std::memory_order_relaxed);
+  server_.count_.bytes_in.fetch_add(n, std::memory_order_relaxed);
+  if (stream_.is_message_done()) return on_message();
+  if (!message_since_) message_since_ = SteadyClock::now();
+  if (server_.is_full()) {
+    return hang_up(websocket::close_code::try_again_later,
+                   "the server has no memory for more requests");
+  }
+  read();
+}
+
+void RpcWebSocket::on_message() {
+  message_since_.reset();
   const std::string_view text(static_cast<const char*>(in_.data().data()), in_.size());
   if (server_.is_full()) {
     answer_error(begin(0), make_error(Error::kServerBusy, {{"what", "memory for requests"}}));
@@ -107,8 +140,9 @@ void RpcWebSocket::on_read(const NetCode& ec) {
     run_json_rpc(text, RpcTransport::kWebSocket);
   }
   in_.consume(in_.size());
-  constexpr std::size_t kKeep = 64u << 10;
+  constexpr std::size_t kKeep = 4096;
   if (in_.capacity() > kKeep) in_ = boost::beast::flat_buffer();
+  count_input();
   on_answers();
   read();
 }
@@ -125,7 +159,7 @@ void RpcWebSocket::on_answers() {
 }
 
 void RpcWebSocket::push(std::string text) {
-  if (closed_ || closing_) return;
+  if (closed_ || closing_ || hanging_up_) return;
   if (pushes_waiting_ >= server_.options_.limits.max_push_queue) {
     server_.count_.slow_clients.fetch_add(1, std::memory_order_relaxed);
     server_.log(RpcLogKind::kSlowClient, NetLogLevel::kInfo,
@@ -137,15 +171,14 @@ void RpcWebSocket::push(std::string text) {
 }
 
 void RpcWebSocket::enqueue(std::string text, bool is_push) {
-  server_.hold(text.size());
-  out_bytes_ += text.size();
+  hold_answer(text.size());
   pushes_waiting_ += is_push ? 1 : 0;
   out_.push_back({std::move(text), is_push});
   write();
 }
 
 void RpcWebSocket::write() {
-  if (writing_ || closed_) return;
+  if (writing_ || closed_ || hanging_up_) return;
   if (out_.empty()) {
     if (closing_ && slots_.empty()) close();
     return;
@@ -158,8 +191,7 @@ void RpcWebSocket::write() {
                         if (me->closed_) return;
                         if (ec) return me->close();
                         me->server_.count_.bytes_out.fetch_add(n, std::memory_order_relaxed);
-                        me->server_.let_go(me->out_.front().text.size());
-                        me->out_bytes_ -= me->out_.front().text.size();
+                        me->let_go_answer(me->out_.front().text.size());
                         me->pushes_waiting_ -= me->out_.front().is_push ? 1 : 0;
                         me->out_.pop_front();
                         me->write();
@@ -216,8 +248,14 @@ void RpcWebSocket::check_time(SteadyClock::time_point now) {
   if (closed_) return;
   const Shared me = self();
   expire_calls(now);
+  const auto deadline = server_.options_.limits.body_deadline;
+  if (message_since_ && now - *message_since_ > deadline) {
+    server_.count_.timed_out.fetch_add(1, std::memory_order_relaxed);
+    hang_up(websocket::close_code::policy_error,
+            "a message took longer than " + std::to_string(deadline.count()) + " ms");
+  }
   // After a protocol error or a close frame Beast waits for the other side to hang up.
-  if (accepted_ && !stream_.is_open()) {
+  if (hanging_up_ || (accepted_ && !stream_.is_open())) {
     if (!ending_since_) ending_since_ = now;
     if (now - *ending_since_ > server_.options_.limits.header_deadline) return close();
   }
@@ -226,6 +264,17 @@ void RpcWebSocket::check_time(SteadyClock::time_point now) {
     server_.log(RpcLogKind::kSlowClient, NetLogLevel::kInfo, "a WebSocket client does not read");
     close();
   }
+}
+
+// Tells the client why, and closes when it has answered that or after a while (check_time).
+void RpcWebSocket::hang_up(websocket::close_code code, const std::string& why) {
+  if (hanging_up_ || closed_) return;
+  hanging_up_ = true;
+  message_since_.reset();
+  mark_gone();
+  if (!reading_) drop_input();  // else Beast may still write to it
+  server_.log(RpcLogKind::kBadRequest, NetLogLevel::kInfo, "hung up on a WebSocket: " + why);
+  stream_.async_close({code, why}, [me = self()](const NetCode&) { me->close(); });
 }
 
 void RpcWebSocket::wind_up(const rpc::RpcError& e) {

@@ -1,9 +1,13 @@
 """A real network of four validators, driven word for word through `imi`."""
 
+import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
+import threading
+import time
 import unittest
 
 from imi_network import (BAD_INPUT, IMI, INTERRUPTED, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE,
@@ -28,6 +32,36 @@ def events_csv(count, first=0, subject=0):
         rows.append(f"case-{i},{uscc(subject)},food.premises-unsanitary,minor,negative,2026-01-05,"
                     f"2026-01-06,,doc {i},\"s. 7, clause {i}\",,卫生")
     return "\n".join(rows) + "\n"
+
+
+class LyingNode:
+    """Answers `status` well, and every other method with one made-up result and no proof."""
+
+    def __init__(self, result):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Cli(NetworkTest):
@@ -189,10 +223,14 @@ class Cli(NetworkTest):
         self.assertIn("food.premises-unsanitary", self.ok(self.imi("event", "show", eid)).out)
         fate = self.ok(self.imi("--json", "submission", done["id"])).json()
         self.assertEqual(fate["fate"], "committed")
-        corrected = self.ok(self.imi("--json", "event", "correct", eid, *facts, "--amount-yuan",
-                                     "3000.00", "--reason", "typo", "--as", FOOD,
-                                     "--wait", "certified")).json()
+        # Facts that are not given again stay; --wait alone means certified.
+        corrected = self.ok(self.imi("--json", "event", "correct", eid, "--amount-yuan", "3000.00",
+                                     "--reason", "typo", "--as", FOOD, "--wait")).json()
+        self.assertTrue(corrected["verified"])
         new = corrected["outcomes"][0]["id"]
+        shown = self.ok(self.imi("event", "show", new)).out
+        for kept in ("3,000.00", "d 1", "s. 7", "2026-01-05"):
+            self.assertIn(kept, shown)
         self.ok(self.imi("event", "withdraw", new, "--as", FOOD, "--wait", "certified"))
         record = self.ok(self.imi("--json", "enterprise", "show", code)).json()
         self.assertTrue(record["complete"])
@@ -202,6 +240,8 @@ class Cli(NetworkTest):
                                        "2026-13-01",
                                        "--decided", "2026-01-06", "--basis", "s", "--as", FOOD),
                    "food.pests", "--occurred")
+        self.exits(BAD_INPUT, self.imi("event", "record", code, *facts, "--amount-yuan", "-5",
+                                       "--as", FOOD), "--amount-yuan:")
         self.exits(REFUSED, self.imi("event", "record", code, *facts, "--as", MARKET))
         self.exits(LOCAL, self.imi("event", "record", code, *facts, "--as", "food-44064"),
                    "food-440604")
@@ -223,7 +263,7 @@ class Cli(NetworkTest):
     def test_persons_and_attestations(self):
         self.ok(self.imi("person", "register", "wei", "--as", REGISTRAR, "--no-passphrase",
                          "--wait", "certified"))
-        me = self.ok(self.imi("--json", "me", "record", "--person", "wei")).json()
+        me = self.ok(self.imi("--json", "me", "record")).json()
         self.assertTrue(me["found"])
         self.assertIn("verified", self.ok(self.imi("person", "show", "wei")).out)
         self.exits(LOCAL, self.imi("me", "record", "--person", "nobody"), "no person 'nobody'")
@@ -240,6 +280,15 @@ class Cli(NetworkTest):
         self.ok(self.imi("attest", "issue", "--holder-key", key, "--claims", claims, "--out", out,
                          "--as", REGISTRAR,
                          "--wait", "certified"))
+        self.assertEqual(list(self.temporary.glob("wei.att.*")), [])
+        # Refused, or not sent: nothing is left behind that a corrected command would trip over.
+        none = self.temporary / "none.att"
+        issue = ("attest", "issue", "--holder-key", key, "--claims", claims, "--out", none)
+        self.exits(REFUSED, self.imi(*issue, "--as", FOOD))
+        self.exits(LOCAL, self.imi(*issue, "--as", "nobody"))
+        self.exits(UNREACHABLE, self.imi(*issue, "--as", REGISTRAR, "--node", "127.0.0.1:1"))
+        self.assertEqual(list(self.temporary.glob("none.att*")), [])
+        self.ok(self.imi(*issue, "--as", REGISTRAR))
         aid = json.loads(out.read_text())["aid"]
         self.assertEqual(os.stat(out).st_mode & 0o777, 0o600)
         self.assertIn("valid", self.ok(self.imi("attestation", "check", aid, "--prove")).out)
@@ -250,6 +299,31 @@ class Cli(NetworkTest):
         self.ok(self.imi("attest", "revoke", aid, "--as", REGISTRAR, "--wait", "certified"))
         self.exits(REFUSED, self.imi("attest", "reinstate", aid, "--as", REGISTRAR))
         self.exits(NOT_FOUND, self.imi("attestation", "check", "ab" * 32))
+
+    def test_a_node_that_lies_about_a_write_is_not_believed(self):
+        node = LyingNode({"fate": "committed", "height": 4242, "index": 0, "certified": True,
+                          "outcomes": [{"ok": True, "id": "ab" * 32}]})
+        facts = ["--code", "food.premises-unsanitary", "--class", "minor", "--occurred",
+                 "2026-01-05", "--decided", "2026-01-06", "--basis", "s. 7", "--doc", "lie", "--as",
+                 FOOD]
+        before = self.ok(self.imi("--json", "enterprise", "show", uscc(11))).json()["transitions"]
+        record = ("event", "record", uscc(11), *facts)
+        with node:
+            lied = self.exits(UNVERIFIED, self.imi("--node", node.address, *record),
+                              "without a proof", "is open")
+            self.assertNotIn("certified by a quorum", lied.out)
+            word = self.ok(self.imi("--node", node.address, *record, "--wait", "committed",
+                                    "--no-verify"))
+            self.assertIn("as a node says: not verified", word.out)
+            path = self.file("lied.csv", events_csv(1, first=9300, subject=11))
+            self.exits(UNVERIFIED, self.imi("--node", node.address, "import", "events", path,
+                                            "--as", FOOD))
+        # Of the import nothing was marked as done.
+        self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as",
+                                          FOOD)).json()["added"], 1)
+        self.ok(self.imi(*record))
+        after = self.ok(self.imi("--json", "enterprise", "show", uscc(11))).json()["transitions"]
+        self.assertEqual(after, before + 2)
 
     # ---- import ------------------------------------------------------------------------------
 
@@ -283,6 +357,48 @@ class Cli(NetworkTest):
         other = self.file("other.csv", events_csv(31, first=100))
         third = self.ok(self.imi("--json", "import", "events", other, "--as", FOOD)).json()
         self.assertEqual((third["added"], third["already_on_ledger"]), (1, 30))
+
+    def test_refused_rows_are_tried_again_until_the_ledger_takes_them(self):
+        path = self.file("early.csv", events_csv(2, first=9000, subject=700))
+        args = ("import", "events", path, "--as", FOOD)
+        for _ in range(2):
+            done = self.exits(REFUSED, self.imi("--json", *args), "refused 2 rows")
+            self.assertEqual((done.json()["refused"], done.json()["already_imported"]), (2, 0))
+            self.assertEqual(done.json()["refusals"][0]["field"], "subject")
+        self.assertIn("no-such-subject (subject): there is no subject with that id",
+                      " ".join(self.imi(*args).out.split()))
+        self.ok(self.imi("enterprise", "register", uscc(700), "--name", "早", "--division",
+                         DIVISION, "--as", MARKET))
+        self.assertEqual(self.ok(self.imi("--json", *args)).json()["added"], 2)
+        again = self.ok(self.imi("--json", *args)).json()
+        self.assertEqual((again["added"], again["already_imported"]), (0, 2))
+
+    def test_check_tells_repeats_contradictions_and_control_characters(self):
+        head, first, second = events_csv(2, first=9100).splitlines()
+        other = first.replace("doc 9100", "doc 9199")
+        path = self.file("twice.csv", "\n".join([head, first, second, first, other]) + "\n")
+        check = self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD, "--check"),
+                           "1 rows are bad", "repeat an earlier row")
+        self.assertIn("twice.csv:5:1: source_key: row 2 has the same one with another content",
+                      " ".join(check.out.split()))
+        done = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD,
+                                "--skip-bad-rows")).json()
+        self.assertEqual((done["rows"], done["added"]), (2, 2))
+        shop = self.file("tab.csv", "uscc,name,division\n"
+                         f"{uscc(710)},\"a\tb\",{DIVISION}\n")
+        self.assertIn("tab.csv:2:2: name:", self.exits(
+            BAD_INPUT, self.imi("import", "enterprises", shop, "--as", MARKET, "--check")).out)
+
+    def test_a_row_that_the_ledger_has_otherwise_is_a_conflict(self):
+        rows = events_csv(2, first=9200)
+        self.ok(self.imi("import", "events", self.file("one.csv", rows), "--as", FOOD))
+        path = self.file("two.csv", rows.replace("doc 9200", "doc 1"))
+        for _ in range(2):
+            done = self.exits(REFUSED, self.imi("--json", "import", "penalties", path, "--as",
+                                                FOOD, "--wait", "--resume"), "another content")
+            self.assertEqual(done.json()["conflicts"], 1, str(done))
+        self.assertEqual(done.json()["refusals"][0]["message"],
+                         "the ledger has it with another doc")
 
     def test_import_json_lines(self):
         row = {"uscc": uscc(3), "code": "food.premises-unsanitary", "class": "minor",
@@ -325,6 +441,80 @@ class Cli(NetworkTest):
                              "--entries", "5", timeout=120)).json()
         self.assertEqual((j["entries"], j["entries_refused"], j["calls_failed"]), (40, 0, 0))
         self.assertGreater(j["latency_us"]["p50"], 0)
+
+
+class Outage(NetworkTest):
+    """Two of four validators are gone while something is written."""
+
+    def test_a_command_run_again_after_an_outage_applies_nothing_twice(self):
+        self.ok(self.imi("enterprise", "register", uscc(1), "--name", "甲", "--division", DIVISION,
+                         "--as", MARKET))
+        path = self.file("events.csv", events_csv(5, first=1, subject=1))
+        nodes = self.ok(self.imi("--json", "network", "status")).json()["nodes"]
+        for node in nodes[2:]:
+            os.kill(node["pid"], signal.SIGKILL)
+        record = ("event", "record", uscc(1), "--code", "food.premises-unsanitary", "--class",
+                  "minor", "--occurred", "2026-01-05", "--decided", "2026-01-06", "--basis", "s. 7",
+                  "--doc", "d", "--as", FOOD)
+        ids = set()
+        for _ in range(2):
+            down = self.exits(UNREACHABLE, self.imi("--json", "--timeout", "2s", *record))
+            self.assertTrue(down.error()["data"]["fate_open"])
+            ids.add(down.error()["data"]["submission"])
+        self.assertEqual(len(ids), 1, "the same bytes")
+        self.exits(UNREACHABLE, self.imi("--timeout", "2s", "import", "events", path, "--as", FOOD),
+                   "journaled")
+        self.ok(self.imi("network", "up", "--tie-to-parent", timeout=120))
+        done = self.ok(self.imi("--json", *record)).json()
+        self.assertIn(done["id"], ids)
+        self.ok(self.imi("import", "events", path, "--as", FOOD))
+        shown = self.ok(self.imi("--json", "enterprise", "show", uscc(1))).json()
+        self.assertEqual(shown["transitions"], 6)
+        self.assertEqual(list((self.home / "pending").iterdir()), [])
+
+
+class Expiry(NetworkTest):
+    """A chain on which what is signed expires after 3 s: long outages in a short time."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # The same network with another genesis: max_expiry_ms and grace_ms stand side by side.
+        cls.ok(cls(), run("network", "down", home=cls.home))
+        genesis = (cls.home / "genesis.imi").read_bytes()
+        ten_minutes, six_seconds = b"\xc0\xcf\x24", b"\xf0\x2e"  # LEB128
+        assert genesis.count(ten_minutes * 2) == 1
+        (cls.home / "genesis.imi").write_bytes(
+            genesis.replace(ten_minutes * 2, six_seconds + ten_minutes))
+        for node in cls.home.glob("validator-*"):
+            shutil.rmtree(node / "data")
+            (node / "initialised").unlink()
+        cls.ok(cls(), run("network", "up", "--tie-to-parent", home=cls.home, timeout=120))
+
+    def runTest(self):
+        """For setUpClass."""
+
+    def test_what_expired_in_an_outage_is_signed_anew_once_that_is_proved(self):
+        self.ok(self.imi("enterprise", "register", uscc(1), "--name", "甲", "--division", DIVISION,
+                         "--as", MARKET))
+        path = self.file("events.csv", events_csv(5, first=1, subject=1))
+        for node in self.ok(self.imi("--json", "network", "status")).json()["nodes"][1:]:
+            os.kill(node["pid"], signal.SIGKILL)
+        record = ("event", "record", uscc(1), "--code", "food.premises-unsanitary", "--class",
+                  "minor", "--occurred", "2026-01-05", "--decided", "2026-01-06", "--basis", "s. 7",
+                  "--doc", "d", "--as", FOOD)
+        lost = self.exits(UNREACHABLE, self.imi("--json", "--timeout", "1s", *record)).error()
+        self.exits(UNREACHABLE, self.imi("--timeout", "1s", "import", "events", path, "--as", FOOD),
+                   "journaled")
+        expired = time.time() + 3
+        wait_until(lambda: time.time() > expired, "both have expired")
+        self.ok(self.imi("network", "up", "--tie-to-parent", timeout=120))
+        done = self.ok(self.imi("--json", *record)).json()
+        self.assertNotEqual(done["id"], lost["data"]["submission"])
+        self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as",
+                                          FOOD)).json()["added"], 5)
+        shown = self.ok(self.imi("--json", "enterprise", "show", uscc(1))).json()
+        self.assertEqual(shown["transitions"], 6)
 
 
 class Lifecycle(NetworkTest):

@@ -2,6 +2,7 @@
 ends the process with exit code 7 and one sentence that says what, where and what to do; nothing in
 the folder is changed, and the node starts again once the cause is gone."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -179,6 +180,60 @@ class NodeStart(NetworkTest):
         self.register(50)
         height = call(self.nodes()[0]["rpc"], "head")["head"]["height"]
         wait_until(lambda: call(node["rpc"], "head")["head"]["height"] >= height, "it follows")
+
+    # ---- few open files --------------------------------------------------------------------------
+
+    def limited(self, files):
+        """The command that starts the node where at most `files` may be open."""
+        return ["bash", "-c",
+                f"ulimit -n {files} && exec '{IMID}' --config '{self.config}'"]
+
+    def test_too_few_open_files(self):
+        self.refused("only 300 files", "this node needs", "LimitNOFILE", command=self.limited(300))
+        self.starts()
+
+    def test_idle_clients_do_not_take_the_files_that_the_node_needs(self):
+        limit = 400
+        ports = self.folder / "data" / "run" / "ports.json"
+        ports.unlink(missing_ok=True)
+        node = subprocess.Popen(self.limited(limit), env=environment(), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        idle = []
+        asking = None
+        try:
+            wait_until(lambda: ports.exists() or node.poll() is not None, "it listens")
+            self.assertIsNone(node.poll())
+            rpc = json.loads(ports.read_text(encoding="utf-8"))["rpc"]
+            # One connection that is there before the others, to ask over.
+            asking = http.client.HTTPConnection("127.0.0.1", rpc, timeout=20)
+
+            def height():
+                asking.request("GET", "/v1/head")
+                answer = json.load(asking.getresponse())
+                return answer["head"]["height"] if "head" in answer else 0
+
+            height()
+            # From many addresses: each has a share of its own.
+            for n in range(limit):
+                idle.append(socket.create_connection(("127.0.0.1", rpc), timeout=20,
+                                                     source_address=(f"127.0.1.{n % 16 + 1}", 0)))
+            # The last one was seen, taken or refused: a refusal is told.
+            self.assertIn(b"server-busy", idle[-1].recv(4096))
+            opened = len(os.listdir(f"/proc/{node.pid}/fd"))
+            self.assertLess(opened, limit - 256, "the ledger's files are left")
+            self.register(60)
+            certified = call(self.nodes()[0]["rpc"], "head")["head"]["height"]
+            wait_until(lambda: height() >= certified, "it goes on committing")
+            self.assertIsNone(node.poll())
+        finally:
+            for connection in idle:
+                connection.close()
+            if asking is not None:
+                asking.close()
+            node.terminate()
+            said = node.communicate(timeout=60)[0]
+        self.assertEqual(node.returncode, 0, said)
+        self.assertIn("RPC connections at a time instead of", said)
 
     # ---- a full disk -----------------------------------------------------------------------------
 

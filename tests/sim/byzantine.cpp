@@ -10,6 +10,7 @@ using consensus::SignedMessage;
 namespace {
 constexpr std::size_t kSeenFrames = 64;
 constexpr std::uint64_t kHalf = 500'000;
+constexpr std::size_t kTraps = 3;  // views
 }  // namespace
 
 ByzantineTraits ByzantineTraits::draw(Rng& rng) {
@@ -84,6 +85,7 @@ void ByzantineMember::vote(View view, Height height, const BlockId& id, Out& out
   if (chain::primary(mind_->world_.genesis().validators, view) != me_) {
     send_all(signed_as_me(consensus::Prepare{view, height, id}), out);
   }
+  if (mind_->trapped_.contains(view)) return;
   send_all(signed_as_me(consensus::Commit{view, height, id}), out);
 }
 
@@ -145,7 +147,12 @@ consensus::Payload ByzantineMember::lie_propose(std::uint16_t to, const consensu
                                                 Out& out) {
   chain::Block block{p.header, p.items};
   const std::uint64_t d = dice(p.view.value * 1'000 + p.header.height.value, 77);
-  if (mind_->traits_.bad_blocks && d % 4 == 0) {
+  std::set<View>& trapped = mind_->trapped_;
+  if (mind_->traits_.return_proposals && trapped.size() < kTraps) trapped.insert(p.view);
+  if (trapped.contains(p.view)) {
+    const MemberId next = chain::primary(mind_->world_.genesis().validators, p.view.next());
+    if (next.value == to) block = other_block(p.view, block);
+  } else if (mind_->traits_.bad_blocks && d % 4 == 0) {
     block = bad_block(p.view, block);
   } else if (mind_->traits_.equivocate && side(to, p.view)) {
     block = other_block(p.view, block);
@@ -212,6 +219,21 @@ void ByzantineMember::forge(const chain::Block& block, View view, Out& out) {
   send_all(signed_as_me(notice), out);
 }
 
+// The new primary has signed them, and may lack the blocks: it must know its own signatures (B6).
+void ByzantineMember::return_proposals(MemberId primary, const consensus::NewView& n, Out& out) {
+  for (const consensus::ReProposal& p : n.proposals) {
+    const auto block = mind_->blocks_.find(chain::block_id(mind_->world_.id(), p.header));
+    if (block == mind_->blocks_.end()) continue;
+    SignedMessage m;
+    m.epoch = mind_->world_.genesis().validators.epoch;
+    m.sender = primary;
+    m.payload = consensus::PrePrepare{n.view, p.header, block->second.items};
+    m.signature = p.signature;
+    ++mind_->returned_;
+    out.push_back({primary.value, node::make_frame(node::FrameKind::kConsensus, m)});
+  }
+}
+
 std::optional<consensus::Payload> ByzantineMember::lie(std::uint16_t to, const SignedMessage& m,
                                                        Out& out) {
   const ByzantineTraits& t = mind_->traits_;
@@ -255,6 +277,8 @@ std::vector<ByzantineMember::Outgoing> ByzantineMember::outgoing(std::uint16_t t
   if ((*frame)[0] == static_cast<std::uint8_t>(node::FrameKind::kConsensus)) {
     const auto message = consensus::decode_message(ByteView(*frame).subspan(1));
     if (message && message->sender == me_) {
+      const auto* c = std::get_if<consensus::Commit>(&message->payload);
+      if (c != nullptr && mind_->trapped_.contains(c->view)) return out;
       if (auto other = lie(to, *message, out)) {
         out.push_back(
             {to, node::make_frame(node::FrameKind::kConsensus, signed_as_me(std::move(*other)))});
@@ -307,6 +331,8 @@ bool ByzantineMember::incoming(std::uint16_t from, const node::SharedBytes& fram
       other.payload = consensus::Prepare{c->view, c->height, c->id};
       send_all(other, reply);
     }
+  } else if (const auto* n = std::get_if<consensus::NewView>(&message->payload)) {
+    if (t.return_proposals && message->sender != me_) return_proposals(message->sender, *n, reply);
   } else if (const auto* f = std::get_if<consensus::FetchBlock>(&message->payload)) {
     const auto block = mind_->blocks_.find(f->id);
     if (block != mind_->blocks_.end()) {

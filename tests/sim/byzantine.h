@@ -3,7 +3,8 @@
 // chain of blocks for each half of the cluster, votes for whatever anybody proposed, VIEW-CHANGEs
 // that hide what was prepared, NEW-VIEWs that leave out what was committed, other heads, forged and
 // padded certificates, signatures replayed as another kind, blocks that break a rule each, old and
-// damaged frames, submissions acknowledged and never proposed.
+// damaged frames, submissions acknowledged and never proposed, a new primary's own re-proposals
+// handed back to it as PRE-PREPAREs.
 //
 // What they cannot do is forge an honest member's signature. All Byzantine members of a run
 // collude: they share one ByzantineMind. Everything is drawn from the run's seed.
@@ -36,6 +37,11 @@ struct ByzantineTraits {
   bool garble = false;
   bool replay_old = false;
   bool censor = false;  // takes submissions, acknowledges them, proposes none of them
+  // The next primary is shown another block than all others, who prepare theirs and never hear the
+  // liars' COMMIT; it re-proposes what it does not hold, and gets its signatures back as
+  // PRE-PREPAREs. Not of draw(): drawn from a stream of its own, so that seeds keep their other
+  // lies.
+  bool return_proposals = false;
 
   [[nodiscard]] static ByzantineTraits draw(Rng& rng);
 };
@@ -51,6 +57,8 @@ class ByzantineMind {
   }
   // Pushes that were acknowledged and dropped.
   [[nodiscard]] std::uint64_t censored() const { return censored_; }
+  // Re-proposals that went back to their signer.
+  [[nodiscard]] std::uint64_t returned() const { return returned_; }
 
  private:
   friend class ByzantineMember;
@@ -60,6 +68,8 @@ class ByzantineMind {
   bool at_rest_ = false;
   bool silent_ = false;
   std::uint64_t censored_ = 0;
+  std::uint64_t returned_ = 0;
+  std::set<View> trapped_;  // views of return_proposals: no COMMIT
   std::map<std::pair<View, Height>, std::set<BlockId>> known_;
   std::map<BlockId, chain::Block> blocks_;
   std::map<std::pair<View, Height>, chain::Block> bad_;  // proposed to everybody
@@ -98,6 +108,7 @@ class ByzantineMember {
                                                    const consensus::ViewChange& v);
   [[nodiscard]] consensus::Payload lie_new_view(const consensus::NewView& n);
   void forge(const chain::Block& block, View view, Out& out);
+  void return_proposals(MemberId primary, const consensus::NewView& n, Out& out);
   [[nodiscard]] bool censor(std::uint16_t from, const node::SharedBytes& frame, Out& out);
   [[nodiscard]] std::uint64_t dice(std::uint64_t a, std::uint64_t b) const;
   [[nodiscard]] const crypto::SecretKey& key() const { return mind_->world_.validator_key(me_); }

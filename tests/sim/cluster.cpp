@@ -105,6 +105,7 @@ Cluster::Cluster(const RunOptions& options)
       }};
   Rng traits_rng = Rng::stream(options.seed, "traits");
   ByzantineTraits traits = ByzantineTraits::draw(traits_rng);
+  traits.return_proposals = Rng::stream(options.seed, "signatures returned").chance_ppm(400'000);
   if (options.plan == Plan::kEquivocate) traits.equivocate = traits.vote_for_all = true;
   if (options.lies) traits = *options.lies;
   mind_ = std::make_shared<ByzantineMind>(world_, traits, Rng::stream(options.seed, "mind"));
@@ -450,6 +451,7 @@ RunResult Cluster::result() const {
     r.counters["halt on another head"] += c.mismatch_halts;
   }
   r.counters["push dropped by a censor"] += mind_->censored();
+  r.counters["re-proposal returned to its signer"] += mind_->returned();
   const NetworkCounters& n = network_->counters();
   r.counters["frames lost"] = n.lost;
   r.counters["frames cut off"] = n.cut;

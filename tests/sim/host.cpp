@@ -68,9 +68,9 @@ class Host::WatchedLedger final : public node::LedgerPort {
       chain::Height height) const override {
     return inner_.certificate_at(height);
   }
-  std::expected<std::optional<ledger::LedgerDb::Applied>, ledger::LedgerError> find_submission(
-      const chain::SubmissionId& id) const override {
-    return inner_.find_submission(id);
+  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& submission) const override {
+    return inner_.look(submission);
   }
 
  private:
@@ -422,6 +422,11 @@ void Host::on_effects(const consensus::Effects& e) {
   if (e.stable) {
     status_.stable = std::max(status_.stable, e.stable->head.height);
     status_changed_ = true;
+  }
+  if (e.signing_stop && !byzantine_) {
+    around_.oracle.report(
+        "B6", "honest member " + std::to_string(index()) + ", whose safety log is whole, took " +
+                  "its own signature for a stranger's and signs nothing any more");
   }
 }
 

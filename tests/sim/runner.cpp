@@ -323,6 +323,7 @@ std::vector<std::string> required_counters() {
           "whole cluster lost power",
           "partition",
           "push dropped by a censor",
+          "re-proposal returned to its signer",
           "complaint of a primary",
           "halt on another head",
           "frames lost",

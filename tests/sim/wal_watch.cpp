@@ -8,6 +8,7 @@ constexpr std::uint8_t kHeader = 1;
 constexpr std::uint8_t kState = 2;
 constexpr std::uint8_t kRecord = 3;
 constexpr std::uint8_t kBody = 4;
+constexpr std::uint8_t kOpening = 5;
 
 std::size_t little_endian_u32(ByteView b) {
   return static_cast<std::size_t>(b[0]) | static_cast<std::size_t>(b[1]) << 8 |
@@ -61,7 +62,7 @@ void WalWatch::read_payload(ByteView payload) {
                               bytes.subspan(ContentHash::kSize));
       payload = payload.subspan(at + size);
       continue;
-    } else if (kind == kHeader) {
+    } else if (kind == kHeader || kind == kOpening) {
       payload = payload.subspan(at + size);
       continue;
     }

@@ -81,6 +81,32 @@ TEST_CASE("Only an expired submission gives its rows back") {
   CHECK(j->covers(2));
 }
 
+TEST_CASE("A refused row is given back, one that the ledger has already is not") {
+  const TempPath t;
+  const auto refused = [](std::uint8_t id) {
+    JournalSettled s = settled(id, false);
+    s.refused = {{3, "no-such-subject"}, {4, "already-registered"}, {5, std::string(kConflict)}};
+    return s;
+  };
+  {
+    auto j = Journal::open(t.path, header());
+    REQUIRE(j);
+    REQUIRE(j->add(submission(1, {2, 3, 4, 5})));
+    REQUIRE(j->add(refused(1)));
+  }
+  auto j = Journal::open(t.path, header());
+  REQUIRE(j);
+  CHECK(j->covers(2));
+  CHECK(!j->covers(3));
+  CHECK(j->covers(4));
+  CHECK(!j->covers(5));
+  // Tried again, under way, and refused again.
+  REQUIRE(j->add(submission(2, {3})));
+  CHECK(j->covers(3));
+  REQUIRE(j->add(refused(2)));
+  CHECK(!j->covers(3));
+}
+
 TEST_CASE("A torn tail at any byte is cut off, and what was whole before it stands") {
   const TempPath t;
   {

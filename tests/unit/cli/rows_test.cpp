@@ -118,12 +118,48 @@ TEST_CASE("Each wrong field of an events row is named, all of them at once") {
   CHECK(refused(*m, "grid", "x") == Names{"grid"});
   CHECK(refused(*m, "outcome", "maybe") == Names{"outcome"});
   CHECK(refused(*m, "source_key", "") == Names{"source_key"});
+  CHECK(refused(*m, "doc", "12\r") == Names{"doc"});
+  CHECK(refused(*m, "basis", "s.\x1b 7") == Names{"basis"});
+  CHECK(refused(*m, "basis_level", "pact") == Names{"basis_level"});
   auto values = good_event();
   values[1].second = "x";
   values[5].second = "y";
   const auto e = m->map(row(*m, values));
   REQUIRE(!e);
   CHECK(e.error().size() == 2);
+}
+
+TEST_CASE("The texts of recorded facts make the same facts again") {
+  const ledger::Catalog c = catalog();
+  const auto m = make_mapper("events", {&c, {}, true});
+  auto values = good_event();
+  for (auto& [k, v] : values) {
+    if (k == "amount_yuan") v = "1234567.50";
+  }
+  values.insert(values.end(), {{"doc", "禅消 3号"},
+                               {"grid", "440604G0460"},
+                               {"ended", "2021-02-01"},
+                               {"notified", "2021-01-03"},
+                               {"basis_level", "law"}});
+  const auto e = m->map(row(*m, values));
+  REQUIRE(e);
+  const auto& facts = std::get<ledger::EventRecord>(**e).facts;
+  const auto texts = texts_of(facts, c);
+  REQUIRE(texts);
+  const auto again = event_facts(*texts, c, false);
+  REQUIRE(again);
+  CHECK(*again == facts);
+}
+
+TEST_CASE("Rows are known by what the ledger knows them by") {
+  const ledger::Catalog c = catalog();
+  const auto events = make_mapper("events", {&c, {}, false});
+  REQUIRE(events->key());
+  CHECK(events->fields()[*events->key()].name == "source_key");
+  const auto shops = make_mapper("enterprises", {});
+  REQUIRE(shops->key());
+  CHECK(shops->fields()[*shops->key()].name == "uscc");
+  CHECK(!make_mapper("attestation-status", {})->key());
 }
 
 TEST_CASE("Outcomes: a code that needs an amount has it in its record, others in the correction") {
@@ -181,6 +217,7 @@ TEST_CASE("An enterprises row: code, division, name and status are checked") {
                                                         {"division", "44060401000x"},
                                                         {"name", ""},
                                                         {"name", std::string(201, 'x')},
+                                                        {"name", "a\tb"},
                                                         {"status", "gone"}}) {
     auto bad = good;
     for (auto& [k, v] : bad) {
@@ -208,6 +245,12 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
                         c);
   REQUIRE(good);
   CHECK(good->size() == 2);
+  // Public facts name an enterprise by its code: a bare id may be a person's.
+  CHECK(why((R"([{"kind":"event.record","subject":")" + std::string(64, 'a') +
+             R"(","code":"food.inspection-passed","occurred":"2021-01-04","decided":"2021-01-04",
+             "basis":"s. 7"}])")
+                .c_str())
+            .find("field 'subject': an id may be a person's") != std::string::npos);
   CHECK(why("[]").find("no entries") != std::string::npos);
   CHECK(why("7").find("array") != std::string::npos);
   CHECK(why(R"([{"kind":"event.recrod"}])").find("'event.record' meant") != std::string::npos);

@@ -156,6 +156,10 @@ TEST_CASE("unsigned kinds come from their TLS identity and carry no signature") 
   CHECK(d.refusal(m, std::nullopt) == E::kSenderNotPeer);
   m.signature.bytes[0] = 1;
   CHECK(d.refusal(m, MemberId(1)) == E::kSignatureNotZero);
+  for (const std::uint64_t h : {std::uint64_t{0}, kMaxHeight + 1}) {
+    const SignedMessage ask = d.m.wrap(MemberId(1), FetchBlock{Height(h), d.m.id_of(d.b1)});
+    CHECK(d.refusal(ask, MemberId(1)) == E::kHeightTooLarge);
+  }
   SignedMessage data = d.m.wrap(MemberId(1), BlockData{d.b2});
   std::get<BlockData>(data.payload).block.items.clear();
   CHECK(d.refusal(data, MemberId(1)) == E::kWrongBodyRoot);

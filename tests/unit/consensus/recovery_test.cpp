@@ -280,6 +280,40 @@ TEST_CASE("seeing its own newer signature, a key stops signing for good (B6)") {
   CHECK(e.committed.size() == 1);  // what is proved is still followed
 }
 
+// The new primary signs its re-proposals before it can vote for them: it may lack the block.
+TEST_CASE("a re-proposal's signature that comes back as a PRE-PREPARE is known (B6)") {
+  Solo s;  // member 1: the primary of view 1, which never got the block that others prepared
+  SafetyState durable;
+  const auto blocks = make_chain(s.members, 2);
+  const HeightCertificate c{s.members.prepared(View(0), blocks[0])};
+  for (const MemberId m : ids({0, 2})) {
+    const Effects e = s.receive(s.members.view_change(MemberId(m), {View(1), {}, {c}}));
+    for (const SafetyRecord& r : e.persist.records) durable.apply(r);
+  }
+  REQUIRE(s.replica().view() == View(1));
+  REQUIRE_FALSE(s.replica().changing());
+  const SignedMessage wrapped = s.members.pre_prepare(View(1), blocks[0]);
+  CHECK(durable.heights.empty());  // signed, and not accepted yet
+  Effects e = s.receive(wrapped);
+  CHECK_FALSE(e.signing_stop);
+  CHECK(ignored(e, Ignored::kDuplicate));
+
+  Solo again(4, 1, {}, durable);
+  CHECK_FALSE(again.receive(wrapped).signing_stop);
+  e = again.receive(again.members.wrap(MemberId(0), BlockData{blocks[0]}));
+  CHECK(again.replica().is_voter());
+  CHECK(e.persist.records.size() == 1);  // it accepts the block and goes on
+  CHECK_FALSE(again.receive(wrapped).signing_stop);
+
+  // What the NEW-VIEW does not hold is still unknown: another block, another height.
+  Block other = blocks[0];
+  other.header.time = TimeMs(other.header.time.value + 1);
+  Solo first(4, 1, {}, durable);
+  CHECK(first.receive(first.members.pre_prepare(View(1), other)).signing_stop);
+  Solo second(4, 1, {}, durable);
+  CHECK(second.receive(second.members.pre_prepare(View(1), blocks[1])).signing_stop);
+}
+
 TEST_CASE("STATUS is answered with what its sender lacks, and not too often (A8)") {
   Solo s;
   const auto blocks = make_chain(s.members, 1);
@@ -311,6 +345,36 @@ TEST_CASE("blocks voted for are handed to whoever asks by id") {
   REQUIRE(sent(e, MessageKind::kBlockData) == 1);
   CHECK(sent_payload<BlockData>(e)->block == blocks[0]);
   CHECK(ignored(s.receive(ask), Ignored::kRateLimited));
+}
+
+// A FETCH is small and its answer is not: nothing that a member invents may win it a second one.
+TEST_CASE("a FETCH is answered for its own height alone, once a while a member and block (A8)") {
+  Solo s;
+  const auto blocks = make_chain(s.members, 2);
+  for (const Block& b : blocks) s.receive(s.members.pre_prepare(View(0), b));
+  const auto ask = [&](std::uint16_t from, std::uint64_t height, const Block& block) {
+    return s.receive(
+        s.members.wrap(MemberId(from), FetchBlock{Height(height), s.members.id_of(block)}));
+  };
+  const auto answers = [](const Effects& e) { return sent(e, MessageKind::kBlockData); };
+  CHECK(answers(ask(3, 1, blocks[0])) == 1);
+  CHECK(answers(ask(3, 2, blocks[1])) == 1);
+  CHECK(answers(ask(2, 1, blocks[0])) == 1);
+  CHECK(ignored(ask(3, 1, blocks[0]), Ignored::kRateLimited));
+  // Other heights for a block that is here; heights out of the window.
+  const std::uint64_t window = s.members.config.window();
+  for (std::uint64_t h = 2; h <= 2 * window; ++h) CHECK(answers(ask(3, h, blocks[0])) == 0);
+  CHECK(ignored(ask(3, 2 * window + 1, blocks[0]), Ignored::kHeightBeyondWindow));
+  CHECK(ignored(ask(3, kMaxHeight, blocks[0]), Ignored::kHeightBeyondWindow));
+  s.tick(10);
+  CHECK(answers(ask(3, 1, blocks[0])) == 1);
+  // What is executed here and certified is not asked for in this way.
+  LedgerHead head = s.members.genesis_head();
+  for (const Block& b : blocks) head = s.run_block(View(0), b, head);
+  s.receive(s.members.wrap(MemberId(2), CheckpointNotice{s.members.certified(head)}));
+  REQUIRE(s.replica().stable_height() == Height(2));
+  s.tick(10);
+  CHECK(ignored(ask(3, 2, blocks[1]), Ignored::kHeightStable));
 }
 
 TEST_CASE("the same inputs give the same effects to the byte") {

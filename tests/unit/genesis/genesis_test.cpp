@@ -148,6 +148,8 @@ TEST_CASE("A network with a mistake is refused with the line and what is wrong")
   CHECK(contains(network_error(replaced(good, "window = 8", "windows = 8")), "'windows'"));
   CHECK(contains(network_error(replaced(good, "window = 8", "window = 0")), "window must be"));
   CHECK(contains(network_error(replaced(good, "window = 8", "window = -1")), "must lie in"));
+  // What no node can run: consensus' messages hold no more than twice 16 heights.
+  CHECK(contains(network_error(replaced(good, "window = 8", "window = 17")), "1..16"));
   CHECK(contains(network_error(replaced(good, "key = \"0", "key = \"z")), "33 bytes"));
   CHECK(contains(network_error(replaced(good, "uscc = \"11", "uscc = \"12")), "last character"));
   CHECK(contains(network_error(replaced(good, "roles = [\"", "roles = [\"mayor\", \"")),

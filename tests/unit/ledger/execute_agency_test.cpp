@@ -228,18 +228,3 @@ TEST_CASE("A council agency cannot lock itself out; another one can stop it") {
   CHECK(what(w.run_one(w.council, abdicate)) == "self-lockout");
   CHECK(what(w.run_one(w.other_council, suspend)) == "accepted");
 }
-
-TEST_CASE("The pool's look at an author agrees with what execution would say") {
-  World w;
-  const auto look = [&](const AuthorId& author, const crypto::SecretKey& key) {
-    return check_author(w.view, w.sign(author, key, {shop(1)})->header).value();
-  };
-  const AuthorId market = chain::retag<AuthorId>(w.market.id);
-  CHECK_FALSE(look(market, w.market.key).has_value());
-  CHECK(look(market, w.food.key)->code == RefusalCode::kKeyNotAuthorised);
-  CHECK(look(w.random.fixed<AuthorId>(), w.food.key)->code == RefusalCode::kNoSuchAuthor);
-  AgencyUpdate suspend = update_of(w.market.id, 1);
-  suspend.status = AgencyStatus::kSuspended;
-  REQUIRE(accepted(w.run_one(w.council, suspend)));
-  CHECK(look(market, w.market.key)->code == RefusalCode::kAuthorSuspended);
-}

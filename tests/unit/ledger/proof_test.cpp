@@ -391,14 +391,37 @@ TEST_CASE("the memory of answered queries is bounded by time and number") {
   crypto::SeededRandom random(1);
   const chain::TimeMs now(1'000'000);
   const auto first = random.fixed<Hash256>();
-  CHECK(guard.note(first, now, now) == ReplayGuard::Seen::kFirst);
-  CHECK(guard.note(first, now, now) == ReplayGuard::Seen::kRepeat);
+  const auto note = [&](const SubjectId& sid, const Hash256& digest, chain::TimeMs at) {
+    return guard.note(sid, digest, at, at);
+  };
+  SubjectId sid = random.fixed<SubjectId>();
+  CHECK(note(sid, first, now) == ReplayGuard::Seen::kFirst);
+  CHECK(note(sid, first, now) == ReplayGuard::Seen::kRepeat);
   for (std::size_t i = 1; i < kMaxRememberedQueries; ++i) {
-    CHECK(guard.note(random.fixed<Hash256>(), now, now) == ReplayGuard::Seen::kFirst);
+    if (i % kMaxQueriesOfPerson == 0) sid = random.fixed<SubjectId>();
+    REQUIRE(note(sid, random.fixed<Hash256>(), now) == ReplayGuard::Seen::kFirst);
   }
-  CHECK(guard.note(random.fixed<Hash256>(), now, now) == ReplayGuard::Seen::kFull);
+  const auto another = random.fixed<SubjectId>();
+  CHECK(note(another, random.fixed<Hash256>(), now) == ReplayGuard::Seen::kFull);
   const chain::TimeMs later(now.value + kQueryWindowMs + 1);
-  CHECK(guard.note(random.fixed<Hash256>(), later, later) == ReplayGuard::Seen::kFirst);
+  CHECK(note(another, random.fixed<Hash256>(), later) == ReplayGuard::Seen::kFirst);
+}
+
+TEST_CASE("one person's queries fill that person's share and lock nobody else out") {
+  ReplayGuard guard;
+  crypto::SeededRandom random(2);
+  const chain::TimeMs now(1'000'000);
+  const auto greedy = random.fixed<SubjectId>();
+  for (std::size_t i = 0; i < kMaxQueriesOfPerson; ++i) {
+    REQUIRE(guard.note(greedy, random.fixed<Hash256>(), now, now) == ReplayGuard::Seen::kFirst);
+  }
+  for (std::size_t i = 0; i < kMaxRememberedQueries; ++i) {
+    REQUIRE(guard.note(greedy, random.fixed<Hash256>(), now, now) == ReplayGuard::Seen::kFull);
+  }
+  CHECK(guard.note(random.fixed<SubjectId>(), random.fixed<Hash256>(), now, now) ==
+        ReplayGuard::Seen::kFirst);
+  const chain::TimeMs later(now.value + kQueryWindowMs + 1);
+  CHECK(guard.note(greedy, random.fixed<Hash256>(), later, later) == ReplayGuard::Seen::kFirst);
 }
 
 TEST_CASE("every query and proof error has a name and a sentence") {

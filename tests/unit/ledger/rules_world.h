@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "crypto/random.h"
 #include "ledger/admission.h"
+#include "ledger/before_pool.h"
 #include "ledger/calendar.h"
 #include "ledger/execute.h"
 
@@ -55,6 +56,33 @@ class MapView final : public StateView {
   std::vector<Hash256> log;
   std::optional<Hash256> fail_on;
   mutable std::size_t reads = 0;
+};
+
+// The look before the pool over the same records.
+class MapLook final : public BeforePoolView {
+ public:
+  explicit MapLook(const MapView& view) : view_(view) {}
+  [[nodiscard]] std::expected<std::shared_ptr<const AgencyState>, StoreError> agency(
+      const AgencyId& id) const override {
+    const auto bytes = record(state_path(Space::kAgency, id));
+    if (!bytes) return std::unexpected(bytes.error());
+    if (!*bytes) return nullptr;
+    return std::make_shared<const AgencyState>(decode<AgencyState>(**bytes).value());
+  }
+  [[nodiscard]] std::expected<std::optional<SubjectClass>, StoreError> subject_class(
+      const SubjectId& id) const override {
+    const auto bytes = record(state_path(Space::kDossier, id));
+    if (!bytes) return std::unexpected(bytes.error());
+    if (!*bytes) return std::nullopt;
+    return class_of_dossier(**bytes).value();
+  }
+  [[nodiscard]] std::expected<std::optional<Bytes>, StoreError> record(
+      const Hash256& path) const override {
+    return view_.record(path, RecordUse::kAgain);
+  }
+
+ private:
+  const MapView& view_;
 };
 
 inline constexpr std::uint64_t kDistrict = 440604000000;

@@ -90,11 +90,16 @@ std::unique_ptr<LedgerDb> TestChain::open(std::shared_ptr<Store> store) const {
   return std::move(*db);
 }
 
+std::shared_ptr<const Submission> TestChain::submit_as(const AuthorId& author,
+                                                       const crypto::SecretKey& key,
+                                                       std::vector<Entry> entries,
+                                                       chain::TimeMs expiry) {
+  const SubmissionTerms terms{id_, author, random_.fixed<Nonce>(), expiry};
+  return std::make_shared<const Submission>(sign_submission(terms, std::move(entries), key));
+}
 std::shared_ptr<const Submission> TestChain::submit_at(std::vector<Entry> entries,
                                                        chain::TimeMs expiry) {
-  const SubmissionTerms terms{id_, chain::retag<AuthorId>(agency_), random_.fixed<Nonce>(), expiry};
-  return std::make_shared<const Submission>(
-      sign_submission(terms, std::move(entries), agency_key_));
+  return submit_as(chain::retag<AuthorId>(agency_), agency_key_, std::move(entries), expiry);
 }
 std::shared_ptr<const Submission> TestChain::submit(std::vector<Entry> entries) {
   return submit_at(std::move(entries), chain::TimeMs(time_.value + 300'000));

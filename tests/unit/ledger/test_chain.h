@@ -31,6 +31,11 @@ class TestChain {
   [[nodiscard]] std::shared_ptr<const Submission> submit(std::vector<Entry> entries);
   [[nodiscard]] std::shared_ptr<const Submission> submit_at(std::vector<Entry> entries,
                                                             chain::TimeMs expiry);
+  // As submit_at, by anybody who claims to be `author`.
+  [[nodiscard]] std::shared_ptr<const Submission> submit_as(const AuthorId& author,
+                                                            const crypto::SecretKey& key,
+                                                            std::vector<Entry> entries,
+                                                            chain::TimeMs expiry);
   // The child of `head` with these submissions, `ms` later.
   [[nodiscard]] chain::Block block(const chain::LedgerHead& head,
                                    const std::vector<std::shared_ptr<const Submission>>& bodies,

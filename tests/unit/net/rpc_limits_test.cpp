@@ -1,6 +1,10 @@
 // What hostile and broken clients do to the RPC port, each against its limit.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
 
 #include "tests/unit/net/rpc_net.h"
 
@@ -21,6 +25,58 @@ std::string post_head(std::size_t length) {
          "Content-Length: " +
          std::to_string(length) + "\r\n\r\n";
 }
+
+std::string http_post(std::string_view body) {
+  return imi::cli::post_text({"127.0.0.1", 1}, "", body);
+}
+
+std::string batch_of(std::string_view method, int n) {
+  std::string out = "[";
+  for (int i = 0; i < n; ++i) out += (i > 0 ? "," : "") + call_text(method, {}, i);
+  return out + "]";
+}
+
+std::pair<int, int> results_and_busy(const boost::json::value& answers) {
+  std::pair<int, int> n{0, 0};
+  for (const auto& a : answers.as_array()) {
+    if (a.as_object().contains("result")) ++n.first;
+    const auto* e = a.as_object().if_contains("error");
+    if (e != nullptr && e->at("data").at("name") == "server-busy") ++n.second;
+  }
+  return n;
+}
+
+// One thread for calls, which `genesis` occupies until release().
+struct BusyThread {
+  static RpcServerOptions options(std::chrono::milliseconds deadline) {
+    RpcServerOptions o;
+    o.handler_threads = 1;
+    o.limits.handler_deadline = deadline;
+    return o;
+  }
+  explicit BusyThread(std::chrono::milliseconds deadline = 75s)
+      : net(options(deadline), [this](const RpcRequest& q) { on_call(q); }) {
+    blocker.send(http_post(call_text("genesis")));
+    REQUIRE(eventually([&] { return is_busy.load(); }));
+  }
+  ~BusyThread() { release(); }
+  void on_call(const RpcRequest& q) {
+    if (q.method->name == "validators") ++begun;
+    if (q.method->name != "genesis") return;
+    is_busy = true;
+    go.get_future().wait();
+  }
+  void release() {
+    if (!std::exchange(released, true)) go.set_value();
+  }
+
+  std::atomic<bool> is_busy{false};
+  std::atomic<int> begun{0};  // of the method `validators`
+  std::promise<void> go;
+  bool released = false;
+  RpcNet net;
+  RawHttp blocker{net};
+};
 
 }  // namespace
 
@@ -206,6 +262,30 @@ TEST_CASE("a flood of connections is refused with a reason and leaves those that
   CHECK(later.post(call_text("status")).status == 200);
 }
 
+TEST_CASE("a server without a descriptor for a client waits until there is one") {
+  std::atomic<int> refusals{0};
+  RpcServerOptions o;
+  o.log = [&refusals](NetLogLevel, std::string_view line) {
+    if (line.starts_with("cannot accept")) ++refusals;
+  };
+  RpcNet net(std::move(o));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit low = before;
+  low.rlim_cur = 200;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  std::vector<int> taken;
+  for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken.push_back(fd);
+  ::close(taken.back());  // for the client's end
+  taken.pop_back();
+  RawHttp http(net);
+  CHECK(eventually([&] { return refusals > 0; }));
+  CHECK(net.server->stats().connections_total == 0);
+  for (const int fd : taken) ::close(fd);
+  CHECK(http.post(call_text("status")).status == 200);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
 TEST_CASE("one address has its own share of the connections") {
   RpcNet net(with([](RpcLimits& l) { l.max_connections_per_address = 2; }));
   RawHttp a(net);
@@ -241,4 +321,79 @@ TEST_CASE("all requests together are bounded in memory") {
   CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
   RawHttp b(net);
   CHECK(b.post(call_text("status")).status == 200);
+}
+
+TEST_CASE("calls that wait for a thread are not begun once their client has gone") {
+  BusyThread busy;
+  {
+    RawHttp leaves(busy.net);
+    leaves.send(http_post(batch_of("validators", 40)));
+    REQUIRE(eventually([&] { return busy.net.server->stats().calls_total == 41; }));
+  }
+  REQUIRE(eventually([&] { return busy.net.server->stats().connections_open == 1; }));
+  busy.release();
+  RawHttp after(busy.net);  // in the same queue, behind them
+  CHECK(after.post(call_text("status")).status == 200);
+  CHECK(busy.begun == 0);
+}
+
+TEST_CASE("calls that wait for a thread beyond their deadline are answered and not begun") {
+  BusyThread busy(50ms);
+  RawHttp late(busy.net);
+  CHECK(late.post(call_text("validators")).error_name() == "timeout");
+  busy.release();
+  CHECK(late.post(call_text("status")).status == 200);
+  CHECK(busy.begun == 0);
+}
+
+TEST_CASE("reads that occupy every thread hold up no submission") {
+  BusyThread busy;
+  RawHttp reader(busy.net);
+  reader.send(http_post(batch_of("validators", 40)));
+  RawHttp author(busy.net);
+  CHECK(author.post(call_text("submit", {{"submission", "AQID"}})).status == 200);
+  CHECK(busy.begun == 0);
+}
+
+TEST_CASE("a batch's answers are bounded in memory: the calls beyond are told that it is full") {
+  const auto outcome = [](const RpcServerOptions& options) {
+    RpcNet net(options);
+    RawHttp http(net);
+    const auto n = results_and_busy(http.post(batch_of("peers", 32)).json());  // 1 MiB each
+    CHECK(n.first + n.second == 32);
+    CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
+    CHECK(http.post(call_text("peers")).status == 200);
+    return n.first;
+  };
+  CHECK(outcome({}) == 32);
+  // All connections together: reads have three quarters.
+  CHECK(outcome(with([](RpcLimits& l) { l.max_buffered_bytes = 8 << 20; })) == 6);
+  // One connection.
+  CHECK(outcome(with([](RpcLimits& l) { l.max_answer_bytes = 3 << 20; })) == 3);
+}
+
+TEST_CASE("answers of a batch that is not complete count as held") {
+  RpcNet net;
+  RawHttp http(net);
+  std::string batch = batch_of("peers", 4);
+  batch.back() = ',';
+  http.send(http_post(batch + call_text("submission", {{"id", kHash}}, 9) + "]"));
+  auto held = net.gate.wait_for(1);
+  CHECK(eventually([&] { return net.server->stats().buffered_bytes > 4u << 20; }));
+  held[0].result("done");
+  CHECK(http.receive().json().as_array().size() == 5);
+  CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
+}
+
+TEST_CASE("heavy methods take more of a client's rate") {
+  RpcNet net(with([](RpcLimits& l) {
+    l.calls_per_second = 0.001;
+    l.calls_burst = 50;
+  }));
+  RawHttp http(net);
+  CHECK(http.get("/v1/blocks?from=1&limit=3").error_name() == "not-ready");  // taken: 31
+  CHECK(http.get("/v1/blocks?from=1&limit=3").error_name() == "rate-limited");
+  CHECK(http.get("/v1/blocks/7").status == 200);  // 10; the refused one cost 1
+  CHECK(http.get("/v1/blocks/7").status == 429);
+  CHECK(http.get("/v1/status").status == 200);
 }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -45,7 +46,10 @@ class Gate {
 // throws.
 class RpcNet {
  public:
-  explicit RpcNet(RpcServerOptions options = {}) {
+  // `on_call` is called first, on the thread of the handler.
+  explicit RpcNet(RpcServerOptions options = {},
+                  std::function<void(const RpcRequest&)> on_call = {})
+      : on_call_(std::move(on_call)) {
     RpcCallbacks callbacks;
     callbacks.handler = [this](const RpcRequest& q, const RpcResponder& r) { handle(q, r); };
     callbacks.readiness = [this] {
@@ -57,6 +61,7 @@ class RpcNet {
     server = std::move(*s);
   }
 
+  std::function<void(const RpcRequest&)> on_call_;
   std::atomic<bool> is_ready{true};
   Gate gate;
   std::string big_text = std::string(1 << 20, 'p');
@@ -66,6 +71,7 @@ class RpcNet {
 
  private:
   void handle(const RpcRequest& q, const RpcResponder& r) {
+    if (on_call_) on_call_(q);
     const std::string_view m = q.method->name;
     if (m == "status") return r.result({{"height", 7}, {"client", q.client}});
     if (m == "submission") return gate.hold(r);

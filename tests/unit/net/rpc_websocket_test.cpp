@@ -48,8 +48,19 @@ class RawSocket {
       std::string payload = n == 0 ? "" : http_.raw(n);
       const int opcode = start[0] & 0x0f;
       if (opcode == 1) return payload;
-      if (opcode == 8) return {};
+      if (opcode == 8) {
+        closed_with = payload;
+        return {};
+      }
     }
+  }
+  std::string closed_with;  // the close frame's payload: a code of two bytes and a reason
+
+  // The start of a text message of `size` bytes, at least 65,536.
+  void send_start(std::size_t size, std::string_view payload) {
+    std::string f("\x81\xff", 2);
+    for (int i = 7; i >= 0; --i) f += static_cast<char>(size >> (8 * i));
+    http_.send(f + std::string(4, '\0') + std::string(payload));
   }
   boost::json::value ask(std::string_view text) {
     send(text);
@@ -180,4 +191,60 @@ TEST_CASE("a stopping server closes its WebSockets") {
   net.server->stop();
   CHECK(ws.next().at("error").at("data").at("name") == "shutting-down");
   CHECK(ws.receive().empty());
+}
+
+TEST_CASE("a WebSocket's message counts while it comes, and no more once it is answered") {
+  RpcNet net;
+  RawSocket ws(net);
+  const std::string call = call_text("status");
+  const std::string filler(2 << 20, ' ');
+  ws.send_start(call.size() + filler.size() * 2, filler);
+  CHECK(eventually([&] { return net.server->stats().buffered_bytes >= filler.size(); }));
+  ws.http().send(filler + call);
+  CHECK(ws.next().at("result").at("height") == 7);
+  CHECK(eventually([&] { return net.server->stats().buffered_bytes < 8192; }));
+  CHECK(ws.ask(call_text("status", {}, 2)).at("id") == 2);
+}
+
+TEST_CASE("a WebSocket's message beyond the memory for requests ends it with the reason") {
+  RpcServerOptions o;
+  o.limits.max_buffered_bytes = 1 << 20;
+  RpcNet net(o);
+  RawSocket good(net);
+  RawSocket ws(net);
+  ws.send_start(4 << 20, std::string(2 << 20, ' '));
+  CHECK(ws.receive().empty());
+  CHECK(ws.closed_with.starts_with("\x03\xf5"));  // 1013, try again later
+  CHECK(ws.closed_with.find("no memory") != std::string::npos);
+  CHECK(good.ask(call_text("status")).at("result").at("height") == 7);
+}
+
+TEST_CASE("a WebSocket's message that does not end is cut off at the deadline, with the reason") {
+  RpcServerOptions o;
+  o.limits.body_deadline = 60ms;
+  o.limits.header_deadline = 60ms;  // also of the closing handshake
+  RpcNet net(o);
+  RawSocket ws(net);
+  CHECK(ws.ask(call_text("status")).at("id") == 1);
+  ws.send_start(100'000, "{");
+  CHECK(ws.receive().empty());
+  CHECK(ws.closed_with.starts_with("\x03\xf0"));  // 1008, policy
+  CHECK(ws.closed_with.find("longer than 60 ms") != std::string::npos);
+  CHECK(net.server->stats().timed_out == 1);
+  CHECK(eventually([&] { return net.server->stats().websockets_open == 0; }));
+}
+
+TEST_CASE("a WebSocket's message may take its time in many frames, others go between") {
+  RpcNet net;
+  RawSocket ws(net);
+  const std::string call = call_text("status", {}, 3);
+  const auto frame = [](char first, std::string_view text) {
+    std::string f{first, static_cast<char>(0x80 | text.size())};
+    return f + std::string(4, '\0') + std::string(text);
+  };
+  ws.http().send(frame('\x01', call.substr(0, 10)));
+  ws.http().send(frame('\x89', "ping"));
+  ws.http().send(frame('\x00', ""));
+  ws.http().send(frame('\x80', call.substr(10)));
+  CHECK(ws.next().at("id") == 3);
 }

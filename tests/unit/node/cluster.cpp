@@ -9,17 +9,30 @@ namespace imi::node::test {
 namespace {
 constexpr std::uint64_t kLatencyUs = 200;
 constexpr std::uint64_t kTickUs = 10'000;
+constexpr std::uint64_t kExecuteUs = 400;  // a block
 const std::string kSafety = "safety";
+
+// Of a member that lets everything into its pool.
+class CarelessPort final : public LedgerDbPort {
+ public:
+  using LedgerDbPort::LedgerDbPort;
+  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+      const ledger::Submission& /*submission*/) const override {
+    return ledger::LedgerDb::Look{};
+  }
+};
 }  // namespace
 
 // Work runs after its delay, one piece after another, in the order given.
 class TestNode::DelayedWorker final : public Worker {
  public:
-  DelayedWorker(TestNode& node, bool is_log, std::uint64_t delay_us)
-      : node_(node), is_log_(is_log), delay_us_(delay_us) {}
+  enum class Kind { kVerify, kExecute, kLog };
+  DelayedWorker(TestNode& node, Kind kind) : node_(node), kind_(kind) {}
   void run(Priority, Task work, Task done) override {
-    if (is_log_ && !node_.sync_us) return;
-    const std::uint64_t delay = is_log_ ? *node_.sync_us : delay_us_;
+    if (kind_ == Kind::kLog && !node_.sync_us) return;
+    const std::uint64_t delay = kind_ == Kind::kLog      ? *node_.sync_us
+                                : kind_ == Kind::kVerify ? node_.verify_us
+                                                         : kExecuteUs;
     free_at_us_ = std::max(free_at_us_, node_.cluster.now_us) + delay;
     node_.cluster.schedule(
         free_at_us_ - node_.cluster.now_us,
@@ -32,8 +45,7 @@ class TestNode::DelayedWorker final : public Worker {
 
  private:
   TestNode& node_;
-  bool is_log_;
-  std::uint64_t delay_us_;
+  Kind kind_;
   std::uint64_t free_at_us_ = 0;
 };
 
@@ -54,11 +66,11 @@ void TestNode::start() {
   REQUIRE_FALSE(up());
   ++life_;
   halted.reset();
-  verify_ = std::make_unique<DelayedWorker>(*this, false, 30);
-  executor_ = std::make_unique<DelayedWorker>(*this, false, 400);
-  log_writer_ = std::make_unique<DelayedWorker>(*this, true, 0);
+  verify_ = std::make_unique<DelayedWorker>(*this, DelayedWorker::Kind::kVerify);
+  executor_ = std::make_unique<DelayedWorker>(*this, DelayedWorker::Kind::kExecute);
+  log_writer_ = std::make_unique<DelayedWorker>(*this, DelayedWorker::Kind::kLog);
   db = cluster.chain.open(store);
-  port = std::make_unique<LedgerDbPort>(*db);
+  port = careless ? std::make_unique<CarelessPort>(*db) : std::make_unique<LedgerDbPort>(*db);
   DriverOptions o;
   o.consensus = consensus_config(cluster.chain.id(), cluster.chain.genesis().parameters);
   o.set = cluster.chain.genesis().validators;
@@ -79,8 +91,13 @@ void TestNode::start() {
     o.safety = std::move(safety->state);
     o.bodies = std::move(safety->bodies);
   }
-  const Ports ports{*this,        *this, *this,     *verify_,    *executor_,
-                    *log_writer_, *port, wal.get(), signatures_, crypto::system_random()};
+  auto opened = EvidenceStore::open(files, "evidence", cluster.chain.id(),
+                                    cluster.chain.genesis().validators);
+  REQUIRE(opened);
+  evidence = std::move(*opened);
+  const Ports ports{*this,         *this, *this,     *verify_,    *executor_,
+                    *log_writer_,  *port, wal.get(), signatures_, crypto::system_random(),
+                    evidence.get()};
   auto started = Driver::start(std::move(o), ports);
   REQUIRE(started);
   driver = std::move(*started);
@@ -100,6 +117,7 @@ void TestNode::start() {
 void TestNode::kill() {
   ++life_;
   driver.reset();
+  evidence.reset();
   wal.reset();
   port.reset();
   db.reset();

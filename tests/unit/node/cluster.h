@@ -13,6 +13,7 @@
 #include "ledger/ledger_db.h"
 #include "ledger/mem_store.h"
 #include "node/driver.h"
+#include "node/evidence.h"
 #include "node/startup.h"
 #include "tests/unit/ledger/test_chain.h"
 #include "tests/unit/node/mem_files.h"
@@ -61,11 +62,14 @@ class TestNode final : public DriverEvents, public PeerNetwork, public Clock, pu
   std::shared_ptr<ledger::MemStore> store = ledger::MemStore::create();
   // Delay of the log's sync; no value: it never returns.
   std::optional<std::uint64_t> sync_us = 300;
+  std::uint64_t verify_us = 30;  // a piece of verification
 
   std::unique_ptr<ledger::LedgerDb> db;
   std::unique_ptr<LedgerDbPort> port;
   std::unique_ptr<Wal> wal;
+  std::unique_ptr<EvidenceStore> evidence;
   std::unique_ptr<Driver> driver;
+  bool careless = false;  // from the next start on: asks the ledger nothing before its pool
   std::string silent_because;
   chain::LedgerHead certified;
   std::optional<HaltReport> halted;

@@ -42,6 +42,22 @@ ledger::AdmissionError::Reason admission(const SubmitResult& r) {
   REQUIRE(std::holds_alternative<ledger::AdmissionError>(r.error()));
   return std::get<ledger::AdmissionError>(r.error()).reason;
 }
+std::string early_refusal(const SubmitResult& r) {
+  REQUIRE_FALSE(r);
+  REQUIRE(std::holds_alternative<ledger::EarlyRefusal>(r.error()));
+  return std::string(ledger::name(std::get<ledger::EarlyRefusal>(r.error()).refusal.code));
+}
+// By a key that is not the agency's, in the agency's name.
+std::shared_ptr<const ledger::Submission> in_the_name_of_the_agency(Cluster& c, std::uint32_t n) {
+  return c.chain.submit_as(chain::retag<ledger::AuthorId>(c.chain.agency()),
+                           crypto::SecretKey::generate(c.chain.random()),
+                           {ledger::test::TestChain::enterprise(n)},
+                           chain::TimeMs(c.node(0).now().value + 60'000));
+}
+void push(TestNode& to, std::uint32_t from, const ledger::Submission& s) {
+  const SharedBytes bytes = std::make_shared<const Bytes>(encode(s));
+  to.driver->on_message(PeerIndex(from), make_push_frame(1, std::span(&bytes, 1)));
+}
 NodeRefusal::Reason refusal(const SubmitResult& r) {
   REQUIRE_FALSE(r);
   REQUIRE(std::holds_alternative<NodeRefusal>(r.error()));
@@ -49,6 +65,15 @@ NodeRefusal::Reason refusal(const SubmitResult& r) {
 }
 
 }  // namespace
+
+TEST_CASE("parameters that a genesis may have are parameters that consensus runs with") {
+  ledger::Parameters p;
+  p.activation_delay = 1'000;
+  for (p.window = 0; p.window <= 70; ++p.window) {
+    const bool runs = consensus_config({}, p).valid();
+    CHECK(ledger::validate(p).has_value() == runs);
+  }
+}
 
 TEST_CASE("a submission given to any node is committed and certified at all, within a few syncs") {
   Running c;
@@ -129,6 +154,77 @@ TEST_CASE("bad submissions are refused by name before they are spread") {
   REQUIRE(c.run_until([&] { return garbage.has_value(); }));
   CHECK(admission(*garbage) == ledger::AdmissionError::Reason::kMalformed);
   for (const auto& n : c.nodes) CHECK(n->driver->status().pool_items == 0);
+}
+
+TEST_CASE("nobody takes an agency's share of the pool by naming it") {
+  Running c;
+  c.run_for(50);
+  const auto forged = in_the_name_of_the_agency(c, 1);
+  CHECK(early_refusal(c.node(0).submit(*forged, WaitFor::kAccepted)) == "key-not-authorised");
+  const auto nobody = c.chain.submit_as(
+      c.chain.random().fixed<ledger::AuthorId>(), crypto::SecretKey::generate(c.chain.random()),
+      {ledger::test::TestChain::enterprise(1)}, forged->header.expiry);
+  CHECK(early_refusal(c.node(0).submit(*nobody, WaitFor::kAccepted)) == "no-such-author");
+  // Nor through a member that lets it pass.
+  push(c.node(1), 0, *forged);
+  push(c.node(2), 0, *nobody);
+  c.run_for(50);
+  for (const auto& n : c.nodes) {
+    CHECK(n->driver->status().pool_items == 0);
+    CHECK(n->entries_executed == 0);
+  }
+  CHECK(c.node(1).driver->counters().submissions_kept_out == 1);
+}
+
+TEST_CASE("a block with a submission that the pool would not take is voted for all the same") {
+  Running c;
+  c.run_for(50);
+  TestNode& primary = c.primary();
+  primary.kill();
+  primary.careless = true;
+  primary.start();
+  const auto forged = in_the_name_of_the_agency(c, 1);
+  std::optional<Fate> fate;
+  primary.submit_later(*forged, WaitFor::kCertified, 20'000, [&](const SubmitResult& r) {
+    REQUIRE(r);
+    fate = *r;
+  });
+  REQUIRE(c.run_until([&] { return fate.has_value(); }));
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(fate->height.value); }));
+  for (const auto& n : c.nodes) {
+    const auto outcomes = n->db->outcomes(fate->height);
+    REQUIRE(outcomes.has_value());
+    CHECK((*outcomes)[fate->index].refused.size() == 1);  // execution decides
+  }
+}
+
+TEST_CASE("plain text about a person reaches no pool") {
+  Running c;
+  const auto expiry = [&] { return chain::TimeMs(c.node(0).now().value + 60'000); };
+  const auto person = c.chain.person(crypto::SecretKey::generate(c.chain.random()));
+  REQUIRE(c.node(0).submit(*c.chain.submit_at({person}, expiry()), WaitFor::kCertified));
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }));
+  auto event = c.chain.event(1);
+  event.subject = person.id;
+  const auto open = c.chain.submit_at({event}, expiry());
+  CHECK(early_refusal(c.node(0).submit(*open, WaitFor::kAccepted)) == "plaintext-for-person");
+  push(c.node(1), 0, *open);
+  c.run_for(50);
+  for (const auto& n : c.nodes) CHECK(n->driver->status().pool_items == 0);
+}
+
+TEST_CASE("a repeat that a peer pushes long after does not enter the pool") {
+  Running c;
+  c.limits.recent_blocks = 1;
+  c.node(1).kill();
+  c.node(1).start();
+  const auto s = c.submission(1);
+  REQUIRE(c.node(1).submit(*s, WaitFor::kCertified));
+  c.commit(1, 2, 1);
+  c.commit(1, 3, 1);
+  push(c.node(1), 0, *s);
+  const auto pooled = [&] { return c.node(1).driver->status().pool_items != 0; };
+  CHECK_FALSE(c.run_until(pooled, 20));
 }
 
 TEST_CASE("several hundred submissions through all nodes share blocks and are each applied once") {
@@ -228,6 +324,17 @@ TEST_CASE("bodies that never arrived by push are fetched from who holds the bloc
   c.commit(c.primary().index, 0, 4);
   REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }));
   CHECK(c.node(victim).driver->counters().bodies_fetched > 0);
+}
+
+TEST_CASE("bodies that arrived and are being verified are not asked for once more") {
+  Running c;
+  c.run_for(50);
+  const std::uint32_t slow = (c.primary().index + 1) % 4;
+  c.node(slow).verify_us = 60'000;
+  c.commit(c.primary().index, 0, 4);
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(1); }));
+  c.run_for(500);
+  CHECK(c.node(slow).driver->counters().bodies_fetched == 0);
 }
 
 TEST_CASE("a submission that only a backup got reaches the primary although the push was lost") {

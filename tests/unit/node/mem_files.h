@@ -22,6 +22,7 @@ class MemFiles final : public FileSystem {
   std::optional<IoError::Reason> fail_append;
   std::optional<IoError::Reason> fail_sync;
   std::optional<IoError::Reason> fail_create;
+  std::optional<std::size_t> appends_left;  // then appends fail as a disk does that is full
   std::size_t syncs = 0;
 
   // What was not synced is gone; `keep_torn` leaves that many bytes of each torn write.
@@ -80,6 +81,10 @@ class MemFiles final : public FileSystem {
     Handle(MemFiles& disk, std::shared_ptr<File> file) : disk_(disk), file_(std::move(file)) {}
     std::expected<void, IoError> append(ByteView bytes) override {
       if (disk_.fail_append) return std::unexpected(IoError{*disk_.fail_append, "wal", "planned"});
+      if (disk_.appends_left && (*disk_.appends_left)-- == 0) {
+        disk_.appends_left = 0;
+        return std::unexpected(IoError{IoError::Reason::kNoSpace, "wal", "planned"});
+      }
       imi::append(file_->bytes, bytes);
       return {};
     }

@@ -26,8 +26,9 @@ struct Log {
   WalHeader header{kWalFormat, random.fixed<chain::GenesisId>(), random.fixed<crypto::PublicKey>()};
 
   void create() { REQUIRE(Wal::create(files, kDirectory, header, random)); }
+  std::size_t split_bytes = kWalSplitBytes;
   std::expected<Wal::Opened, WalError> open() {
-    return Wal::open(files, kDirectory, header, random);
+    return Wal::open(files, kDirectory, header, random, split_bytes);
   }
   std::unique_ptr<Wal> start() {
     auto opened = open();
@@ -39,6 +40,13 @@ struct Log {
     consensus::SafetyState state;
     for (const std::uint64_t h : heights) state.apply(vote(h));
     return state;
+  }
+  // Ten bodies of 1000 bytes, of which two at most fit into a group.
+  std::vector<WalBody> many() {
+    split_bytes = 2'500;
+    std::vector<WalBody> out;
+    for (std::uint64_t n = 1; n <= 10; ++n) out.push_back(body(n, 1'000));
+    return out;
   }
   WalError::Reason refusal() {
     auto opened = open();
@@ -183,6 +191,114 @@ TEST_CASE("a rotation that a power cut interrupts leaves the old file in force")
   CHECK(opened->content.state == log.folded({1}));
   REQUIRE(opened->wal->start(opened->content.state, {}));
   CHECK(log.files.directories.at(kDirectory).size() == 1);
+}
+
+TEST_CASE("a new file's bodies beyond the split go in further groups, and all come back") {
+  Log log;
+  const auto bodies = log.many();
+  log.create();
+  auto wal = log.start();
+  REQUIRE(wal->start(log.folded({1}), bodies));
+  REQUIRE(wal->append({{vote(2)}, {}}));
+  CHECK(log.files.directories.at(kDirectory).size() == 1);
+  const auto opened = log.open();
+  REQUIRE(opened);
+  CHECK(opened->content.state == log.folded({1, 2}));
+  CHECK(opened->content.groups == 1 + 5 + 1);
+  REQUIRE(opened->content.bodies.size() == bodies.size());
+  for (const WalBody& b : bodies) CHECK(*opened->content.bodies.at(b.content) == *b.bytes);
+}
+
+TEST_CASE("a new file counts only with all of its bodies, wherever its writing was interrupted") {
+  for (std::size_t appends = 0; appends < 6; ++appends) {
+    Log log;
+    const auto bodies = log.many();
+    log.create();
+    auto wal = log.start();
+    const WalBody first = body(99, 10);
+    REQUIRE(wal->append({{vote(1)}, {first}}));
+    log.files.appends_left = appends;
+    CHECK_FALSE(wal->start(log.folded({1}), bodies));
+    log.files.appends_left.reset();
+    REQUIRE(log.files.sync_directory(kDirectory));
+    CHECK(log.files.directories.at(kDirectory).size() == 2);
+    const auto opened = log.open();
+    REQUIRE(opened);
+    CHECK(opened->content.state == log.folded({1}));
+    CHECK(opened->content.bodies.size() == 1);  // of the older file, which is in force
+    REQUIRE(opened->wal->start(opened->content.state, {first}));
+    CHECK(log.files.directories.at(kDirectory).size() == 1);
+  }
+}
+
+TEST_CASE("a file whose opening was cut at any byte does not count, and alone it is damage") {
+  Log log;
+  const auto bodies = log.many();
+  log.create();
+  auto wal = log.start();
+  REQUIRE(wal->append({{vote(1)}, {}}));
+  auto& files = log.files.directories.at(kDirectory);
+  const auto older = *files.begin();
+  REQUIRE(wal->start(log.folded({1}), bodies));
+  MemFiles::File& file = *files.begin()->second;
+  const Bytes whole = file.bytes;
+  const std::size_t padding = 8;  // at most, of the last group
+  for (std::size_t size = 0; size + padding < whole.size(); size += 13) {
+    file.bytes.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    files.erase(older.first);
+    CHECK(log.refusal() == WalError::Reason::kDamaged);
+    files.insert(older);
+    const auto opened = log.open();
+    REQUIRE(opened);
+    CHECK(opened->content.bodies.empty());
+    CHECK(opened->content.state == log.folded({1}));
+  }
+  file.bytes = whole;
+  CHECK(log.open()->content.bodies.size() == bodies.size());
+}
+
+TEST_CASE("damage in an opening of several groups is refused as everywhere, never skipped") {
+  Log log;
+  const auto bodies = log.many();
+  log.create();
+  auto wal = log.start();
+  REQUIRE(wal->start(log.folded({1}), bodies));
+  Bytes& bytes = log.files.only(kDirectory).bytes;
+  for (std::size_t at = 5; at < bytes.size(); at += 501) {
+    const Bytes good = bytes;
+    bytes[at] ^= 0x10;
+    const auto opened = log.open();
+    if (opened) {  // padding
+      CHECK(opened->content.bodies.size() == bodies.size());
+    } else {
+      CHECK(opened.error().reason == WalError::Reason::kDamaged);
+    }
+    bytes = good;
+  }
+}
+
+TEST_CASE("an append's bodies beyond the split come before its records, which count alone") {
+  Log log;
+  const auto bodies = log.many();
+  log.create();
+  auto wal = log.start();
+  const Bytes before = log.files.only(kDirectory).bytes;
+  REQUIRE(wal->append({{vote(1)}, bodies}));
+  Bytes& bytes = log.files.only(kDirectory).bytes;
+  const Bytes whole = bytes;
+  {
+    const auto opened = log.open();
+    REQUIRE(opened);
+    CHECK(opened->content.state == log.folded({1}));
+    CHECK(opened->content.groups == 1 + 5 + 1);
+    CHECK(opened->content.bodies.size() == bodies.size());
+  }
+  for (std::size_t size = before.size(); size + 8 < whole.size(); size += 7) {
+    bytes.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    const auto opened = log.open();
+    REQUIRE(opened);
+    CHECK(opened->content.state == consensus::SafetyState{});
+  }
 }
 
 TEST_CASE("a full disk and a failed sync are named, and the log refuses everything after") {

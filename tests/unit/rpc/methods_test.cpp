@@ -36,10 +36,10 @@ TEST_CASE("every method of the interface is declared") {
   std::set<std::string_view> names;
   for (const MethodSpec& m : methods()) CHECK(names.insert(m.name).second);
   for (const char* name :
-       {"submit",      "submit_batch", "submission",   "enterprise", "person",
-        "attestation", "event",        "agency",       "block",      "blocks",
-        "head",        "log_proof",    "status",       "validators", "genesis",
-        "catalog",     "peers",        "rpc.discover", "subscribe",  "unsubscribe"}) {
+       {"submit",       "submit_batch", "submission", "enterprise", "person", "attestation",
+        "event",        "agency",       "block",      "blocks",     "head",   "log_proof",
+        "status",       "validators",   "genesis",    "catalog",    "peers",  "evidence",
+        "rpc.discover", "subscribe",    "unsubscribe"}) {
     CAPTURE(name);
     CHECK(names.contains(name));
   }
@@ -78,6 +78,8 @@ TEST_CASE("wrong parameters are refused with the parameter's name and what was e
   CHECK(says(why("event", json::object{{"eid", kHash}, {"proof", true}}), "no such parameter"));
   CHECK(says(why("event", json::object{{"eid", kHash}, {"prove", "yes"}}), "true or false"));
   CHECK(says(why("event", json::array{kHash, true, 3}), "only 2"));
+  CHECK(says(why("enterprise", json::object{{"uscc", "91350100M000100Y43"}, {"events", true}}),
+             "no such parameter"));  // they always come
   CHECK(says(why("blocks", json::object{{"from", 1}, {"limit", 101}}), "1 to 100"));
   CHECK(says(why("blocks", json::object{{"from", -1}}), "0 to"));
   CHECK(says(why("blocks", json::object{{"from", 1.5}}), "an integer"));
@@ -89,6 +91,14 @@ TEST_CASE("wrong parameters are refused with the parameter's name and what was e
   CHECK(says(why("submit_batch", json::object{{"submissions", json::array{"AQID", 1}}}),
              "element 1"));
   CHECK(says(why("status", json::value(5)), "object or an array"));
+}
+
+TEST_CASE("what reads much costs more of a client's rate") {
+  CHECK(call_cost(method("enterprise"), {{"limit", 200}}) == 1);
+  CHECK(call_cost(method("submit_batch"), {}) == 1);
+  CHECK(call_cost(method("block"), {{"height", 7}}) == 10);
+  CHECK(call_cost(method("blocks"), {{"from", 1}}) == 201);
+  CHECK(call_cost(method("blocks"), {{"from", 1}, {"limit", 100}}) == 1001);
 }
 
 TEST_CASE("a submission of 4 MiB in base64url fits") {
@@ -108,9 +118,10 @@ TEST_CASE("GET targets are bound to the methods they stand for") {
   const auto blocks = bind_rest("/v1/blocks?from=3&limit=2");
   REQUIRE(blocks);
   CHECK(blocks->method->name == "blocks");
-  const auto firm = bind_rest("/v1/enterprises/91350100M000100Y43?kind=food%2Ehygiene&events=1");
+  const auto firm = bind_rest("/v1/enterprises/91350100M000100Y43?kind=food%2Ehygiene&prove=1");
   REQUIRE(firm);
   CHECK(firm->params.at("kind") == "food.hygiene");
+  CHECK(firm->params.at("prove") == true);
   CHECK(firm->params.at("uscc") == "91350100M000100Y43");
   CHECK(bind_rest("/v1/submissions/" + kHash));
   CHECK(bind_rest("/v1/attestations/" + kHash + "?prove=false"));

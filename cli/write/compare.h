@@ -1,0 +1,23 @@
+// Where the ledger says that it has a row's subject or event already: does it have the same?
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/session.h"
+#include "ledger/entries.h"
+
+namespace imi::cli {
+
+// What the ledger has otherwise, as a sentence; nullopt where it has the same, or where that cannot
+// be told. `refusal` is the ledger's name for why it refused the entry of `agency`. Reads what it
+// compares with a proof (one or two reads). `backfill` is not compared. Throws Failure.
+[[nodiscard]] std::optional<std::string> conflict_with_ledger(Session& session,
+                                                              const ledger::Entry& entry,
+                                                              const ledger::AgencyId& agency,
+                                                              std::string_view refusal);
+
+// The names of the columns in which two events' facts differ: "amount_yuan, doc"; empty if none.
+[[nodiscard]] std::string differing_facts(const ledger::EventFacts& a, const ledger::EventFacts& b);
+
+}  // namespace imi::cli
