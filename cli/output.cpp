@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "rpc/json.h"
 
@@ -20,7 +22,11 @@ void fail(const rpc::RpcError& e) {
 Output::Output(bool json, bool quiet)
     : json_(json), quiet_(quiet), out_(Terminal::of(1)), err_(Terminal::of(2)) {}
 
-void Output::raw(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Output::raw(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size() && errno == EPIPE) {
+    reader_is_gone_ = true;
+  }
+}
 
 void Output::line(std::string_view text) {
   if (json_) return;
@@ -31,11 +37,12 @@ void Output::line(std::string_view text) {
 void Output::heading(std::string_view text) { line(styled(text, Style::kBold, out_.color)); }
 
 void Output::show(const Table& table) {
-  if (!json_) raw(table.render(out_.width, out_.color));
+  // What a program or a file gets is whole, and one row a line unless COLUMNS asks for less.
+  if (!json_) raw(table.render(out_.wraps ? out_.width : kAnyWidth, out_.color, out_.tty));
 }
 
 void Output::show(const Fields& fields) {
-  if (!json_) raw(fields.render(out_.width, out_.color));
+  if (!json_) raw(fields.render(out_.wraps ? out_.width : kAnyWidth, out_.color));
 }
 
 void Output::styled_line(std::string_view text, Style style) {
@@ -48,15 +55,27 @@ void Output::note(std::string_view text) {
 }
 
 void Output::warn(std::string_view text) {
-  if (json_) return;
+  if (json_) {
+    std::fputs((json::serialize(json::object{{"warning", text}}) + "\n").c_str(), stderr);
+    return;
+  }
   std::fputs((styled("warning: ", Style::kWarn, err_.color) + std::string(text) + "\n").c_str(),
              stderr);
 }
 
 void Output::emit(const json::value& value) {
   if (!json_) return;
+  if (gathering_) {
+    gathered_.push_back(value);
+    return;
+  }
   raw(rpc::pretty(value));
   raw("\n");
+}
+
+json::array Output::gathered() {
+  gathering_ = false;
+  return std::exchange(gathered_, {});
 }
 
 void Output::emit_line(const json::value& value) {
@@ -80,6 +99,9 @@ void Output::error(const Failure& f) {
     std::fputs((styled("  try: ", Style::kDim, color) + f.hint + "\n").c_str(), stderr);
 }
 
-bool Output::flush() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
+bool Output::flush() {
+  if (std::fflush(stdout) != 0 && errno == EPIPE) reader_is_gone_ = true;
+  return !reader_is_gone_ && std::ferror(stdout) == 0;
+}
 
 }  // namespace imi::cli

@@ -6,6 +6,7 @@
 // is the one use of exceptions in this room: reusable parts return expected<>.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <string>
@@ -50,10 +51,15 @@ class Output {
   void styled_line(std::string_view text, Style style);
   // An aside on standard error; silent with --json and --quiet.
   void note(std::string_view text);
+  // On standard error; with --json as {"warning": text}.
   void warn(std::string_view text);
 
   // For programs; silent without --json. Two-space indented.
   void emit(const json::value& value);
+  // From now on emit() gathers instead of writing, until gathered(): a command made of others still
+  // writes one document.
+  void gather() { gathering_ = true; }
+  [[nodiscard]] json::array gathered();
   // One line of JSON.
   void emit_line(const json::value& value);
 
@@ -64,10 +70,15 @@ class Output {
 
   // False when standard output could not be written (full disk, closed pipe).
   [[nodiscard]] bool flush();
+  // Whoever read it went away (`| head`): nothing is wrong, and nothing more is to be said.
+  [[nodiscard]] bool reader_is_gone() const { return reader_is_gone_; }
 
  private:
   bool json_;
   bool quiet_;
+  bool gathering_ = false;
+  bool reader_is_gone_ = false;
+  json::array gathered_;
   Terminal out_;
   Terminal err_;
 };

@@ -7,6 +7,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 
 #include "cli/commands/commands.h"
 #include "cli/help.h"
@@ -24,9 +25,9 @@ constexpr const char* kAbout =
 constexpr const char* kExamples =
     "imi network up                                   start four validators on this machine\n"
     "imi demo load && imi demo tour                   load the sample city, see it answer\n"
-    "imi import events penalties.csv --as food --check    look for bad rows, send nothing\n"
+    "imi import events FILE.csv --as food-440604 --check   look for bad rows, send nothing\n"
     "imi enterprise show 91990604104777308N --prove --out answer.imi\n"
-    "imi proof verify answer.imi --genesis genesis.imi    check a proof, offline";
+    "imi proof verify answer.imi                      check a proof, offline";
 
 void add_global_options(CLI::App& app, GlobalOptions& o) {
   app.add_flag("--json", o.json, "answer in JSON, for programs (fields are stable)");
@@ -79,7 +80,8 @@ int run(Session& session, const std::vector<std::string>& words) {
     const CLI::App* at = &app;
     while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
     session.out().raw(at->help());
-    return rpc::to_int(session.out().flush() ? ExitCode::kOk : ExitCode::kLocal);
+    return rpc::to_int(session.out().flush() || session.out().reader_is_gone() ? ExitCode::kOk
+                                                                               : ExitCode::kLocal);
   } catch (const CLI::CallForVersion& v) {
     session.out().raw(std::string(v.what()) + "\n");
     return rpc::to_int(ExitCode::kOk);
@@ -92,7 +94,7 @@ int run(Session& session, const std::vector<std::string>& words) {
     return rpc::to_int(words.empty() ? ExitCode::kOk : ExitCode::kUsage);
   }
   session.action();
-  if (!session.out().flush()) {
+  if (!session.out().flush() && !session.out().reader_is_gone()) {
     fail(ExitCode::kLocal, "output", "standard output could not be written");
   }
   return rpc::to_int(ExitCode::kOk);
@@ -109,6 +111,15 @@ int run_words(const std::vector<std::string>& words) {
   } catch (const Failure& f) {
     Output(json, false).error(f);
     return rpc::to_int(f.exit);
+  } catch (const std::filesystem::filesystem_error& e) {
+    // A folder of somebody else's: what it was about, and the system's reason.
+    Output(json, false)
+        .error({ExitCode::kLocal,
+                fmt::format("cannot use {}: {}", e.path1().string(), e.code().message()),
+                "are the permissions of that folder right? --dir FOLDER takes another",
+                "file-system",
+                {}});
+    return rpc::to_int(ExitCode::kLocal);
   } catch (const std::exception& e) {
     // Out of memory, or a library's exception that nobody expected: still a sentence, no trace.
     Output(json, false)

@@ -90,7 +90,10 @@ std::vector<NodeAddress> Session::addresses() const {
   if (text.empty()) {
     if (std::filesystem::exists(manifest_path(dir()))) {
       auto m = load_manifest(dir());
-      if (!m) fail(ExitCode::kLocal, "manifest-damaged", m.error(), "imi network up");
+      if (!m) {
+        fail(ExitCode::kLocal, "manifest-damaged", m.error(),
+             "put the file back, or name the nodes to ask with --node host:port");
+      }
       if (auto found = m->addresses(); !found.empty()) return found;
     }
     fail(ExitCode::kUsage, "no-node",
@@ -149,7 +152,8 @@ std::filesystem::path Session::genesis_path() const {
 
 bool Session::has_genesis() const {
   std::error_code ec;
-  return !options.genesis.empty() || std::filesystem::exists(genesis_path(), ec);
+  const bool there = std::filesystem::exists(genesis_path(), ec);
+  return !options.genesis.empty() || there || ec;  // one that cannot be looked at is named later
 }
 
 const ledger::Genesis& Session::genesis() {

@@ -1,7 +1,6 @@
 #include "cli/table.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/check.h"
 
@@ -19,6 +18,11 @@ std::string_view escape(Style style) {
     case Style::kBold: return "\x1b[1m";
   }
   return "";
+}
+
+// A hash, a key: one word of hexadecimal digits, of use only whole.
+bool is_id(std::string_view text) {
+  return text.size() >= 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 void trim_right(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
@@ -46,18 +50,26 @@ std::vector<std::size_t> Table::widths() const {
   return w;
 }
 
-std::string Table::render(std::size_t width, bool color) const {
+std::string Table::render(std::size_t width, bool color, bool may_cut) const {
   std::vector<std::size_t> w = widths();
+  std::vector<bool> in_row(columns_.size(), true);
   const auto total = [&] {
-    return std::accumulate(w.begin(), w.end(), kGap * (columns_.size() - 1));
+    std::size_t out = 0;
+    for (std::size_t i = 0; i < columns_.size(); ++i) out += in_row[i] ? w[i] + kGap : 0;
+    return out - kGap;
   };
+  if (total() > width) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) in_row[i] = !columns_[i].below;
+  }
   while (total() > width) {
+    if (!may_cut) return render_records(width, color);
     // The column with the most room above its least gives way first.
     std::size_t loosest = columns_.size();
     std::size_t most_slack = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const std::size_t floor = std::max(columns_[i].least, display_width(columns_[i].title));
-      if (columns_[i].least == 0 || w[i] <= floor || w[i] - floor <= most_slack) continue;
+      if (!in_row[i] || columns_[i].least == 0 || w[i] <= floor || w[i] - floor <= most_slack)
+        continue;
       most_slack = w[i] - floor;
       loosest = i;
     }
@@ -67,21 +79,30 @@ std::string Table::render(std::size_t width, bool color) const {
   std::string out;
   std::string line;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    line += (i > 0 ? std::string(kGap, ' ') : "") + pad(columns_[i].title, w[i], columns_[i].align);
+    if (!in_row[i]) continue;
+    line += (line.empty() ? "" : std::string(kGap, ' ')) +
+            pad(columns_[i].title, w[i], columns_[i].align);
   }
   trim_right(line);
   out += styled(line, Style::kBold, color) + "\n";
   for (const auto& row : rows_) {
     line.clear();
+    std::string under;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (i > 0) line += std::string(kGap, ' ');
+      if (!in_row[i]) {
+        if (row[i].text.empty()) continue;
+        under += "  " + styled(columns_[i].title, Style::kDim, color) + "  " +
+                 styled(row[i].text, row[i].style, color) + "\n";
+        continue;
+      }
+      if (!line.empty()) line += std::string(kGap, ' ');
       const std::string text = cut(row[i].text, w[i]);
       const std::string space(w[i] - display_width(text), ' ');
       const std::string shown = styled(text, row[i].style, color);
       line += columns_[i].align == Align::kLeft ? shown + space : space + shown;
     }
     trim_right(line);
-    out += line + "\n";
+    out += line + "\n" + under;
   }
   return out;
 }
@@ -112,7 +133,12 @@ std::string Fields::render(std::size_t width, bool color) const {
   const std::size_t indent = stacked ? kGap : label + kGap;
   std::string out;
   for (const auto& [name, value] : items_) {
-    out += styled(stacked ? name : pad(name, label), Style::kDim, color);
+    const bool whole = is_id(value.text) && indent + value.text.size() > width;
+    out += styled(stacked || whole ? name : pad(name, label), Style::kDim, color);
+    if (whole) {
+      out += "\n" + std::string(kGap, ' ') + styled(value.text, value.style, color) + "\n";
+      continue;
+    }
     if (stacked) out += "\n";
     bool first = true;
     for (const std::string& line : wrap(value.text, width > indent + 2 ? width - indent : 2)) {

@@ -1,8 +1,10 @@
 // Tables and labelled lists for people, laid out to the terminal's width.
 //
-// A table that does not fit first narrows the columns that may be cut (values end in U+2026),
-// and where even that is too wide becomes a list of records, so that a narrow terminal never shows
-// wrapped rows. Values are made printable() here. Pure apart from the terminal's description.
+// A table that does not fit first gives its `below` columns (ids, keys) a line of their own under
+// each row, then narrows the columns that may be cut (values end in U+2026), and where even that is
+// too wide becomes a list of records, so that a narrow terminal never shows wrapped rows. Ids are
+// never cut and never broken: whoever copies one has all of it. Values are made printable() here.
+// Pure apart from the terminal's description.
 #pragma once
 
 #include <string>
@@ -23,7 +25,14 @@ struct Column {
   Align align = Align::kLeft;
   // Narrowest useful width when the table must shrink; 0 = never cut (ids, numbers).
   std::size_t least = 0;
+  // Goes under its row when the table does not fit: an id or a key that somebody needs whole.
+  bool below = false;
 };
+[[nodiscard]] inline Column id_column(std::string title) {
+  return {std::move(title), Align::kLeft, 0, true};
+}
+// Wide enough for anything: nothing is cut or wrapped.
+inline constexpr std::size_t kAnyWidth = 1'000'000;
 
 struct Cell {
   std::string text;
@@ -41,8 +50,8 @@ class Table {
   [[nodiscard]] std::size_t rows() const { return rows_.size(); }
 
   // Lines ending in new lines. No line is wider than `width`, unless one value that may not be cut
-  // is wider alone.
-  [[nodiscard]] std::string render(std::size_t width, bool color) const;
+  // is wider alone. Without `may_cut` every value is whole.
+  [[nodiscard]] std::string render(std::size_t width, bool color, bool may_cut = true) const;
 
  private:
   [[nodiscard]] std::vector<std::size_t> widths() const;
@@ -52,7 +61,7 @@ class Table {
   std::vector<std::vector<Cell>> rows_;
 };
 
-// "label   value" lines; long values wrap under themselves.
+// "label   value" lines; long values wrap under themselves, an id stays in one piece.
 class Fields {
  public:
   void add(std::string label, Cell value);

@@ -16,12 +16,16 @@ Terminal Terminal::of(int fd) {
     return std::string_view(v == nullptr ? "" : v);
   };
   t.tty = isatty(fd) == 1;
+  t.wraps = t.tty;
   t.color = t.tty && env("NO_COLOR").empty() && env("TERM") != "dumb";
   winsize size{};
   if (t.tty && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) t.width = size.ws_col;
   if (const std::string_view columns = env("COLUMNS"); !columns.empty()) {
     const unsigned long n = std::strtoul(columns.data(), nullptr, 10);
-    if (n > 0 && n < 100'000) t.width = n;
+    if (n > 0 && n < 100'000) {
+      t.width = n;
+      t.wraps = true;
+    }
   }
   t.width = std::max(t.width, kMinWidth);
   return t;

@@ -24,11 +24,19 @@ namespace {
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr unsigned kMaxRpcThreads = 64;
 
+// The first of each. A key that nobody knows is told first: most often it is the misspelt name of
+// the one that is then missing.
+struct Problems {
+  std::string unknown;
+  std::string other;
+  [[nodiscard]] const std::string& first() const { return unknown.empty() ? other : unknown; }
+};
+
 // Reads one table; remembers the first thing that is wrong, and which keys it was asked for.
 class Section {
  public:
-  Section(const toml::table* table, std::string name, std::string& error)
-      : table_(table), name_(std::move(name)), error_(error) {}
+  Section(const toml::table* table, std::string name, Problems& problems)
+      : table_(table), name_(std::move(name)), problems_(problems) {}
 
   void text(std::string_view key, std::string& out, bool required = false) {
     const toml::node* node = find(key);
@@ -100,15 +108,16 @@ class Section {
   }
 
   void fail(std::string_view key, std::string_view what) {
-    if (error_.empty()) error_ = fmt::format("{}.{}: {}", name_, key, what);
+    if (problems_.other.empty()) problems_.other = fmt::format("{}.{}: {}", name_, key, what);
   }
 
   // Refuses keys that nobody asked for.
   void finish() {
     if (table_ == nullptr) return;
     for (const auto& [key, value] : *table_) {
-      if (!asked_.contains(std::string(key.str()))) {
-        fail(key.str(), "is not a key of this section: is it misspelt?");
+      if (!asked_.contains(std::string(key.str())) && problems_.unknown.empty()) {
+        problems_.unknown = fmt::format("{}.{}: is not a key of this section: is it misspelt?",
+                                        name_, std::string_view(key.str()));
       }
     }
   }
@@ -116,18 +125,19 @@ class Section {
  private:
   const toml::table* table_;
   std::string name_;
-  std::string& error_;
+  Problems& problems_;
   std::set<std::string> asked_;
 };
 
-Section section(const toml::table& root, std::string_view name, bool required, std::string& error) {
+Section section(const toml::table& root, std::string_view name, bool required, Problems& problems) {
+  std::string& error = problems.other;
   const toml::node* node = root.get(name);
   if (node == nullptr) {
     if (required && error.empty()) error = fmt::format("the section [{}] is missing", name);
-    return {nullptr, std::string(name), error};
+    return {nullptr, std::string(name), problems};
   }
   if (!node->is_table() && error.empty()) error = fmt::format("[{}] must be a section", name);
-  return {node->as_table(), std::string(name), error};
+  return {node->as_table(), std::string(name), problems};
 }
 
 void read_peers(Section& peers, NodeConfig& out) {
@@ -259,14 +269,16 @@ std::expected<NodeConfig, ConfigError> parse_config(std::string_view text,
   const toml::table& root = parsed.table();
   const std::filesystem::path base = std::filesystem::absolute(file).parent_path();
   NodeConfig out;
-  std::string error;
+  Problems problems;
   for (const auto& [key, value] : root) {
-    if (key != "node" && key != "peers" && key != "rpc" && key != "log" && error.empty()) {
-      error = fmt::format("[{}] is not a section of this file: is it misspelt?", key.str());
+    if (key != "node" && key != "peers" && key != "rpc" && key != "log" &&
+        problems.unknown.empty()) {
+      problems.unknown =
+          fmt::format("[{}] is not a section of this file: is it misspelt?", key.str());
     }
   }
 
-  Section node = section(root, "node", true, error);
+  Section node = section(root, "node", true, problems);
   node.text("name", out.name, true);
   node.path("data", out.data, base, true);
   node.path("genesis", out.genesis, base, true);
@@ -275,11 +287,11 @@ std::expected<NodeConfig, ConfigError> parse_config(std::string_view text,
   node.path("passphrase_file", out.passphrase_file, base);
   node.finish();
 
-  Section peers = section(root, "peers", true, error);
+  Section peers = section(root, "peers", true, problems);
   read_peers(peers, out);
   peers.finish();
 
-  Section rpc = section(root, "rpc", true, error);
+  Section rpc = section(root, "rpc", true, problems);
   rpc.listen("listen", out.rpc_listen);
   rpc.texts("hosts", out.rpc_hosts);
   rpc.texts("origins", out.rpc_origins);
@@ -287,7 +299,7 @@ std::expected<NodeConfig, ConfigError> parse_config(std::string_view text,
   rpc.path("token_file", out.rpc_token_file, base);
   rpc.finish();
 
-  Section log = section(root, "log", false, error);
+  Section log = section(root, "log", false, problems);
   log.text("level", out.log_level);
   log.path("file", out.log_file, base);
   static const std::set<std::string> kLevels{"debug", "info", "warning", "error"};
@@ -296,7 +308,7 @@ std::expected<NodeConfig, ConfigError> parse_config(std::string_view text,
   }
   log.finish();
 
-  if (!error.empty()) return refuse(error);
+  if (!problems.first().empty()) return refuse(problems.first());
   return out;
 }
 

@@ -65,6 +65,8 @@ const std::string_view kComponentsText = R"json({
     "parent": {"$ref": "#/components/schemas/Hash"},
     "time_ms": {"$ref": "#/components/schemas/TimeMs"},
     "certified": {"type": "boolean"},
+    "body_root": {"$ref": "#/components/schemas/Hash"},
+    "certificate": {"type": "string"},
     "submissions": {"type": "array", "items": {"type": "object"}}}},
 "Peer": {"type": "object", "required": ["name", "connected"],
   "properties": {

@@ -52,7 +52,7 @@ constexpr std::array kTable = {
       "pages of {origin} may not use this node; its operator can add them to allowed_origins"},
     ErrorSpec{Error::kHostNotAllowed, "host-not-allowed", 403, X::kRefused,
       "the host name '{host}' is not allowed; use the address, or let the operator add it to "
-      "allowed_hosts"},
+      "rpc.hosts of the node's configuration"},
     ErrorSpec{Error::kServerBusy, "server-busy", 503, X::kUnreachable,
       "the node is at its limit of {what}; try again shortly or ask another node"},
     ErrorSpec{Error::kTimeout, "timeout", 504, X::kUnreachable,

@@ -49,8 +49,12 @@ void add_status(json::object& o, const View& v, const ledger::EventState& e) {
   o["shared"] = st.shared;
   o["disputed"] = st.disputed;
   o["sealed"] = st.sealed;
-  if (st.publish_until) o["publish_until"] = day_text(*st.publish_until);
-  if (st.repair_from) o["repair_from"] = day_text(*st.repair_from);
+  // Days of publication are those of an event that stands and that its rule publishes at all.
+  const bool stands = st.life == ledger::Life::kLive && !st.sealed;
+  if (stands && rule->published && st.publish_until) {
+    o["publish_until"] = day_text(*st.publish_until);
+  }
+  if (stands && st.repair_from) o["repair_from"] = day_text(*st.repair_from);
 }
 
 void add_facts(json::object& o, const View& v, const ledger::EventState& e) {
@@ -118,14 +122,28 @@ json::array events_json(const View& v, const ledger::DossierAnswer& d) {
   return out;
 }
 
-json::object dossier_json(const View& v, const ledger::DossierAnswer& d) {
+// `complete` is said of `kind` alone where there is one, and never of a later page.
+json::object dossier_json(const View& v, const ledger::Question& q,
+                          const ledger::DossierAnswer& d) {
   json::object o{{"sid", to_hex(d.sid)}, {"found", d.subject.has_value()}};
   if (!d.subject) return o;
   add_subject(o, *d.subject);
   o["registrar"] = agency_name(v.genesis, d.subject->registrar);
   o["registered"] = d.subject->registered.value;
+  const auto* enterprise = std::get_if<ledger::AskEnterprise>(&q);
+  const auto* person = std::get_if<ledger::AskPerson>(&q);
+  const std::uint64_t from = enterprise != nullptr ? enterprise->page.from
+                             : person != nullptr   ? person->page.from
+                                                   : 0;
+  if (enterprise != nullptr && enterprise->code) {
+    const ledger::EventCode* code = v.genesis.catalog.find(*enterprise->code);
+    o["kind"] = code != nullptr ? code->text : std::to_string(enterprise->code->value);
+    o["transitions_of_all_kinds"] = d.dossier ? d.dossier->peaks.size() : 0;
+  }
   o["transitions"] = d.total;
-  o["complete"] = d.leaves.size() == d.total;
+  o["from"] = from;
+  o["shown"] = d.leaves.size();
+  o["complete"] = from == 0 && d.leaves.size() == d.total;
   o["events"] = events_json(v, d);
   return o;
 }
@@ -284,7 +302,7 @@ json::object answer_json(const ledger::Question& question, const ledger::Answer&
                          const chain::LedgerHead& head, const ledger::Genesis& genesis) {
   const View v{genesis, ledger::day_of(head.time), head.time};
   return std::visit(
-      Overloaded{[&](const ledger::DossierAnswer& d) { return dossier_json(v, d); },
+      Overloaded{[&](const ledger::DossierAnswer& d) { return dossier_json(v, question, d); },
                  [&](const ledger::EventAnswer& a) {
                    const ledger::EventId& id = std::get<ledger::AskEvent>(question).eid;
                    return a.event ? event_json(v, id, *a.event)

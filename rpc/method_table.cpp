@@ -231,15 +231,18 @@ void add_records(std::vector<MethodSpec>& out) {
 }
 
 void add_chain(std::vector<MethodSpec>& out) {
-  out.push_back({"block",
-                 "A block",
-                 "Header, submissions with their outcomes, and the certificate.",
-                 {height_param("height", true, "from 1")},
-                 R"({"$ref": "#/components/schemas/Block"})",
-                 {Error::kHeightNotAvailable},
-                 "/v1/blocks/{height}",
-                 R"({"height": 7})",
-                 R"({"height": 7,
+  out.push_back(
+      {"block",
+       "A block",
+       "Header, and submissions with their outcomes. With prove, each submission's signed "
+       "header and the checkpoint certificate of that height, if the node has it: the "
+       "asker recomputes the body root and the id that the certificate names.",
+       {height_param("height", true, "from 1"), prove_param()},
+       R"({"$ref": "#/components/schemas/Block"})",
+       {Error::kHeightNotAvailable},
+       "/v1/blocks/{height}",
+       R"({"height": 7})",
+       R"({"height": 7,
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "time_ms": 1795000000000, "submissions": []})"});
   out.back().cost = 10;

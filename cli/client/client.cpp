@@ -65,6 +65,14 @@ std::expected<NodeAddress, std::string> parse_node_address(std::string_view text
 namespace {
 
 // The node is there and cannot serve this now; another may.
+// A node that hangs (suspended, a dead disk) is given up for a read after its share of the time;
+// the last one has all that is left.
+constexpr std::chrono::milliseconds kMostPatience{3'000};
+constexpr std::chrono::milliseconds kLeastPatience{1'000};
+
+// What may take long because the node is asked to wait, and is safer told to one node at a time.
+bool only_reads(std::string_view method) { return method != "submit" && method != "submit_batch"; }
+
 bool is_for_another_node(Error e) {
   return e == Error::kNotReady || e == Error::kHalted || e == Error::kObserving ||
          e == Error::kShuttingDown || e == Error::kServerBusy || e == Error::kStorageFailed ||
@@ -80,20 +88,32 @@ class Client::Impl {
     links_.resize(options_.nodes.size());
   }
 
+  using Deadline = Socket::Deadline;
+
   template <class T>
   using Read = std::function<std::expected<T, RpcError>(const Page&)>;
 
   // Tries node after node. `read` turns a page into the answer; its error may call for the next.
   template <class T>
   std::expected<T, RpcError> try_nodes(const std::function<std::string(const NodeAddress&)>& text,
-                                       std::chrono::milliseconds timeout, const Read<T>& read) {
+                                       std::chrono::milliseconds timeout, bool is_read,
+                                       const Read<T>& read) {
     if (timeout.count() <= 0) timeout = options_.call_timeout;
+    const Deadline last = Socket::Clock::now() + timeout;
+    const auto share = timeout / static_cast<std::int64_t>(links_.size());
+    const auto patience =
+        std::min(kMostPatience, std::max(share, std::min(kLeastPatience, timeout / 2)));
     std::string tried;
     std::optional<RpcError> refusal;
     for (std::size_t k = 0; k < links_.size(); ++k) {
       const std::size_t node = (current_ + k) % links_.size();
       const NodeAddress& address = options_.nodes[node];
-      const auto page = exchange(node, text(address), timeout);
+      Deadline deadline = Socket::Clock::now() + timeout;
+      if (is_read) {
+        const bool more = k + 1 < links_.size();
+        deadline = more ? std::min(last, Socket::Clock::now() + patience) : last;
+      }
+      const auto page = exchange(node, text(address), deadline);
       std::string why;
       if (page) {
         auto answer = read(*page);
@@ -129,7 +149,6 @@ class Client::Impl {
   struct Link {
     Socket socket;
   };
-  using Deadline = Socket::Deadline;
 
   // A page that is no JSON-RPC (a proxy's, another program's) says nothing of the ledger.
   static bool may_try_another(const RpcError& e) {
@@ -144,11 +163,10 @@ class Client::Impl {
   }
 
   std::expected<Page, Socket::Failure> exchange(std::size_t node, const std::string& request,
-                                                std::chrono::milliseconds timeout) {
+                                                Deadline deadline) {
     Link& link = links_[node];
     const bool kept = link.socket.is_open();
     bool is_stale = false;
-    const Deadline deadline = Socket::Clock::now() + timeout;
     auto page = exchange_once(node, request, deadline, is_stale);
     // A kept connection that the node had closed meanwhile: nothing of an answer came.
     if (!page && kept && is_stale) page = exchange_once(node, request, deadline, is_stale);
@@ -232,7 +250,7 @@ Client::Outcome Client::call(std::string_view method, boost::json::object params
     }
     return std::move(r->outcome);
   };
-  return impl_->try_nodes<boost::json::value>(text, timeout, read);
+  return impl_->try_nodes<boost::json::value>(text, timeout, only_reads(method), read);
 }
 
 std::expected<std::vector<Client::Outcome>, RpcError> Client::call_batch(
@@ -269,7 +287,8 @@ std::expected<std::vector<Client::Outcome>, RpcError> Client::call_batch(
     if (none) return std::unexpected(out.front().error());
     return out;
   };
-  return impl_->try_nodes<Outcomes>(text, timeout, read);
+  const bool reads = std::ranges::all_of(calls, only_reads, &BatchCall::method);
+  return impl_->try_nodes<Outcomes>(text, timeout, reads, read);
 }
 
 std::expected<Client::Page, RpcError> Client::get(std::string_view path,
@@ -278,7 +297,7 @@ std::expected<Client::Page, RpcError> Client::get(std::string_view path,
     return get_text(node, impl_->options().bearer_token, path);
   };
   const auto read = [](const Page& page) -> std::expected<Page, RpcError> { return page; };
-  return impl_->try_nodes<Page>(text, timeout, read);
+  return impl_->try_nodes<Page>(text, timeout, true, read);
 }
 
 }  // namespace imi::cli

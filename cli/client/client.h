@@ -1,11 +1,12 @@
 // The RPC client: JSON-RPC 2.0 over HTTP/1.1 keep-alive to a list of nodes, with failover.
 //
 // A call goes to the node that answered last. If that one cannot be reached, does not answer in
-// time, or says that it cannot serve now (not-ready, halted, observing, shutting-down, server-busy,
-// storage-failed, pool-full, no-certified-head), the next is tried; each node is tried at most once
-// a call (a kept connection that turns out closed is replaced once without counting). All calls are
-// safe to repeat: submissions are idempotent by id. Other errors are the ledger's answer and are
-// returned as such.
+// time (a read gives each node but the last its share of the time, at most 3 s), or says that it
+// cannot serve now (not-ready, halted, observing, shutting-down, server-busy, storage-failed,
+// pool-full, no-certified-head), the next is tried; each node is tried at most once a call (a kept
+// connection that turns out closed is replaced once without counting). All calls are safe to
+// repeat: submissions are idempotent by id. Other errors are the ledger's answer and are returned
+// as such.
 //
 // Blocking. One Client is used by one thread at a time.
 #pragma once
@@ -38,7 +39,8 @@ inline constexpr std::size_t kMaxNodeAddresses = 64;
 struct ClientOptions {
   std::vector<NodeAddress> nodes;
   std::chrono::milliseconds connect_timeout{2'000};
-  std::chrono::milliseconds call_timeout{30'000};  // for one node's answer; then the next is tried
+  // For a call: of a read over all nodes, of a submission for one node's answer.
+  std::chrono::milliseconds call_timeout{30'000};
   std::string bearer_token;
   rpc::JsonLimits response_limits = rpc::kResponseLimits;
   // Asked about ten times a second while waiting: true ends the call (Ctrl-C). Optional.

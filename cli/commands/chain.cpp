@@ -1,5 +1,5 @@
-// block, status, node status, validators, rpc: what a node says of itself and the chain. None of it
-// is proved, and the output says so; proved reads are in the other files.
+// block, validators (verified: block.cpp), and status, node status, node peers, rpc: what a node
+// says of itself. Nothing proves that, and the output says so: "verified": false.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -7,8 +7,10 @@
 #include <boost/json/serialize.hpp>
 #include <memory>
 
+#include "cli/commands/block.h"
 #include "cli/commands/commands.h"
 #include "cli/help.h"
+#include "cli/read/verified.h"
 #include "cli/values.h"
 #include "rpc/methods.h"
 
@@ -28,43 +30,9 @@ std::string flat_text(const json::value& v, std::string_view key) {
   return out;
 }
 
-void show_block(Session& s, std::uint64_t height) {
-  const json::value b = s.call("block", {{"height", height}});
-  if (s.out().json()) return s.out().emit(b);
-  Fields f;
-  f.add("block", grouped(number_member(b, "height")));
-  f.add("id", text_member(b, "id"));
-  if (const std::string parent = text_or_empty(b, "parent"); !parent.empty())
-    f.add("parent", parent);
-  f.add("time", time_text(static_cast<std::int64_t>(number_member(b, "time_ms"))) + " (UTC+8)");
-  const json::value& list = member(b, "submissions");
-  f.add("submissions", grouped(list.is_array() ? list.get_array().size() : 0));
-  s.out().show(f);
-  if (!list.is_array() || list.get_array().empty()) return;
-  Table t({{"#", Align::kRight},
-           {"submission", Align::kLeft, 20},
-           {"author", Align::kLeft, 12},
-           {"entries", Align::kRight},
-           {"refused", Align::kRight}});
-  std::size_t index = 0;
-  for (const json::value& sub : list.get_array()) {
-    // Not told of a block that is not certified yet.
-    const auto refused = number_if(sub, "refused");
-    const bool repeat = sub.is_object() && sub.get_object().contains("duplicate") &&
-                        member(sub, "duplicate") == json::value(true);
-    t.add({std::to_string(index++), text_or_empty(sub, "id"), text_or_empty(sub, "author"),
-           grouped(number_if(sub, "entries").value_or(0)),
-           repeat     ? Cell("repeat", Style::kDim)
-           : !refused ? Cell("?")
-                      : Cell(grouped(*refused), *refused > 0 ? Style::kWarn : Style::kPlain)});
-  }
-  s.out().line();
-  s.out().show(t);
-}
-
 void show_status(Session& s) {
   const json::value v = s.call("status", {});
-  if (s.out().json()) return s.out().emit(v);
+  if (s.out().json()) return s.out().emit(marked_unverified(v));
   Fields f;
   for (const auto& [key, value] : v.get_object()) {
     std::string label(key);
@@ -75,34 +43,13 @@ void show_status(Session& s) {
   }
   s.out().show(f);
   s.out().line();
-  s.out().styled_line("This is the word of the node at " + s.client().current().text() +
-                          ". For what a quorum signed: imi head --prove",
+  s.out().styled_line(unverified_text(s) + ". For what a quorum signed: imi head --prove",
                       Style::kDim);
-}
-
-void show_validators(Session& s) {
-  const json::value v = s.call("validators", {});
-  if (s.out().json()) return s.out().emit(v);
-  Table t({{"#", Align::kRight},
-           {"name", Align::kLeft, 8},
-           {"key", Align::kLeft, 16},
-           {"tls key pin", Align::kLeft, 11}});
-  const json::value& list = member(v, "validators");
-  for (const json::value& m : list.is_array() ? list.get_array() : json::array()) {
-    t.add({text_or_empty(m, "index"), text_member(m, "name"), text_member(m, "key"),
-           text_or_empty(m, "tls_key_pin")});
-  }
-  s.out().show(t);
-  s.out().line();
-  const std::uint64_t n = t.rows();
-  s.out().line(fmt::format("epoch {}: {} of {} sign what is certified; {} may be faulty",
-                           number_member(v, "epoch"), number_member(v, "quorum"), n,
-                           n == 0 ? 0 : (n - 1) / 3));
 }
 
 void show_peers(Session& s) {
   const json::value v = s.call("peers", {});
-  if (s.out().json()) return s.out().emit(v);
+  if (s.out().json()) return s.out().emit(json::object{{"peers", v}, {"verified", false}});
   Table t({{"peer", Align::kLeft, 8},
            {"connected"},
            {"address", Align::kLeft, 9},
@@ -115,6 +62,8 @@ void show_peers(Session& s) {
            us ? fmt::format("{}.{:03} ms", *us / 1000, *us % 1000) : std::string()});
   }
   s.out().show(t);
+  s.out().line();
+  s.out().styled_line(unverified_text(s), Style::kDim);
 }
 
 void show_evidence(Session& s) {

@@ -30,6 +30,10 @@ constexpr const char* kShownUscc = "91990604104777308N";  // a long record: fine
 constexpr const char* kAbsentUscc =
     "91350100M000100Y43";  // a valid code that the sample does not have
 constexpr const char* kField = "food";
+// Whatever shows the sample says so (genesis/data/README.md).
+constexpr const char* kMapped =
+    "The sample is MAPPED from Toronto's food inspections of 2021: these are not real Chinese "
+    "penalties, enterprises or persons.";
 
 std::filesystem::path data_folder(const std::string& given) {
   if (!given.empty()) return given;
@@ -185,9 +189,8 @@ void load_attestation_sample(Session& s) {
 
 void load(Session& s, const std::string& data) {
   const auto folder = data_folder(data);
-  s.out().note(
-      "MAPPED from Toronto's inspections, not real Chinese penalties: see README.md beside the "
-      "data");
+  s.out().styled_line(kMapped, Style::kBold);
+  s.out().gather();
   import_sample(s, agency_with(s, ledger::Role::kMarket), "enterprises",
                 folder / "enterprises.csv");
   const ledger::AgencyRegister& food = agency_with(s, ledger::Role::kRecorder, kField);
@@ -196,6 +199,8 @@ void load(Session& s, const std::string& data) {
   load_person_sample(s);
   load_person_event(s);
   load_attestation_sample(s);
+  const json::array imports = s.out().gathered();
+  s.out().emit(json::object{{"about", kMapped}, {"imports", imports}});
 }
 
 // ---- the tour ---------------------------------------------------------------------------------
@@ -223,6 +228,10 @@ void step(Session& s, std::vector<std::string> words, ExitCode expected = ExitCo
 }
 
 void tour(Session& s) {
+  if (s.out().json()) {
+    fail(ExitCode::kUsage, "usage", "the tour is for people: it has no JSON", "imi demo tour");
+  }
+  s.out().styled_line(kMapped, Style::kBold);
   const auto answer = (s.dir() / "demo" / "answer.imi").string();
   const auto me = (s.dir() / "demo" / "me.imi").string();
   const auto genesis = s.genesis_path().string();

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/hex.h"
+#include "chain/validator_set.h"
 #include "cli/commands/commands.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
@@ -25,6 +26,7 @@ json::object to_json(const NodeState& n) {
                  {"running", n.process.has_value()},
                  {"answers", n.answers},
                  {"ready", n.ready},
+                 {"votes", n.votes},
                  {"rpc", fmt::format("127.0.0.1:{}", n.entry.rpc_port)},
                  {"peer", fmt::format("127.0.0.1:{}", n.entry.peer_port)}};
   if (n.process) o["pid"] = n.process->pid;
@@ -39,9 +41,41 @@ json::object to_json(const NodeState& n) {
   return o;
 }
 
-// Prints the nodes; returns how many are ready.
-std::size_t show_nodes(Session& s, const std::filesystem::path& dir, const Manifest& m) {
+// How many of the nodes vote, how many votes commit a block, and who does not vote.
+struct Standing {
+  std::size_t votes = 0;
+  std::size_t nodes = 0;
+  std::size_t quorum = 0;
+  std::string others;  // "validator-2 (signs nothing), validator-3 (down)"
+  [[nodiscard]] bool serves() const { return votes >= quorum; }
+  [[nodiscard]] std::string text() const {
+    return fmt::format("{} of {} validators vote; {} are needed to commit. Not voting: {}", votes,
+                       nodes, quorum, others);
+  }
+};
+
+Standing standing_of(const std::vector<NodeState>& nodes) {
+  Standing out;
+  out.nodes = nodes.size();
+  out.quorum = chain::Quorum::of(static_cast<std::uint32_t>(nodes.size())).q;
+  for (const NodeState& n : nodes) {
+    if (n.votes) {
+      ++out.votes;
+      continue;
+    }
+    const std::string_view state = !n.process   ? "down"
+                                   : !n.answers ? "silent"
+                                   : !n.ready   ? "not ready"
+                                                : "signs nothing";
+    out.others += fmt::format("{}{} ({})", out.others.empty() ? "" : ", ", n.entry.name, state);
+  }
+  return out;
+}
+
+// Prints the nodes; returns how they stand.
+Standing show_nodes(Session& s, const std::filesystem::path& dir, const Manifest& m) {
   const std::vector<NodeState> nodes = look_at(dir, m);
+  const Standing standing = standing_of(nodes);
   std::size_t ready = 0;
   json::array list;
   Table t({{"node", Align::kLeft, 8},
@@ -56,7 +90,8 @@ std::size_t show_nodes(Session& s, const std::filesystem::path& dir, const Manif
   for (const NodeState& n : nodes) {
     list.push_back(to_json(n));
     if (n.ready) ++ready;
-    const Cell state = n.ready     ? Cell("serving", Style::kGood)
+    const Cell state = n.votes     ? Cell("serving", Style::kGood)
+                       : n.ready   ? Cell("reads only", Style::kWarn)
                        : n.answers ? Cell("not ready", Style::kWarn)
                        : n.process ? Cell("silent", Style::kBad)
                                    : Cell("down", Style::kBad);
@@ -66,12 +101,17 @@ std::size_t show_nodes(Session& s, const std::filesystem::path& dir, const Manif
            n.usage ? size_text(n.usage->resident_bytes) : "",
            fmt::format("127.0.0.1:{}", n.entry.rpc_port)});
   }
-  s.out().emit(json::object{{"dir", dir.string()}, {"nodes", list}, {"ready", ready}});
+  s.out().emit(json::object{{"dir", dir.string()},
+                            {"nodes", list},
+                            {"ready", ready},
+                            {"voting", standing.votes},
+                            {"quorum", standing.quorum},
+                            {"serving", standing.serves()}});
   s.out().show(t);
   for (const NodeState& n : nodes) {
-    if (!n.ready && n.process && !n.why.empty()) s.out().line(n.entry.name + ": " + n.why);
+    if (!n.votes && n.process && !n.why.empty()) s.out().line(n.entry.name + ": " + n.why);
   }
-  return ready;
+  return standing;
 }
 
 void up(Session& s, const UpOptions& options) {
@@ -80,31 +120,37 @@ void up(Session& s, const UpOptions& options) {
   network.up(options);
   const auto m = load_manifest(s.dir());
   if (!m) fail(ExitCode::kLocal, "manifest-damaged", m.error());
-  show_nodes(s, s.dir(), *m);
+  const Standing standing = show_nodes(s, s.dir(), *m);
   s.out().line();
-  s.out().line(fmt::format("The network serves. Its id, which every proof is checked against:"));
+  if (standing.votes < standing.nodes) s.out().warn(standing.text());
+  if (!standing.serves()) {
+    fail(ExitCode::kUnreachable, "no-quorum", "the network does not commit: " + standing.text(),
+         "docs/OPERATIONS.md says what a validator that signs nothing needs");
+  }
+  s.out().line("The network serves. Its id, which every proof is checked against:");
   s.out().line("  " + to_hex(s.genesis_id()));
 }
 
 void status(Session& s) {
   if (!std::filesystem::exists(manifest_path(s.dir()))) {
-    fail(ExitCode::kNotFound, "no-network", s.dir().string() + " holds no network",
+    fail(ExitCode::kLocal, "no-network", s.dir().string() + " holds no network",
          "imi network up, or --dir FOLDER");
   }
   const auto m = load_manifest(s.dir());
-  if (!m) fail(ExitCode::kLocal, "manifest-damaged", m.error(), "imi network up");
-  const std::size_t n = m->nodes.size();
-  const std::size_t ready = show_nodes(s, s.dir(), *m);
-  if (ready == n) return;
-  const std::size_t quorum = (n + (n - 1) / 3 + 2) / 2;
-  fail(ExitCode::kUnreachable, "network-not-whole",
-       fmt::format("{} of {} validators serve; {} are needed to commit", ready, n, quorum),
+  if (!m) {
+    fail(ExitCode::kLocal, "manifest-damaged", m.error(),
+         "imi network down stops its nodes, found by their pid files, and keeps their data");
+  }
+  const Standing standing = show_nodes(s, s.dir(), *m);
+  if (standing.votes == standing.nodes) return;
+  if (standing.serves()) return s.out().warn(standing.text());
+  fail(ExitCode::kUnreachable, "no-quorum", standing.text(),
        "imi network up starts those that are down");
 }
 
 void down(Session& s) {
   std::error_code ec;
-  if (!std::filesystem::exists(manifest_path(s.dir()), ec)) {
+  if (!std::filesystem::exists(manifest_path(s.dir()), ec) && nodes_by_pid_files(s.dir()).empty()) {
     s.out().emit(json::object{{"stopped", 0}});
     return s.out().line("no network in " + s.dir().string());
   }
@@ -117,7 +163,7 @@ void down(Session& s) {
 
 void logs(Session& s, const std::string& only, std::size_t lines, bool follow) {
   const auto m = load_manifest(s.dir());
-  if (!m) fail(ExitCode::kNotFound, "no-network", m.error(), "imi network up, or --dir FOLDER");
+  if (!m) fail(ExitCode::kLocal, "no-network", m.error(), "imi network up, or --dir FOLDER");
   std::vector<std::string> names;
   std::vector<std::pair<std::string, std::filesystem::path>> files;
   for (const NodeEntry& n : m->nodes) {

@@ -117,7 +117,7 @@ void add_person(CLI::App& root, Session& s) {
       ->type_name("FILE");
   fresh->add_flag("--no-passphrase", *plain, "do not seal the person's key; for tests");
   add_write_options(fresh, *write);
-  fresh->footer("imi person register wei --as registrar-440604");
+  fresh->footer("imi person register wei --as registrar-a");
   fresh->callback([&s, write, name, number, plain] {
     s.action = [&s, write, name, number, plain] {
       std::string checked;
@@ -303,7 +303,7 @@ void add_attest(CLI::App& root, Session& s) {
   add_write_options(c, *write);
   c->footer(
       "imi attest issue --holder-key wei-att.key --claims claims.json --level 2 --out wei.att --as "
-      "registrar-440604");
+      "registrar-a");
   c->callback([&s, o, write] { s.action = [&s, o, write] { issue(s, *o, *write); }; });
 
   for (const ledger::AttAction action :
@@ -322,7 +322,7 @@ void add_attest(CLI::App& root, Session& s) {
          "unspecified, key-compromised, claims-wrong, replaced, no-longer-holds or surrendered")
         ->capture_default_str();
     add_write_options(k, *w);
-    k->footer(fmt::format("imi attest {} AID --as registrar-440604", verb));
+    k->footer(fmt::format("imi attest {} AID --as registrar-a", verb));
     k->callback([&s, aid, reason, w, action] {
       s.action = [&s, aid, reason, w, action] {
         const auto id = fixed_from_hex<ledger::AttestationId>(*aid);
@@ -357,7 +357,7 @@ void check_attestation(Session& s, const std::string& text, const ReadOptions& o
   const auto id = fixed_from_hex<ledger::AttestationId>(text);
   if (!id) fail(ExitCode::kBadInput, "bad-input", "AID is not 64 hexadecimal characters");
   const json::object params{{"aid", to_hex(*id)}};
-  if (!must_verify(s)) return show_unverified(s, "attestation", params);
+  if (!must_verify(s, o)) return show_unverified(s, "attestation", params);
   const Verified v = read_verified(s, "attestation", params, ledger::AskAttestation{*id});
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);

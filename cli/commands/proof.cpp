@@ -47,14 +47,14 @@ void verify_file(Session& s, const VerifyFile& o) {
                   std::string(ledger::name(answer.error().reason)),
                   {}};
   }
-  json::object j{{"file", o.file}, {"valid", true}, {"meaning", meaning(*answer)}};
+  json::object j{{"file", o.file}, {"valid", true}, {"meaning", meaning(*answer, genesis)}};
   j["question"] = describe(answer->question);
   j["answer"] = answer_json(*answer, genesis);
   j["verified"] = verified_json(s, *answer);
   s.out().emit(j);
   show_answer(s.out(), *answer, genesis);
   s.out().line();
-  s.out().styled_line("This proof is valid. " + meaning(*answer), Style::kGood);
+  s.out().styled_line("This proof is valid. " + meaning(*answer, genesis), Style::kGood);
   std::string signers;
   const auto& members = genesis.validators.members;
   for (const chain::MemberId m : answer->signers) {
@@ -77,7 +77,7 @@ void verify_file(Session& s, const VerifyFile& o) {
 }
 
 void show_head(Session& s, const ReadOptions& o) {
-  if (!must_verify(s)) return show_unverified(s, "head", {});
+  if (!must_verify(s, o)) return show_unverified(s, "head", {});
   const Verified v = read_verified(s, "head", {}, ledger::AskHead{});
   s.out().emit(json::object{{"head", verified_json(s, v.answer)}});
   const chain::LedgerHead& h = v.answer.head;
@@ -143,9 +143,7 @@ void show_genesis(Session& s) {
                                g.catalog.rules.size(), g.catalog.schemas.size()));
   s.out().show(f);
   s.out().line();
-  Table t({{"validator", Align::kLeft, 9},
-           {"key", Align::kLeft, 16},
-           {"tls key pin", Align::kLeft, 11}});
+  Table t({{"validator"}, id_column("key"), id_column("tls key pin")});
   for (const auto& v : g.validators.members) t.add({v.name, to_hex(v.key), to_hex(v.tls_key_pin)});
   s.out().show(t);
 }
@@ -208,8 +206,8 @@ void add_proof_commands(CLI::App& root, Session& s) {
                    "a head known before (imi head --save): the proof must not be older")
       ->type_name("FILE");
   verify->footer(
-      "imi proof verify answer.imi --genesis genesis.imi\n"
-      "imi proof verify answer.imi --genesis genesis.imi --max-age 60s");
+      "imi proof verify answer.imi\n"
+      "imi proof verify answer.imi --genesis ~/.imi/demo/genesis.imi --max-age 60s");
   verify->callback([&s, &root, o] {
     o->fresh = root.get_option("--max-age")->count() > 0;
     s.action = [&s, o] { verify_file(s, *o); };
@@ -233,7 +231,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
   genesis->require_subcommand(1);
   auto* show = genesis->add_subcommand(
       "show", "Validators, agencies, catalog and parameters it starts from");
-  show->footer("imi genesis show --genesis genesis.imi");
+  show->footer("imi genesis show\nimi genesis show --genesis ~/.imi/demo/genesis.imi");
   show->callback([&s] { s.action = [&s] { show_genesis(s); }; });
   auto* id = genesis->add_subcommand("id", "Its hash: the network's identity");
   id->footer("imi genesis id");

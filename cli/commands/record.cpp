@@ -45,18 +45,39 @@ Id id_of(const std::string& text, const char* what) {
   return *id;
 }
 
-// A verified read, shown; exits with kNotFound where the proof says that there is none.
+// When an event was replaced is when the one that replaces it was recorded: asked for with its own
+// proof.
+void show_successor(Session& s, const ledger::VerifiedAnswer& a, json::object& j) {
+  const auto* e = std::get_if<ledger::EventAnswer>(&a.answer);
+  if (e == nullptr || !e->event || !e->event->superseded_by) return;
+  const ledger::EventId id = *e->event->superseded_by;
+  const Verified next = read_verified(s, "event", {{"eid", to_hex(id)}}, ledger::AskEvent{id});
+  const auto& by = std::get<ledger::EventAnswer>(next.answer.answer).event;
+  if (!by) return;
+  j["superseded_on"] = day_text(by->recorded.value);
+  j["superseded_in_block"] = by->height.value;
+  Fields f;
+  f.add("corrected on",
+        fmt::format("{} in block {}", day_text(by->recorded.value), grouped(by->height.value)));
+  s.out().show(f);
+}
+
+// A verified read, shown; exits with kNotFound where the proof says that there is none. `what`: the
+// thing asked for as it was typed, where the ledger knows it by another name.
 void show_read(Session& s, std::string_view method, const json::object& params,
-               const ledger::Question& question, const ReadOptions& o) {
-  if (!must_verify(s)) return show_unverified(s, method, params);
+               const ledger::Question& question, const ReadOptions& o,
+               const std::string& what = {}) {
+  if (!must_verify(s, o)) return show_unverified(s, method, params);
   const Verified v = read_verified(s, method, params, question);
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
-  s.out().emit(j);
   show_answer(s.out(), v.answer, s.genesis());
+  show_successor(s, v.answer, j);
+  s.out().emit(j);
   finish_read(s, v, o);
   if (!is_present(v.answer)) {
-    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+    const std::string none = what.empty() ? absence_text(v.answer) : "there is no " + what;
+    fail(ExitCode::kNotFound, "not-found", none + ": the ledger proves it");
   }
 }
 
@@ -321,8 +342,8 @@ void list_agencies(Session& s) {
   Table t({{"short name"},
            {"title", Align::kLeft, 10},
            {"roles", Align::kLeft, 10},
-           {"id", Align::kLeft, 9},
-           {"key here", Align::kLeft, 0}});
+           {"key here", Align::kLeft, 0},
+           id_column("id")});
   json::array list;
   for (const ledger::AgencyRegister& a : s.genesis().agencies) {
     std::vector<std::string> roles;
@@ -337,7 +358,7 @@ void list_agencies(Session& s) {
     const bool here =
         std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"));
     t.add(
-        {a.profile.short_name, a.profile.title, joined(roles), to_hex(a.id), here ? "yes" : "no"});
+        {a.profile.short_name, a.profile.title, joined(roles), here ? "yes" : "no", to_hex(a.id)});
     list.push_back(json::object{{"short_name", a.profile.short_name},
                                 {"title", a.profile.title},
                                 {"id", to_hex(a.id)},
@@ -354,7 +375,8 @@ void list_agencies(Session& s) {
 void show_agency(Session& s, const std::string& text, const ReadOptions& o) {
   ledger::AgencyId id = ledger::agency_id(text);
   if (const auto given = fixed_from_hex<ledger::AgencyId>(text)) id = *given;
-  show_read(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id}, o);
+  show_read(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id}, o,
+            fmt::format("agency '{}'", cut(printable(text), 70)));
 }
 
 void add_agency(CLI::App& root, Session& s) {

@@ -60,6 +60,26 @@ void submit(Session& s, const Options& o) {
   report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
 }
 
+// A fate that only a node knows.
+void show_word(Session& s, const Fate& f) {
+  const std::string kind(name(f.kind));
+  json::object j{{"id", f.id}, {"fate", kind}, {"verified", false}};
+  Fields fields;
+  fields.add("submission", f.id);
+  fields.add("fate", kind);
+  if (f.kind == Fate::Kind::kCommitted) {
+    j["height"] = f.height;
+    j["index"] = f.index;
+    fields.add("block", fmt::format("{}, place {}", grouped(f.height), f.index));
+  }
+  s.out().emit(j);
+  s.out().show(fields);
+  s.out().warn(unverified_text(s));
+  if (f.kind == Fate::Kind::kUnknown) {
+    fail(ExitCode::kNotFound, "unknown", "no submission with this id is known to the node");
+  }
+}
+
 void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const ReadOptions& o) {
   const auto id = fixed_from_hex<chain::SubmissionId>(text);
   if (!id)
@@ -71,21 +91,17 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
     params["expiry_ms"] = expiry_ms;
     ask.expiry = chain::TimeMs(expiry_ms);
   }
-  if (s.options.no_verify || !s.has_genesis()) {
+  if (!must_verify(s, o)) {
     auto f = parse_fate(s.call("submission", params));
     if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
     f->id = to_hex(*id);
-    return report_fate(s, *f);
+    return show_word(s, *f);
   }
   // What is pending is known to a node alone and cannot be proved; ask for that first.
   auto f = parse_fate(s.call("submission", params));
-  if (f && f->kind != Fate::Kind::kCommitted && f->kind != Fate::Kind::kExpired) {
+  if (f && f->kind == Fate::Kind::kPending) {
     f->id = to_hex(*id);
-    report_fate(s, *f);
-    if (f->kind == Fate::Kind::kUnknown) {
-      fail(ExitCode::kNotFound, "unknown", "no submission with this id is known to the node");
-    }
-    return;
+    return show_word(s, *f);
   }
   const Verified v = read_verified(s, "submission", params, ask);
   json::object j = answer_json(v.answer, s.genesis());
@@ -93,6 +109,11 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
   s.out().emit(j);
   show_answer(s.out(), v.answer, s.genesis());
   finish_read(s, v, o);
+  if (std::get<ledger::SubmissionAnswer>(v.answer.answer).fate == ledger::Fate::kNotCommitted) {
+    fail(ExitCode::kNotFound, "unknown",
+         "no submission with this id is committed: the ledger proves that, and the node knows of "
+         "none under way");
+  }
 }
 
 }  // namespace

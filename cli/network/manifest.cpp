@@ -16,6 +16,7 @@ namespace imi::cli {
 namespace {
 namespace json = boost::json;
 constexpr std::size_t kMaxManifest = 1U << 20;
+constexpr std::int64_t kManifestVersion = 1;
 
 std::unexpected<std::string> system_error(std::string_view what,
                                           const std::filesystem::path& file) {
@@ -48,6 +49,11 @@ std::expected<void, std::string> write_whole(const std::filesystem::path& file,
   const std::filesystem::path temporary = file.string() + ".new";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (fd < 0) return system_error("write", temporary);
+  // A file that an interrupted run left there keeps the mode it had.
+  if ((mode & 077) == 0 && ::fchmod(fd, mode) != 0) {
+    ::close(fd);
+    return system_error("write", temporary);
+  }
   auto ok = write_all(fd, text, temporary);
   ::close(fd);
   if (!ok) {
@@ -110,6 +116,11 @@ std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& 
   if (nodes == nullptr) {
     return std::unexpected(file.string() + " is damaged: it is no network description");
   }
+  if (const json::value* v = value->get_object().if_contains("version");
+      v != nullptr && v->is_int64() && v->get_int64() > kManifestVersion) {
+    return std::unexpected(fmt::format("{} is of a newer version of imi ({}, this one knows {})",
+                                       file.string(), v->get_int64(), kManifestVersion));
+  }
   Manifest m;
   if (const json::value* v = value->get_object().if_contains("imid"); v && v->is_string()) {
     m.imid = std::string(v->get_string());
@@ -133,7 +144,7 @@ std::expected<void, std::string> save_manifest(const std::filesystem::path& dir,
     nodes.push_back(
         json::object{{"name", n.name}, {"rpc_port", n.rpc_port}, {"peer_port", n.peer_port}});
   }
-  const json::object o{{"version", 1}, {"imid", m.imid}, {"nodes", nodes}};
+  const json::object o{{"version", kManifestVersion}, {"imid", m.imid}, {"nodes", nodes}};
   return write_whole(manifest_path(dir), rpc::pretty(o) + "\n");
 }
 

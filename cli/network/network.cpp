@@ -78,6 +78,10 @@ NodeState ask(const NodeEntry& entry) {
   const json::value* ready = v.is_object() ? v.get_object().if_contains("ready") : nullptr;
   s.ready = ready != nullptr && ready->is_bool() && ready->get_bool();
   s.why = text_or_empty(v, "why_not");
+  s.votes = s.ready && s.role == "validator";
+  if (s.ready && !s.votes) {
+    s.why = "signs nothing, and does not count: " + text_or_empty(v, "silent_because");
+  }
   return s;
 }
 
@@ -93,6 +97,17 @@ NodeState ask(const NodeEntry& entry) {
 
 std::filesystem::path node_folder(const std::filesystem::path& dir, const NodeEntry& node) {
   return dir / node.name;
+}
+
+std::vector<NodeEntry> nodes_by_pid_files(const std::filesystem::path& dir) {
+  std::vector<NodeEntry> out;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, ec)) {
+    const NodeEntry node{entry.path().filename().string(), 0, 0};
+    if (std::filesystem::exists(pid_file(dir, node), ec)) out.push_back(node);
+  }
+  std::ranges::sort(out, {}, &NodeEntry::name);
+  return out;
 }
 
 std::optional<Process> node_process(const std::filesystem::path& dir, const NodeEntry& node) {
@@ -149,7 +164,8 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
            fmt::format("cannot make {}: {}", dir_.string(), ec.message()));
     std::filesystem::permissions(dir_, std::filesystem::perms::owner_all, ec);
     dir_ = std::filesystem::canonical(dir_);
-  } else if (!std::filesystem::exists(manifest_path(dir_), ec)) {
+  } else if (!std::filesystem::exists(manifest_path(dir_), ec) &&
+             nodes_by_pid_files(dir_).empty()) {
     fail(ExitCode::kLocal, "no-network", dir_.string() + " holds no network",
          "imi network up, or --dir FOLDER");
   }
@@ -163,11 +179,15 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
   }
   if (std::filesystem::exists(manifest_path(dir_))) {
     auto m = load_manifest(dir_);
-    if (!m)
-      fail(ExitCode::kLocal, "manifest-damaged", m.error(),
-           "imi network up --fresh makes a new one");
-    manifest_ = std::move(*m);
+    if (m) {
+      manifest_ = std::move(*m);
+    } else {
+      damage_ = m.error();
+    }
+  } else if (!make) {
+    damage_ = manifest_path(dir_).string() + " is missing";
   }
+  if (!damage_.empty()) manifest_.nodes = nodes_by_pid_files(dir_);
 }
 
 Network::~Network() {
@@ -175,6 +195,9 @@ Network::~Network() {
 }
 
 std::size_t Network::down() {
+  if (!damage_.empty()) {
+    session_.out().warn(damage_ + "; the nodes are found by their pid files");
+  }
   std::vector<std::pair<NodeEntry, Process>> running;
   for (const NodeEntry& node : manifest_.nodes) {
     if (const auto p = node_process(dir_, node)) running.emplace_back(node, *p);
@@ -211,9 +234,18 @@ void Network::remove_all() {
     if (ours) std::filesystem::remove_all(entry.path(), ec);
   }
   manifest_ = {};
+  damage_.clear();
 }
 
 void Network::prepare(const UpOptions& o) {
+  if (!damage_.empty()) {
+    const bool any = std::ranges::any_of(
+        manifest_.nodes, [&](const NodeEntry& n) { return node_process(dir_, n).has_value(); });
+    fail(ExitCode::kLocal, "manifest-damaged", damage_,
+         any ? "its nodes run: imi network down stops them and keeps their data; then put the file "
+               "back"
+             : "put the file back; --fresh would make a new network, and this one's data is lost");
+  }
   const auto have = static_cast<std::uint32_t>(manifest_.nodes.size());
   const std::uint32_t n = o.validators.value_or(have == 0 ? kLeastValidators : have);
   if (have != 0 && n != have) {
@@ -314,6 +346,7 @@ void Network::wait_until_committing(const UpOptions& o) {
       if (s.answers && s.ready && fresh) continue;
       const std::string why = !s.answers      ? s.why
                               : !s.ready      ? "not ready: " + s.why
+                              : !s.votes      ? s.why
                               : s.height == 0 ? "no block yet"
                                               : "no new block yet";
       waiting_for += fmt::format("{}{}: {}", waiting_for.empty() ? "" : "; ", s.entry.name, why);

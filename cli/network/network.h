@@ -40,18 +40,20 @@ struct NodeState {
   std::optional<Process> process;
   bool answers = false;
   bool ready = false;
-  std::string role;
+  std::string role;    // as its `status` says: validator, silent-validator, observer
+  bool votes = false;  // serves, and its key signs: counts for the quorum
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;
   std::int64_t block_time_ms = 0;  // of the last block it executed
-  std::string why;                 // why it does not answer or is not ready
+  std::string why;                 // why it does not answer, is not ready or signs nothing
   std::optional<Usage> usage;
 };
 
 class Network {
  public:
-  // Takes the folder's lock; `make` creates the folder.
+  // Takes the folder's lock; `make` creates the folder. A damaged network.json is found out here
+  // and refused by up() unless everything is made anew; down() works without one.
   Network(Session& session, std::filesystem::path dir, bool make);
   ~Network();
   Network(const Network&) = delete;
@@ -73,7 +75,11 @@ class Network {
   std::filesystem::path dir_;
   int lock_ = -1;
   Manifest manifest_;
+  std::string damage_;  // why network.json cannot be used; then the nodes are those with a pid file
 };
+
+// Nodes of a folder by their pid files alone, for where network.json cannot say.
+[[nodiscard]] std::vector<NodeEntry> nodes_by_pid_files(const std::filesystem::path& dir);
 
 [[nodiscard]] std::filesystem::path node_folder(const std::filesystem::path& dir,
                                                 const NodeEntry& node);

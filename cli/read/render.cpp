@@ -63,7 +63,10 @@ std::string status_text(const View& v, const EventState& e) {
   if (st.disputed) out += st.overdue ? ", dispute overdue" : ", disputed";
   if (st.sealed) return out + ", sealed";
   if (st.life == ledger::Life::kLive) {
-    out += st.published ? ", published" : st.expired ? ", publication over" : ", not published";
+    out += st.published       ? ", published"
+           : !rule->published ? ", never published (its rule)"
+           : st.expired       ? ", publication over"
+                              : ", not published";
   }
   return out;
 }
@@ -112,8 +115,14 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
   if (const ledger::Rule* rule = v.genesis.catalog.find(e.facts.rule)) {
     const ledger::EventStatus st = ledger::status(e, *rule, v.today);
     f.add("rule", rule->text);
-    if (st.publish_until) f.add("published until", day(*st.publish_until));
-    if (st.repair_from) f.add("repair from", day(*st.repair_from));
+    // Days of publication are those of an event that stands and that its rule publishes at all.
+    const bool stands = st.life == ledger::Life::kLive && !st.sealed;
+    if (stands && rule->published && st.publish_until) {
+      f.add(st.expired ? "publication ended" : "published until", day(*st.publish_until));
+    }
+    if (stands && st.repair_from) {
+      f.add(st.repairable ? "repair since" : "repair from", day(*st.repair_from));
+    }
   }
   f.add("recorded by", agency_name(v.genesis, e.recorder));
   f.add("recorded", fmt::format("{} in block {}{}", day(e.recorded), grouped(e.height.value),
@@ -122,6 +131,9 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
   f.add("subject", to_hex(e.subject));
   if (e.supersedes) f.add("corrects", to_hex(*e.supersedes));
   if (e.superseded_by) f.add("corrected by", to_hex(*e.superseded_by));
+  if (e.life == ledger::Life::kWithdrawn) {
+    f.add("withdrawn", "day and reason stand in the withdrawal, which this proof does not hold");
+  }
   out.show(f);
 }
 
@@ -137,7 +149,82 @@ std::vector<std::pair<ledger::EventId, const EventState*>> in_order(
   return out;
 }
 
-void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
+// Which of a subject's transitions an answer is about: of every kind or of one, and from where on.
+// Everything said of completeness is said of these alone.
+struct Scope {
+  std::string kind;  // empty: every kind
+  std::uint64_t from = 0;
+};
+
+Scope scope_of(const ledger::Question& q, const Genesis& g) {
+  Scope out;
+  if (const auto* e = std::get_if<ledger::AskEnterprise>(&q)) {
+    out.from = e->page.from;
+    if (!e->code) return out;
+    const ledger::EventCode* code = g.catalog.find(*e->code);
+    out.kind = code != nullptr ? code->text : fmt::format("code {}", e->code->value);
+  } else if (const auto* p = std::get_if<ledger::AskPerson>(&q)) {
+    out.from = p->page.from;
+  }
+  return out;
+}
+
+bool is_whole(const Scope& scope, const ledger::DossierAnswer& d) {
+  return scope.from == 0 && d.leaves.size() == d.total;
+}
+
+std::uint64_t of_all_kinds(const ledger::DossierAnswer& d) {
+  return d.dossier ? d.dossier->peaks.size() : 0;
+}
+
+std::string transitions_text(const Scope& scope, const ledger::DossierAnswer& d) {
+  const bool whole = is_whole(scope, d);
+  if (scope.kind.empty()) {
+    return fmt::format("{} ever{}", grouped(d.total), whole ? "; the list below is complete" : "");
+  }
+  return fmt::format("{} of kind {} ever{}; {} of all kinds, the others are not shown",
+                     grouped(d.total), scope.kind,
+                     whole ? ", and the list below is complete for this kind" : "",
+                     grouped(of_all_kinds(d)));
+}
+
+// "transitions 200 to 399 of 8,011"; there is at least one.
+std::string part_text(const Scope& scope, const ledger::DossierAnswer& d) {
+  return fmt::format("transitions {} to {} of {}{}", grouped(scope.from),
+                     grouped(scope.from + d.leaves.size() - 1), grouped(d.total),
+                     scope.kind.empty() ? "" : " of kind " + scope.kind);
+}
+
+// What a proof of a subject's page says, and what it does not.
+std::string dossier_meaning(const std::string& what, const std::string& at, const Scope& scope,
+                            const ledger::DossierAnswer& d) {
+  if (!d.subject) return fmt::format("There is no {} {}.", what, at);
+  const std::string of_kind = scope.kind.empty() ? "" : " of kind " + scope.kind;
+  const std::string others =
+      scope.kind.empty()
+          ? std::string()
+          : fmt::format(" Of its {} transitions of all kinds, those of other kinds are not shown.",
+                        grouped(of_all_kinds(d)));
+  if (d.leaves.empty() && d.total > 0) {
+    return fmt::format("The record of {} {}; it has {} transitions{}, none from {} on.{}", what, at,
+                       grouped(d.total), of_kind, grouped(scope.from), others);
+  }
+  if (!is_whole(scope, d)) {
+    return fmt::format("The record of {} {}, with {}: the others are not shown.{}", what, at,
+                       part_text(scope, d), others);
+  }
+  if (scope.kind.empty()) {
+    return fmt::format(
+        "The record of {} {}, with all {} transitions it ever had: nothing is left out.", what, at,
+        grouped(d.total));
+  }
+  return fmt::format(
+      "The record of {} {}, with all {} transitions of kind {} it ever had: of this kind nothing "
+      "is left out.{}",
+      what, at, grouped(d.total), scope.kind, others);
+}
+
+void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::DossierAnswer& d) {
   if (!d.subject) return;
   Fields f;
   if (const auto* e = std::get_if<ledger::EnterpriseState>(&d.subject->who)) {
@@ -151,9 +238,7 @@ void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
   }
   f.add("registered", fmt::format("block {}, by {}", grouped(d.subject->registered.value),
                                   agency_name(v.genesis, d.subject->registrar)));
-  f.add("transitions",
-        fmt::format("{} ever{}", grouped(d.total),
-                    d.leaves.size() == d.total ? "; the list below is complete" : ""));
+  f.add("transitions", transitions_text(scope, d));
   out.show(f);
   if (d.events.empty()) return;
   out.line();
@@ -163,7 +248,7 @@ void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
            {"amount", Align::kRight},
            {"status", Align::kLeft, 11},
            {"document", Align::kLeft, 10},
-           {"event", Align::kLeft, 12}});
+           id_column("event")});
   for (const auto& [id, e] : in_order(d)) {
     const auto* facts = std::get_if<ledger::PublicFacts>(&e->facts.what);
     const ledger::Polarity polarity = polarity_of(v, *e);
@@ -174,9 +259,11 @@ void show_dossier(Output& out, const View& v, const ledger::DossierAnswer& d) {
            short_status(v, *e), facts != nullptr ? facts->doc : "", to_hex(id)});
   }
   out.show(t);
-  if (d.leaves.size() < d.total) {
-    out.line(fmt::format("{} of {} transitions shown", grouped(d.leaves.size()), grouped(d.total)));
-  }
+  if (is_whole(scope, d)) return;
+  const std::uint64_t next = scope.from + d.leaves.size();
+  out.line(part_text(scope, d) + (next < d.total
+                                      ? fmt::format(" shown; the next: --from {}", next)
+                                      : std::string(" shown; the first: without --from")));
 }
 
 std::string att_validity(const ledger::AttState& a, chain::TimeMs now) {
@@ -294,24 +381,24 @@ void show_answer(Output& out, const VerifiedAnswer& a, const Genesis& g) {
   const View v{g, ledger::day_of(a.head.time)};
   const std::string id = asked_id(a.question);
   std::visit(
-      Overloaded{[&](const ledger::DossierAnswer& d) { show_dossier(out, v, d); },
-                 [&](const ledger::EventAnswer& e) {
-                   if (e.event) show_event(out, v, id, *e.event);
-                 },
-                 [&](const ledger::AttestationAnswer& x) {
-                   if (x.attestation) show_attestation(out, v, id, *x.attestation, a.head.time);
-                 },
-                 [&](const ledger::AgencyAnswer& x) {
-                   if (x.agency) show_agency(out, v, id, *x.agency);
-                 },
-                 [&](const ledger::SubmissionAnswer& x) { show_submission(out, x); },
-                 [&](const ledger::EntryAnswer& x) {
-                   out.line(
-                       fmt::format("entry {} of submission {}: {}, place {} of the log, block {}",
-                                   x.header.index, id, ledger::name(x.header.kind),
-                                   grouped(x.log_index), grouped(x.header.height.value)));
-                 },
-                 [&](const ledger::HeadAnswer&) {}, [&](const ledger::ConsistencyAnswer&) {}},
+      Overloaded{
+          [&](const ledger::DossierAnswer& d) { show_dossier(out, v, scope_of(a.question, g), d); },
+          [&](const ledger::EventAnswer& e) {
+            if (e.event) show_event(out, v, id, *e.event);
+          },
+          [&](const ledger::AttestationAnswer& x) {
+            if (x.attestation) show_attestation(out, v, id, *x.attestation, a.head.time);
+          },
+          [&](const ledger::AgencyAnswer& x) {
+            if (x.agency) show_agency(out, v, id, *x.agency);
+          },
+          [&](const ledger::SubmissionAnswer& x) { show_submission(out, x); },
+          [&](const ledger::EntryAnswer& x) {
+            out.line(fmt::format("entry {} of submission {}: {}, place {} of the log, block {}",
+                                 x.header.index, id, ledger::name(x.header.kind),
+                                 grouped(x.log_index), grouped(x.header.height.value)));
+          },
+          [&](const ledger::HeadAnswer&) {}, [&](const ledger::ConsistencyAnswer&) {}},
       a.answer);
 }
 
@@ -319,20 +406,13 @@ json::object answer_json(const VerifiedAnswer& a, const Genesis& g) {
   return rpc::answer_json(a.question, a.answer, a.head, g);
 }
 
-std::string meaning(const VerifiedAnswer& a) {
+std::string meaning(const VerifiedAnswer& a, const Genesis& g) {
   const std::string at = fmt::format("as of block {} ({} UTC+8)", grouped(a.head.height.value),
                                      time_text(a.head.time.value));
   const std::string what = std::string(asked_what(a.question)) + " " + asked_id(a.question);
   return std::visit(
       Overloaded{[&](const ledger::DossierAnswer& d) {
-                   if (!d.subject) return fmt::format("There is no {} {}.", what, at);
-                   const bool whole = d.leaves.size() == d.total;
-                   return fmt::format(
-                       "The record of {} {}, with {}.", what, at,
-                       whole ? fmt::format("all {} transitions it ever had: nothing is left out",
-                                           grouped(d.total))
-                             : fmt::format("{} of its {} transitions", grouped(d.leaves.size()),
-                                           grouped(d.total)));
+                   return dossier_meaning(what, at, scope_of(a.question, g), d);
                  },
                  [&](const ledger::EventAnswer& e) {
                    return e.event ? fmt::format("The {} {}.", what, at)

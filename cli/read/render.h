@@ -20,7 +20,9 @@ void show_answer(Output& out, const ledger::VerifiedAnswer& answer, const ledger
 [[nodiscard]] bool is_present(const ledger::VerifiedAnswer& answer);
 // "there is no enterprise 9144...": of an answer that is not present.
 [[nodiscard]] std::string absence_text(const ledger::VerifiedAnswer& answer);
-// What a proof establishes, in plain words.
-[[nodiscard]] std::string meaning(const ledger::VerifiedAnswer& answer);
+// What a proof establishes, in plain words, and what it leaves open: a proof of one kind of event,
+// or of a page, says so.
+[[nodiscard]] std::string meaning(const ledger::VerifiedAnswer& answer,
+                                  const ledger::Genesis& genesis);
 
 }  // namespace imi::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <thread>
+#include <utility>
 
 #include "base/hex.h"
 #include "cli/interrupt.h"
@@ -18,10 +19,54 @@ constexpr int kBehindTries = 40;  // 50 ms each: a node that lags catches up wit
 
 std::filesystem::path trusted_path(Session& s) { return s.dir() / "trusted-head"; }
 
+// Where the head of another network waits that was verified in this folder with --genesis.
+std::filesystem::path set_aside(Session& s, const chain::GenesisId& genesis) {
+  return trusted_path(s).string() + "." + to_hex(genesis).substr(0, 16);
+}
+
+// A name that nothing has yet.
+std::filesystem::path unused_name(const std::filesystem::path& file, std::string_view suffix) {
+  std::error_code ec;
+  std::filesystem::path out = fmt::format("{}.{}", file.string(), suffix);
+  for (int i = 2; std::filesystem::exists(out, ec); ++i) {
+    out = fmt::format("{}.{}-{}", file.string(), suffix, i);
+  }
+  return out;
+}
+
+void warn_of_lost_head(Session& s, const std::string& why, const std::filesystem::path& kept) {
+  static bool told = false;
+  if (std::exchange(told, true)) return;
+  std::error_code ec;
+  std::filesystem::rename(trusted_path(s), kept, ec);
+  s.out().warn(fmt::format(
+      "{}: the newest head seen before is not known, so an older state would not be noticed this "
+      "once{}",
+      why, ec ? std::string() : fmt::format("; the file is kept as {}", kept.string())));
+}
+
 std::optional<chain::LedgerHead> trusted_head(Session& s) {
-  auto head = load_head(trusted_path(s));
-  // The folder may have been made anew with another genesis.
-  if (head && head->genesis != s.genesis_id()) return std::nullopt;
+  const auto file = trusted_path(s);
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec) || ec) {
+    std::string problem;
+    const auto head = load_head(file, &problem);
+    if (head && head->genesis == s.genesis_id()) return head;
+    if (!head) {
+      warn_of_lost_head(s, problem, unused_name(file, "damaged"));
+      return std::nullopt;
+    }
+    // The folder was made anew with another genesis, or --genesis names another network.
+    const auto kept = set_aside(s, head->genesis);
+    std::filesystem::rename(file, kept, ec);
+    s.out().warn(fmt::format("{} is of another network (genesis {}...): kept as {}", file.string(),
+                             to_hex(head->genesis).substr(0, 16), kept.string()));
+  }
+  const auto ours = set_aside(s, s.genesis_id());
+  if (!std::filesystem::exists(ours, ec)) return std::nullopt;
+  auto head = load_head(ours);
+  if (!head || head->genesis != s.genesis_id()) return std::nullopt;
+  std::filesystem::rename(ours, file, ec);
   return head;
 }
 
@@ -44,6 +89,20 @@ std::optional<std::string> proof_in(const json::value& v) {
                 " the genesis of the network asked?",
       std::move(name),
       {}};
+}
+
+// A page that begins behind the end of a record shows nothing: whoever asks wants to know where it
+// ends.
+void refuse_page_past_end(const ledger::VerifiedAnswer& a) {
+  const auto* d = std::get_if<ledger::DossierAnswer>(&a.answer);
+  const auto* e = std::get_if<ledger::AskEnterprise>(&a.question);
+  const auto* p = std::get_if<ledger::AskPerson>(&a.question);
+  const std::uint64_t from = e != nullptr ? e->page.from : p != nullptr ? p->page.from : 0;
+  if (d == nullptr || !d->subject || from == 0 || from < d->total) return;
+  fail(ExitCode::kBadInput, "past-the-end",
+       fmt::format("--from {}: the record has {} transitions{}", from, grouped(d->total),
+                   e != nullptr && e->code ? " of this kind" : ""),
+       d->total == 0 ? "without --from" : fmt::format("--from 0 to {}", d->total - 1));
 }
 
 Bytes ask(Session& s, std::string_view method, const json::object& params) {
@@ -86,7 +145,13 @@ std::expected<void, std::string> save_head(const std::filesystem::path& file,
   return write_whole(file, std::string(kHeadMagic) + std::string(as_text(encode(head))));
 }
 
-bool must_verify(Session& s) {
+bool must_verify(Session& s, const ReadOptions& o) {
+  if (s.options.no_verify && (o.prove || !o.out.empty())) {
+    fail(ExitCode::kUsage, "usage",
+         fmt::format("{} needs a proof, and --no-verify asks for none",
+                     o.out.empty() ? "--prove" : "--out"),
+         "without --no-verify");
+  }
   if (s.options.no_verify) return false;
   if (s.has_genesis()) return true;
   fail(ExitCode::kLocal, "no-genesis",
@@ -117,6 +182,7 @@ Verified read_verified(Session& s, std::string_view method, json::object params,
     if (!o.trusted || answer->head.height > o.trusted->height) {
       (void)save_head(trusted_path(s), answer->head);  // a folder that cannot be written: no harm
     }
+    refuse_page_past_end(*answer);
     return {std::move(*answer), std::move(bundle), s.client().current().text()};
   }
 }
@@ -129,11 +195,21 @@ void reach_height(Session& s, std::uint64_t height) {
   }
 }
 
+json::value marked_unverified(json::value v) {
+  if (!v.is_object()) return json::object{{"verified", false}, {"answer", std::move(v)}};
+  v.get_object()["verified"] = false;
+  return v;
+}
+
+std::string unverified_text(Session& s) {
+  return "not verified: this is the word of the node at " + s.client().current().text();
+}
+
 void show_unverified(Session& s, std::string_view method, json::object params) {
-  const json::value v = s.call(method, std::move(params));
-  if (s.out().json()) return s.out().emit(v);
+  json::value v = s.call(method, std::move(params));
+  if (s.out().json()) return s.out().emit(marked_unverified(std::move(v)));
   s.out().raw(rpc::pretty(v) + "\n");
-  s.out().warn("not verified: this is the word of the node at " + s.client().current().text());
+  s.out().warn(unverified_text(s));
 }
 
 std::string verified_text(Session& s, const ledger::VerifiedAnswer& a) {
@@ -186,10 +262,10 @@ void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
     s.out().show(f);
   }
   if (o.out.empty()) return;
-  if (auto ok = write_whole(o.out, as_text(v.bundle)); !ok) {
+  const bool person = std::holds_alternative<ledger::AskPerson>(v.answer.question);
+  if (auto ok = write_whole(o.out, as_text(v.bundle), person ? 0600 : 0644); !ok) {
     fail(ExitCode::kLocal, "cannot-write", ok.error());
   }
-  const bool person = std::holds_alternative<ledger::AskPerson>(v.answer.question);
   s.out().line(fmt::format(
       "saved {}; {}: imi proof verify {} --genesis {}", o.out,
       person ? "whoever has it sees this record and can check it" : "anyone can check it", o.out,

@@ -2,7 +2,9 @@
 // is shown is what the proof establishes, not what the node says beside it.
 //
 // The newest head that was verified is kept in <dir>/trusted-head: a node that answers from an
-// older state than one seen before is asked again (or another is), and a fork is refused by name.
+// older state than one seen before is asked again (or another is), and a fork is refused by name. A
+// file there that cannot be used is kept under another name, with a warning: this protection is
+// never lost in silence.
 #pragma once
 
 #include <optional>
@@ -26,8 +28,10 @@ struct ReadOptions {
 };
 
 // True when answers are to be verified: a genesis is known and --no-verify was not given. Throws
-// Failure when there is no genesis and --no-verify was not given either.
-[[nodiscard]] bool must_verify(Session& session);
+// Failure when there is no genesis and --no-verify was not given either, and where a proof is
+// wanted
+// (--out, --prove) that --no-verify does not ask for.
+[[nodiscard]] bool must_verify(Session& session, const ReadOptions& options = {});
 
 // Calls `method` with prove = true and verifies that its proof answers `question`. An absence that
 // is proved is an answer. Throws Failure: kVerificationFailed with the reason, or the node's
@@ -40,8 +44,12 @@ struct ReadOptions {
 // s.
 void reach_height(Session& session, std::uint64_t height);
 
-// Without verification: the node's own JSON, shown as it is, with a warning.
+// Without verification: the node's own JSON with "verified": false, and a warning for people.
 void show_unverified(Session& session, std::string_view method, json::object params);
+// The node's word, marked so: "verified": false.
+[[nodiscard]] json::value marked_unverified(json::value answer);
+// "not verified: this is the word of the node at 127.0.0.1:8645".
+[[nodiscard]] std::string unverified_text(Session& session);
 
 // "verified: signed by 3 of 4 validators, block 12, 1.2 s old"
 [[nodiscard]] std::string verified_text(Session& session, const ledger::VerifiedAnswer& answer);

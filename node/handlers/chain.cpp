@@ -14,8 +14,11 @@ namespace json = boost::json;
 
 namespace {
 
+// With `prove`: each submission's signed header, from which its content hash, and so the body root
+// and the block's id, can be recomputed.
 json::object block_json(const ledger::LedgerDb& db, const ledger::StoredBlock& stored,
-                        const OutcomesCache::Outcomes& outcomes, bool certified) {
+                        const OutcomesCache::Outcomes& outcomes, bool certified,
+                        bool prove = false) {
   const chain::BlockHeader& h = stored.block.header;
   json::array submissions;
   for (std::size_t i = 0; i < stored.bodies.size(); ++i) {
@@ -25,19 +28,21 @@ json::object block_json(const ledger::LedgerDb& db, const ledger::StoredBlock& s
                    {"author", rpc::agency_name(db.genesis(),
                                                chain::retag<ledger::AgencyId>(s->header.author))},
                    {"entries", s->header.count}};
+    if (prove) {
+      Bytes signed_header = encode(s->header);
+      append(signed_header, encode(s->signature));
+      o["signed_header"] = to_base64url(signed_header);
+    }
     if (outcomes != nullptr && i < outcomes->size()) {
       o["refused"] = (*outcomes)[i].refused.size();
       o["duplicate"] = (*outcomes)[i].duplicate;
     }
     submissions.push_back(std::move(o));
   }
-  return {{"height", h.height.value},
-          {"id", to_hex(chain::block_id(db.genesis_id(), h))},
-          {"parent", to_hex(h.parent)},
-          {"epoch", h.epoch.value},
-          {"time_ms", h.time.value},
-          {"certified", certified},
-          {"submissions", std::move(submissions)}};
+  return {{"height", h.height.value},   {"id", to_hex(chain::block_id(db.genesis_id(), h))},
+          {"parent", to_hex(h.parent)}, {"epoch", h.epoch.value},
+          {"time_ms", h.time.value},    {"body_root", to_hex(h.body_root)},
+          {"certified", certified},     {"submissions", std::move(submissions)}};
 }
 
 std::string role_text(const NodeStatus& s) { return std::string(name(s.role)); }
@@ -50,7 +55,14 @@ void Handlers::Impl::block(RpcRequest& q, RpcResponder& r) {
   if (!stored) return r.error(to_rpc(stored.error()));
   const auto reader = db.reader();
   const bool certified = reader && height <= reader->head().height;
-  r.result(block_json(db, *stored, outcomes.get(db, height), certified));
+  const bool prove = flag_param(q, "prove");
+  json::object out = block_json(db, *stored, outcomes.get(db, height), certified, prove);
+  if (prove) {
+    const auto certificate = db.certificate_at(height);
+    if (!certificate) return r.error(to_rpc(certificate.error()));
+    if (*certificate) out["certificate"] = to_base64url(encode(**certificate));
+  }
+  r.result(std::move(out));
 }
 
 void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {

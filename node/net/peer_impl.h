@@ -6,6 +6,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -127,6 +128,9 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
 
 inline constexpr std::size_t kNobody = SIZE_MAX;
 
+// A connection that ends sooner did not work: the next one is tried later and later.
+inline constexpr std::chrono::seconds kWorkingAfter{10};
+
 class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::Impl> {
  public:
   using Connection = std::shared_ptr<PeerConnection>;
@@ -150,6 +154,10 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
     std::string dial_address;
     std::chrono::milliseconds backoff{};
     SteadyClock::time_point barred_until{};
+    SteadyClock::time_point live_since{};
+    // The run whose connection a newer run took over. If it comes back, both are alive: two
+    // processes have this peer's identity.
+    std::optional<std::uint64_t> replaced_run;
   };
 
   Impl(PeerTransportOptions options, PeerCallbacks callbacks);

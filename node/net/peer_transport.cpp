@@ -320,6 +320,12 @@ void PeerTransport::Impl::on_hello(const Connection& c) {
     if (c->remote_run() == old->remote_run()) {
       retire(old, p);
     } else {
+      if (p.replaced_run == c->remote_run()) {
+        log(PeerRefusal::kReplaced, NetLogLevel::kWarning,
+            "the identity (TLS key) of " + p.info.name + " is in use by two processes, at " +
+                old->remote_text() + " and at " + c->remote_text() + ": one of them must stop");
+      }
+      p.replaced_run = old->remote_run();
       old->close(PeerRefusal::kClosed);
     }
   } else if (!p.info.validator && observers_connected() >= options_.limits.max_observers) {
@@ -333,7 +339,7 @@ void PeerTransport::Impl::attach(const Connection& c, Peer& p) {
   half_open_count_.store(half_open_.size());
   if (p.dialling == c) p.dialling.reset();
   p.dial_timer->cancel();
-  p.backoff = options_.limits.backoff_min;
+  p.live_since = SteadyClock::now();
   if (p.info.validator && validator_ips_.size() < 4 * peers_.size()) {
     validator_ips_.insert(c->remote_ip());
   }
@@ -397,7 +403,14 @@ void PeerTransport::Impl::on_closed(const Connection& c, PeerConnection::Stage s
   }
   Peer* p = c->peer() == kNobody ? nullptr : peers_[c->peer()].get();
   if (stage == PeerConnection::Stage::kLive) {
-    if (p->live == c) detach(c, *p, why);
+    if (p->live == c) {
+      if (SteadyClock::now() - p->live_since < kWorkingAfter) {
+        grow_backoff(*p);
+      } else {
+        p->backoff = options_.limits.backoff_min;
+      }
+      detach(c, *p, why);
+    }
   } else if (why != PeerRefusal::kReplaced && why != PeerRefusal::kStopping) {
     if (p != nullptr) {
       const std::lock_guard lock(p->mutex);

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -96,6 +98,28 @@ TEST_CASE("A table narrows what may be cut, and becomes records where that is no
   CHECK(widest(records) <= 30);
   CHECK(records.find("uscc    91990604000000014J") != std::string::npos);
   CHECK(widest(sample().render(20, false)) <= 20);
+}
+
+TEST_CASE("An id is whole at any width: beside its row, or on a line of its own") {
+  const std::string id(64, 'a');
+  Table t({{"decided"}, {"document", Align::kLeft, 10}, id_column("event")});
+  t.add({"2026-01-06", "粤禅市监处罚〔2026〕第0001号 of the district bureau", id});
+  for (const std::size_t width : {20, 40, 60, 80, 100, 140, 200}) {
+    CHECK(t.render(width, false).find(id) != std::string::npos);
+  }
+  CHECK(t.render(80, false).find("\n  event  " + id + "\n") != std::string::npos);
+  const std::string all = t.render(kAnyWidth, false);
+  CHECK(std::ranges::count(all, '\n') == 2);
+  CHECK(all.find("district bureau  " + id) != std::string::npos);
+  // What is not for a terminal is never cut, however narrow.
+  const std::string piped = t.render(40, false, false);
+  CHECK(piped.find("…") == std::string::npos);
+  CHECK(piped.find(id) != std::string::npos);
+
+  Fields f;
+  f.add("subject", id);
+  CHECK(f.render(40, false) == "subject\n  " + id + "\n");
+  CHECK(f.render(100, false) == "subject  " + id + "\n");
 }
 
 TEST_CASE("Colour is written only when asked for, and does not shift columns") {

@@ -114,6 +114,21 @@ TEST_CASE("a node that is down, deaf or not ready is passed over, and the good o
     CHECK(c.current() == good.address());
     CHECK(c.call("status", {}));
   }
+  SUBCASE("a read does not wait for a deaf node as long as for the last one") {
+    Deaf other;
+    Client c = client_of({deaf.address(), other.address(), good.address()}, 20s);
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(c.call("status", {}));
+    CHECK(std::chrono::steady_clock::now() - begin < 15s);
+    CHECK(c.current() == good.address());
+  }
+  SUBCASE("the time to wait is that of all nodes together") {
+    Deaf other;
+    Client c = client_of({deaf.address(), other.address()}, 400ms);
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(c.call("status", {}).error().error == Error::kUnreachable);
+    CHECK(std::chrono::steady_clock::now() - begin < 790ms);
+  }
   SUBCASE("not ready") {
     RpcServerOptions o;
     RpcCallbacks busy;

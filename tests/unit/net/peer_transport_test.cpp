@@ -82,6 +82,26 @@ TEST_CASE("a node that restarts is connected again and its old run's connection 
   CHECK(as_text(w.messages.back().payload) == "back");
 }
 
+TEST_CASE("two processes with one identity are named, and take turns ever more slowly") {
+  PeerNet net(2);
+  net.start(0);
+  net.start(1);
+  net.link(1, 0);
+  REQUIRE(net.wait_connected());
+  auto twin = PeerTransport::start(net.options(1), {});
+  REQUIRE(twin);
+  const auto begin = std::chrono::steady_clock::now();
+  (*twin)->set_address(PeerId(0), net.address(0));
+  Witness& w = net.witness(0);
+  REQUIRE(w.wait([&] { return w.ends.size() >= 10; }));
+  CHECK(std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(700));
+  CHECK(w.read([&] {
+    return std::ranges::any_of(w.log, [](const std::string& line) {
+      return line.find("node-1 is in use by two processes") != std::string::npos;
+    });
+  }));
+}
+
 TEST_CASE("a peer that is not there yet is dialled until it is") {
   PeerNet net(2);
   net.start(1);

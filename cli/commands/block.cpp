@@ -1,0 +1,201 @@
+#include "cli/commands/block.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+
+#include "base/hex.h"
+#include "cli/read/block.h"
+#include "cli/read/verified.h"
+#include "cli/values.h"
+#include "rpc/ledger_json.h"
+
+namespace imi::cli {
+namespace {
+
+// A node may lack the certificate of one height and have that of a later one, which the parents
+// lead back from.
+constexpr std::uint64_t kMostSteps = 32;
+
+[[noreturn]] void refuse(Session& s, std::uint64_t height, const std::string& why) {
+  fail(ExitCode::kVerificationFailed, "bad-block",
+       fmt::format("block {} of {} does not verify: {}", height, s.client().current().text(), why),
+       "another node with --node; is " + s.genesis_path().string() +
+           " the genesis of the network asked?");
+}
+
+struct Fetched {
+  json::value answer;
+  CheckedBlock block;
+};
+
+Fetched fetch(Session& s, std::uint64_t height) {
+  json::value answer = s.call("block", {{"height", height}, {"prove", true}});
+  auto block = check_block(answer, s.genesis_id(), height);
+  if (!block) refuse(s, height, block.error());
+  return {std::move(answer), std::move(*block)};
+}
+
+// The certificate that the block stands under: its own, or that of a block which descends from it.
+std::optional<chain::CheckpointCertificate> certificate_of(Session& s, const CheckedBlock& block) {
+  const std::uint64_t height = block.header.height.value;
+  CheckedBlock at = block;
+  for (std::uint64_t step = 1;; ++step) {
+    if (at.certificate) {
+      const auto held = chain::verify(*at.certificate, s.genesis_id(), s.genesis().validators);
+      if (!held) refuse(s, height, std::string(chain::describe(held.error())));
+      return at.certificate;
+    }
+    if (step > kMostSteps) return std::nullopt;
+    auto answer = s.try_call("block", {{"height", height + step}, {"prove", true}});
+    if (!answer) return std::nullopt;  // the end of the chain
+    auto next = check_block(*answer, s.genesis_id(), height + step);
+    if (!next) refuse(s, height + step, next.error());
+    if (next->header.parent != at.id) refuse(s, height, "the next block has another parent");
+    at = std::move(*next);
+  }
+}
+
+json::array signer_names(const ledger::Genesis& g, const chain::Signatures& signatures) {
+  json::array out;
+  for (const auto& x : signatures) out.emplace_back(g.validators.member(x.member).name);
+  return out;
+}
+
+// Of the list in the node's answer: what no block says.
+std::optional<std::uint64_t> refused_in(const json::value& answer, std::size_t i) {
+  return number_if(member(answer, "submissions").get_array()[i], "refused");
+}
+bool is_repeat(const json::value& answer, std::size_t i) {
+  const json::object& o = member(answer, "submissions").get_array()[i].get_object();
+  const json::value* v = o.if_contains("duplicate");
+  return v != nullptr && *v == json::value(true);
+}
+
+json::object block_json(const Fetched& f, const ledger::Genesis& g) {
+  const chain::BlockHeader& h = f.block.header;
+  json::array list;
+  for (std::size_t i = 0; i < f.block.submissions.size(); ++i) {
+    const ledger::SubmissionHeader& sub = f.block.submissions[i];
+    json::object o{{"id", to_hex(ledger::submission_id(sub))},
+                   {"author", rpc::agency_name(g, chain::retag<ledger::AgencyId>(sub.author))},
+                   {"entries", sub.count}};
+    if (const auto refused = refused_in(f.answer, i)) {
+      o["refused"] = *refused;
+      o["duplicate"] = is_repeat(f.answer, i);
+    }
+    list.push_back(std::move(o));
+  }
+  return {{"height", h.height.value},      {"id", to_hex(f.block.id)},
+          {"parent", to_hex(h.parent)},    {"epoch", h.epoch.value},
+          {"time_ms", h.time.value},       {"body_root", to_hex(h.body_root)},
+          {"submissions", std::move(list)}};
+}
+
+void show_table(Session& s, const Fetched& f) {
+  if (f.block.submissions.empty()) return;
+  Table t({{"#", Align::kRight},
+           {"author", Align::kLeft, 12},
+           {"entries", Align::kRight},
+           {"refused", Align::kRight},
+           id_column("submission")});
+  for (std::size_t i = 0; i < f.block.submissions.size(); ++i) {
+    const ledger::SubmissionHeader& sub = f.block.submissions[i];
+    const auto refused = refused_in(f.answer, i);  // not told of a block not certified yet
+    t.add({std::to_string(i),
+           rpc::agency_name(s.genesis(), chain::retag<ledger::AgencyId>(sub.author)),
+           grouped(sub.count),
+           is_repeat(f.answer, i) ? Cell("repeat", Style::kDim)
+           : !refused             ? Cell("?")
+                      : Cell(grouped(*refused), *refused > 0 ? Style::kWarn : Style::kPlain),
+           to_hex(ledger::submission_id(sub))});
+  }
+  s.out().line();
+  s.out().show(t);
+}
+
+}  // namespace
+
+void show_block(Session& s, std::uint64_t height) {
+  if (height == 0) {
+    fail(ExitCode::kBadInput, "no-such-block",
+         "there is no block 0: blocks begin at 1, and the state before them is the genesis",
+         "imi genesis show");
+  }
+  if (!must_verify(s)) return show_unverified(s, "block", {{"height", height}});
+  const Fetched f = fetch(s, height);
+  const auto certificate = certificate_of(s, f.block);
+  json::object j = block_json(f, s.genesis());
+  j["certified"] = certificate.has_value();
+  j["not_verified"] = json::array{"submissions.refused", "submissions.duplicate"};
+  j["verified"] = false;
+  if (certificate) {
+    j["verified"] = json::object{{"height", certificate->head.height.value},
+                                 {"signers", signer_names(s.genesis(), certificate->signatures)},
+                                 {"validators", s.genesis().validators.members.size()}};
+  }
+  s.out().emit(j);
+  const chain::BlockHeader& h = f.block.header;
+  Fields fields;
+  fields.add("block", grouped(h.height.value));
+  fields.add("id", to_hex(f.block.id));
+  fields.add("parent", to_hex(h.parent));
+  fields.add("time", time_text(h.time.value) + " (UTC+8)");
+  fields.add("submissions", grouped(f.block.submissions.size()));
+  s.out().show(fields);
+  show_table(s, f);
+  s.out().line();
+  if (!certificate) {
+    s.out().styled_line("no certificate of it is there yet; " + unverified_text(s), Style::kWarn);
+    return;
+  }
+  s.out().styled_line(
+      fmt::format("verified: signed by {} of {} validators{}", certificate->signatures.size(),
+                  s.genesis().validators.members.size(),
+                  certificate->head.height == h.height
+                      ? std::string()
+                      : fmt::format(" as an ancestor of block {}",
+                                    grouped(certificate->head.height.value))),
+      Style::kGood);
+  if (f.block.submissions.empty()) return;
+  s.out().styled_line("refused: " + unverified_text(s) + "; imi submission ID asks for a proof",
+                      Style::kDim);
+}
+
+void show_validators(Session& s) {
+  if (!must_verify(s)) return show_unverified(s, "validators", {});
+  // The set is that of the genesis file; that it is the one which signs now, the head says.
+  const Verified v = read_verified(s, "head", {}, ledger::AskHead{});
+  const chain::ValidatorSet& set = s.genesis().validators;
+  if (v.answer.head.validators_digest != set.digest()) {
+    fail(ExitCode::kVerificationFailed, "other-validators",
+         fmt::format("validators of epoch {} sign, which this version of imi cannot name from the "
+                     "genesis file",
+                     v.answer.head.epoch.value),
+         "a newer imi");
+  }
+  const chain::Quorum q = set.quorum();
+  json::array list;
+  Table t({{"#", Align::kRight}, {"name"}, id_column("key"), id_column("tls key pin")});
+  for (std::size_t i = 0; i < set.members.size(); ++i) {
+    const chain::Validator& m = set.members[i];
+    list.push_back(json::object{{"index", i},
+                                {"name", m.name},
+                                {"key", to_hex(m.key)},
+                                {"tls_key_pin", to_hex(m.tls_key_pin)}});
+    t.add({std::to_string(i), m.name, to_hex(m.key), to_hex(m.tls_key_pin)});
+  }
+  s.out().emit(json::object{{"epoch", set.epoch.value},
+                            {"quorum", q.q},
+                            {"faults_tolerated", q.f},
+                            {"digest", to_hex(set.digest())},
+                            {"validators", list},
+                            {"verified", verified_json(s, v.answer)}});
+  s.out().show(t);
+  s.out().line();
+  s.out().line(fmt::format("epoch {}: {} of {} sign what is certified; {} may be faulty",
+                           set.epoch.value, q.q, q.n, q.f));
+  finish_read(s, v, {});
+}
+
+}  // namespace imi::cli
