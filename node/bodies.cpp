@@ -225,7 +225,7 @@ void Bodies::fetch_due() {
     if (state.missing.empty() || state.invalid || now < state.next_fetch_us) continue;
     if (state.attempts == 0 && now < state.give_up_us && arrivals_under_way(state)) continue;
     // Slower each time: what does not come for want of capacity must not be asked for more often.
-    state.next_fetch_us = now + (core_.limits.fetch_retry_us << std::min(state.attempts, 4U));
+    state.next_fetch_us = now + (core_.limits.fetch_retry_us << std::min(state.attempts, 2U));
     fetch(key, state);
   }
 }

@@ -15,7 +15,7 @@ namespace {
 using namespace imi::sim;
 using imi::consensus::Defect;
 
-constexpr std::uint64_t kMaxSeeds = 120;  // a defect
+constexpr std::uint64_t kMaxSeeds = 300;  // a defect
 constexpr std::size_t kBatchSeeds = 24;   // run at a time
 constexpr std::uint64_t kEvents = 6'000;
 
@@ -61,7 +61,7 @@ std::vector<Expectation> expectations() {
       {Defect::kAcceptRepeats, {"I16"}, {kCalm}, true, "", bad_blocks()},
       {Defect::kParentUnchecked, {"I7", "A2"}, {kCalm}, true, "", bad_blocks()},
       {Defect::kTimeUnchecked, {"I15", "C1"}, {kCalm}, true, "", bad_blocks()},
-      {Defect::kHighestOnly, {"I7", "I8", "A3"}, {kPartition, kStorm}},
+      {Defect::kHighestOnly, {"I7", "I8", "A3"}, {kPartition, kStorm, kCrash, kMixed}},
       {Defect::kNestedUnverified,
        {"I10", "I8", "I7"},
        {kMixed, kCrash, kStorm, kPartition},
