@@ -39,8 +39,8 @@ struct NodeLimits {
   // Missing bodies.
   std::uint64_t fetch_grace_us = 20'000;       // bodies usually arrive by themselves
   std::uint64_t fetch_grace_max_us = 250'000;  // or have arrived and are being verified
-  std::uint64_t fetch_retry_us = 60'000;       // then the next holder is asked; twice as long, twice
-  std::size_t fetch_items = 512;               // in one request
+  std::uint64_t fetch_retry_us = 60'000;  // then the next holder is asked; twice as long, twice
+  std::size_t fetch_items = 512;          // in one request
 
   // Verification. Up to so many consensus messages, none longer, are verified on the loop itself.
   std::size_t inline_messages = 16;
