@@ -262,7 +262,21 @@ TEST_CASE("a flood of connections is refused with a reason and leaves those that
   CHECK(later.post(call_text("status")).status == 200);
 }
 
-TEST_CASE("a server without a descriptor for a client waits until there is one") {
+// To tell whether an object has its type, the undefined-behaviour sanitizer opens a pipe: without
+// descriptors it finds fault with every virtual call.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IMI_CHECKS_WITH_PIPES
+#endif
+#endif
+#ifdef IMI_CHECKS_WITH_PIPES
+constexpr bool kChecksWithPipes = true;
+#else
+constexpr bool kChecksWithPipes = false;
+#endif
+
+TEST_CASE("a server without a descriptor for a client waits until there is one" *
+          doctest::skip(kChecksWithPipes)) {
   std::atomic<int> refusals{0};
   RpcServerOptions o;
   o.log = [&refusals](NetLogLevel, std::string_view line) {
