@@ -90,6 +90,7 @@ struct Driver::Impl {
   std::vector<Submitted> submitted;
   std::deque<std::uint64_t> proposed_us;  // own blocks of this view that are not executed yet
   std::uint64_t block_us = 0;             // from proposal to execution, smoothed
+  std::uint64_t executed_us = 0;          // when the last block was executed
   // How much of limits.block_* a proposal may fill at present, of kFullShare.
   static constexpr std::uint64_t kFullShare = 1024;
   std::uint64_t block_share = kFullShare;

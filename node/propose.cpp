@@ -1,5 +1,6 @@
 // When a turn of the loop ends: batches leave, and the primary decides whether a block is due.
 #include <algorithm>
+#include <utility>
 
 #include "node/driver_impl.h"
 
@@ -39,17 +40,21 @@ bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
 }
 
 void Driver::Impl::measure_block() {
+  const std::uint64_t executed_before_us = std::exchange(executed_us, core.now_us());
   if (proposed_us.empty()) return;
-  const std::uint64_t took = core.now_us() - proposed_us.front();
+  const std::uint64_t now = core.now_us();
+  const std::uint64_t took = now - proposed_us.front();
+  // Blocks overlap: what one adds is the time since the one before it.
+  const std::uint64_t alone = now - std::max(proposed_us.front(), executed_before_us);
   const std::uint64_t wait = std::min(took, core.limits.max_batch_wait_us);
   proposed_us.pop_front();
   block_us = block_us == 0 ? wait : (7 * block_us + wait) / 8;
-  // The members' patience (C2) is for a block, however large: on machines that are too slow for
-  // large ones, blocks become smaller before anybody takes slowness for failure.
+  // The members' patience (C2) is from one commit to the next: on machines that are too slow for
+  // large blocks, blocks become smaller before anybody takes slowness for failure.
   const std::uint64_t patience_us = std::uint64_t{config.progress_timeout_ms} * 1'000;
-  if (took > patience_us / 2) {
+  if (alone > patience_us / 2) {
     block_share = std::max(block_share / 2, kFullShare / core.limits.full_from);
-  } else if (took < patience_us / 4) {
+  } else if (alone < patience_us / 4) {
     block_share = std::min(block_share + block_share / 8, kFullShare);
   }
 }
