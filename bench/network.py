@@ -38,7 +38,7 @@ def proved_reads(address, uscc, count):
     host, port = address.rsplit(":", 1)
     connection = http.client.HTTPConnection(host, int(port))
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "enterprise",
-                       "params": {"uscc": uscc, "events": True, "prove": True}})
+                       "params": {"uscc": uscc, "prove": True}})
     took, size = [], 0
     for _ in range(count):
         begin = time.perf_counter()

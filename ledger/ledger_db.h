@@ -74,9 +74,9 @@ struct LedgerDbOptions {
   unsigned scan_threads = 2;  // for the rebuild at open
   unsigned bucket_bits = 18;  // crypto/sparse_map_tree.h
   std::size_t tree_cache_leaves = 1'500'000;
-  std::size_t record_cache_bytes = std::size_t{48} << 20;  // records that execution reads again
+  std::size_t record_cache_bytes = std::size_t{36} << 20;  // records that execution reads again
   std::size_t look_agencies = 4'096;                       // remembered for look()
-  unsigned look_enterprise_bits = 17;                      // two in a place: 8 MiB
+  unsigned look_enterprise_bits = 17;                      // two in a place: 4 MiB
 };
 
 // A block as catch-up hands it to a peer (D2).
