@@ -51,6 +51,7 @@ void Output::styled_line(std::string_view text, Style style) {
 
 void Output::note(std::string_view text) {
   if (json_ || quiet_) return;
+  std::fflush(stdout);  // in the order written, where both go to one file
   std::fputs((styled(text, Style::kDim, err_.color) + "\n").c_str(), stderr);
 }
 
