@@ -28,9 +28,8 @@ void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> ho
 void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators) {
   for (const Received& r : piece.in) {
     auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
-    piece.malformed.push_back(decoded ? 0 : 1);
     if (!decoded) {
-      piece.forged.push_back(0);
+      piece.verdicts.push_back(Verdict::kMalformed);
       piece.out.emplace_back();
       continue;
     }
@@ -39,7 +38,9 @@ void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint
       member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
     }
     auto verified = verifier.verify(std::move(*decoded), member);
-    piece.forged.push_back(!verified && verified.error() == MessageError::kBadSignature ? 1 : 0);
+    piece.verdicts.push_back(verified                                          ? Verdict::kGood
+                             : verified.error() == MessageError::kBadSignature ? Verdict::kForged
+                                                                               : Verdict::kRefused);
     piece.out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
   }
 }
@@ -89,16 +90,17 @@ void Intake::deliver(std::uint64_t ticket, std::shared_ptr<Piece> piece) {
 
 void Intake::hand_on(const Piece& piece) {
   for (std::size_t i = 0; i < piece.in.size() && core_.running(); ++i) {
-    if (piece.malformed[i] != 0) {
-      core_.punish(piece.in[i].from, "a consensus message that does not parse");
-    } else if (piece.forged[i] != 0) {
-      // Who signs it or passes it on has checked it before.
-      ++core_.counters.messages_refused;
-      core_.punish(piece.in[i].from, "a consensus message with a wrong signature");
-    } else if (!piece.out[i]) {
-      ++core_.counters.messages_refused;
-    } else {
-      core_.input(consensus::Receive{*piece.out[i]});
+    switch (piece.verdicts[i]) {
+      case Verdict::kGood: core_.input(consensus::Receive{*piece.out[i]}); break;
+      case Verdict::kRefused: ++core_.counters.messages_refused; break;
+      case Verdict::kForged:
+        // Who signs it or passes it on has checked it before.
+        ++core_.counters.messages_refused;
+        core_.punish(piece.in[i].from, "a consensus message with a wrong signature");
+        break;
+      case Verdict::kMalformed:
+        core_.punish(piece.in[i].from, "a consensus message that does not parse");
+        break;
     }
   }
 }

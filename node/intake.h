@@ -42,11 +42,11 @@ class Intake {
     SharedBytes frame;
     std::shared_ptr<void> hold;
   };
+  enum class Verdict : std::uint8_t { kGood, kRefused, kForged, kMalformed };
   struct Piece {
     std::vector<Received> in;
     std::vector<std::optional<consensus::VerifiedMessage>> out;
-    std::vector<std::uint8_t> malformed;
-    std::vector<std::uint8_t> forged;
+    std::vector<Verdict> verdicts;
   };
   static void verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators);
   [[nodiscard]] bool verify_here() const;

@@ -40,9 +40,9 @@ bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
 }
 
 void Driver::Impl::measure_block() {
-  const std::uint64_t executed_before_us = std::exchange(executed_us, core.now_us());
-  if (proposed_us.empty()) return;
   const std::uint64_t now = core.now_us();
+  const std::uint64_t executed_before_us = std::exchange(executed_us, now);
+  if (proposed_us.empty()) return;
   const std::uint64_t took = now - proposed_us.front();
   // Blocks overlap: what one adds is the time since the one before it.
   const std::uint64_t alone = now - std::max(proposed_us.front(), executed_before_us);

@@ -260,6 +260,18 @@ json::object code_json(const ledger::Catalog& c, const ledger::EventCode& e) {
 
 }  // namespace
 
+json::array validators_json(const chain::ValidatorSet& set) {
+  json::array list;
+  for (std::size_t i = 0; i < set.members.size(); ++i) {
+    const chain::Validator& v = set.members[i];
+    list.push_back(json::object{{"index", i},
+                                {"name", v.name},
+                                {"key", to_hex(v.key)},
+                                {"tls_key_pin", to_hex(v.tls_key_pin)}});
+  }
+  return list;
+}
+
 json::object head_json(const chain::LedgerHead& h) {
   return {{"genesis", to_hex(h.genesis)},
           {"epoch", h.epoch.value},

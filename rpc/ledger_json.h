@@ -4,10 +4,12 @@
 // Pure and re-entrant.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <string>
 
 #include "chain/head.h"
+#include "chain/validator_set.h"
 #include "ledger/answer.h"
 #include "ledger/genesis_doc.h"
 
@@ -17,6 +19,9 @@ namespace json = boost::json;
 
 // {"genesis", "epoch", "height", "time_ms", "block", "state_root", "log_root", "log_size", ...}
 [[nodiscard]] json::object head_json(const chain::LedgerHead& head);
+
+// [{"index", "name", "key", "tls_key_pin"}].
+[[nodiscard]] json::array validators_json(const chain::ValidatorSet& set);
 
 // "2026-11-24".
 [[nodiscard]] std::string day_text(ledger::Day day);

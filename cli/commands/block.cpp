@@ -175,21 +175,16 @@ void show_validators(Session& s) {
          "a newer imi");
   }
   const chain::Quorum q = set.quorum();
-  json::array list;
   Table t({{"#", Align::kRight}, {"name"}, id_column("key"), id_column("tls key pin")});
   for (std::size_t i = 0; i < set.members.size(); ++i) {
     const chain::Validator& m = set.members[i];
-    list.push_back(json::object{{"index", i},
-                                {"name", m.name},
-                                {"key", to_hex(m.key)},
-                                {"tls_key_pin", to_hex(m.tls_key_pin)}});
     t.add({std::to_string(i), m.name, to_hex(m.key), to_hex(m.tls_key_pin)});
   }
   s.out().emit(json::object{{"epoch", set.epoch.value},
                             {"quorum", q.q},
                             {"faults_tolerated", q.f},
                             {"digest", to_hex(set.digest())},
-                            {"validators", list},
+                            {"validators", rpc::validators_json(set)},
                             {"verified", verified_json(s, v.answer)}});
   s.out().show(t);
   s.out().line();

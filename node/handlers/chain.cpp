@@ -131,20 +131,12 @@ void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
 
 void Handlers::Impl::validators(RpcRequest&, RpcResponder& r) {
   const chain::ValidatorSet& set = db.genesis().validators;
-  json::array list;
-  for (std::size_t i = 0; i < set.members.size(); ++i) {
-    const chain::Validator& v = set.members[i];
-    list.push_back(json::object{{"index", i},
-                                {"name", v.name},
-                                {"key", to_hex(v.key)},
-                                {"tls_key_pin", to_hex(v.tls_key_pin)}});
-  }
   const chain::Quorum q = set.quorum();
   r.result(json::object{{"epoch", set.epoch.value},
                         {"quorum", q.q},
                         {"faults_tolerated", q.f},
                         {"digest", to_hex(set.digest())},
-                        {"validators", std::move(list)}});
+                        {"validators", rpc::validators_json(set)}});
 }
 
 void Handlers::Impl::genesis(RpcRequest&, RpcResponder& r) {

@@ -6,12 +6,15 @@ this Python process is gone, however it went; tearDown stops them in order.
 Environment: IMI_BINARY_DIR (the build folder; its bin/ holds imi and imid).
 """
 
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -87,6 +90,35 @@ def wait_until(condition, what):
             raise AssertionError(f"not within {DEADLINE_S} s: {what}")
         time.sleep(0.01)
     return time.monotonic() - start
+
+
+@contextlib.contextmanager
+def fake_node(answer):
+    """Yields the address of a server that answers each POST with answer(body): (status, JSON)."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            status, value = answer(self.rfile.read(int(self.headers["Content-Length"])))
+            text = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class ImiTest(unittest.TestCase):

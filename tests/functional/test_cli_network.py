@@ -1,17 +1,16 @@
 """A real network of four validators, driven word for word through `imi`."""
 
-import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import unittest
 
 from imi_network import (BAD_INPUT, IMI, INTERRUPTED, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE,
-                         UNVERIFIED, USAGE, NetworkTest, environment, height_of, run, wait_until)
+                         UNVERIFIED, USAGE, NetworkTest, environment, fake_node, height_of, run,
+                         wait_until)
 
 MARKET, FOOD, REGISTRAR = "market-440604", "food-440604", "registrar-a"
 DIVISION = "440604010001"
@@ -34,34 +33,10 @@ def events_csv(count, first=0, subject=0):
     return "\n".join(rows) + "\n"
 
 
-class LyingNode:
-    """Answers `status` well, and every other method with one made-up result and no proof."""
-
-    def __init__(self, result):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                body = json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+def lying_node(result):
+    """Answers every method with one made-up result and no proof."""
+    return fake_node(lambda body: (200, {"jsonrpc": "2.0", "id": json.loads(body)["id"],
+                                         "result": result}))
 
 
 class Cli(NetworkTest):
@@ -301,22 +276,22 @@ class Cli(NetworkTest):
         self.exits(NOT_FOUND, self.imi("attestation", "check", "ab" * 32))
 
     def test_a_node_that_lies_about_a_write_is_not_believed(self):
-        node = LyingNode({"fate": "committed", "height": 4242, "index": 0, "certified": True,
+        lie = lying_node({"fate": "committed", "height": 4242, "index": 0, "certified": True,
                           "outcomes": [{"ok": True, "id": "ab" * 32}]})
         facts = ["--code", "food.premises-unsanitary", "--class", "minor", "--occurred",
                  "2026-01-05", "--decided", "2026-01-06", "--basis", "s. 7", "--doc", "lie", "--as",
                  FOOD]
         before = self.ok(self.imi("--json", "enterprise", "show", uscc(11))).json()["transitions"]
         record = ("event", "record", uscc(11), *facts)
-        with node:
-            lied = self.exits(UNVERIFIED, self.imi("--node", node.address, *record),
+        with lie as node:
+            lied = self.exits(UNVERIFIED, self.imi("--node", node, *record),
                               "without a proof", "is open")
             self.assertNotIn("certified by a quorum", lied.out)
-            word = self.ok(self.imi("--node", node.address, *record, "--wait", "committed",
+            word = self.ok(self.imi("--node", node, *record, "--wait", "committed",
                                     "--no-verify"))
             self.assertIn("as a node says: not verified", word.out)
             path = self.file("lied.csv", events_csv(1, first=9300, subject=11))
-            self.exits(UNVERIFIED, self.imi("--node", node.address, "import", "events", path,
+            self.exits(UNVERIFIED, self.imi("--node", node, "import", "events", path,
                                             "--as", FOOD))
         # Of the import nothing was marked as done.
         self.assertEqual(self.ok(self.imi("--json", "import", "events", path, "--as",

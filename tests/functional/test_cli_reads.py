@@ -1,61 +1,39 @@
 """What `imi` believes of a node and what it does not; how it bears hung, silent and lost ones."""
 
 import contextlib
-import http.server
 import json
 import os
 import pty
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 
 from imi_network import (BAD_INPUT, IMI, LOCAL, NOT_FOUND, OK, UNVERIFIED, USAGE, NetworkTest,
-                         environment, run, wait_until)
+                         environment, fake_node, run, wait_until)
 
 SHOWN = "91990604104777308N"  # of the sample: a long record
 
 
-@contextlib.contextmanager
 def liar(address, method, change):
     """A node that forwards to a true one and changes the results of one method."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(body):
+        request = urllib.request.Request(f"http://{address}/", body,
+                                         {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                status, value = reply.status, json.load(reply)
+        except urllib.error.HTTPError as refusal:
+            status, value = refusal.code, json.load(refusal)
+        if json.loads(body)["method"] == method and "result" in value:
+            change(value["result"])
+        return status, value
 
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            request = urllib.request.Request(f"http://{address}/", body,
-                                             {"Content-Type": "application/json"})
-            try:
-                with urllib.request.urlopen(request, timeout=10) as reply:
-                    status, answer = reply.status, json.load(reply)
-            except urllib.error.HTTPError as refusal:
-                status, answer = refusal.code, json.load(refusal)
-            if json.loads(body)["method"] == method and "result" in answer:
-                change(answer["result"])
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return fake_node(answer)
 
 
 class Reads(NetworkTest):
