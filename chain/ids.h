@@ -1,4 +1,4 @@
-// The numbers and names that consensus and ledger share. The two rooms never see each other; what
+// The numbers and names that consensus and ledger share. The two modules never see each other; what
 // both must name lives here.
 #pragma once
 

@@ -25,8 +25,8 @@ endif()
 # OFF compiles each alone (what editors and clang-tidy want).
 option(IMI_UNITY "Compile several sources of a target together" ON)
 
-# imi_room(<target> SOURCES ... PUBLIC ... PRIVATE ...): a static library of one room.
-function(imi_room target)
+# imi_module(<target> SOURCES ... PUBLIC ... PRIVATE ...): a static library of one module.
+function(imi_module target)
   cmake_parse_arguments(R "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${target} STATIC ${R_SOURCES})
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${IMI_UNITY} UNITY_BUILD_BATCH_SIZE 12)
@@ -42,7 +42,7 @@ function(imi_test name)
   endif()
   add_executable(${name} ${T_SOURCES} ${CMAKE_SOURCE_DIR}/tests/unit/main.cpp)
   target_link_libraries(${name} PRIVATE imi_flags ${T_LINK})
-  # Tests spend their time in the rooms, which are optimised; compiling them faster is worth more.
+  # Tests spend their time in the modules, which are optimised; compiling them faster is worth more.
   target_compile_options(${name} PRIVATE -O0 -g0)
   if(IMI_SANITIZE MATCHES "undefined")
     target_compile_options(${name} PRIVATE -fno-sanitize=undefined)

@@ -1,4 +1,4 @@
-// The sentences of this room's enums, in one place.
+// The sentences of this module's enums, in one place.
 #include "consensus/effects.h"
 #include "consensus/safety_rules.h"
 #include "consensus/verify.h"

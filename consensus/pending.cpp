@@ -4,7 +4,7 @@
 namespace imi::consensus {
 
 namespace {
-// Submissions tracked; the pool is bounded by the node, this is the room's own limit.
+// Submissions tracked; the pool is bounded by the node, this is the module's own limit.
 constexpr std::size_t kMaxPending = std::size_t{1} << 20;
 // Candidates looked at for one complaint.
 constexpr std::size_t kMaxComplaintCandidates = 64;

@@ -77,7 +77,7 @@ LedgerCore::LedgerCore(std::shared_ptr<Store> s, const Genesis& g, const LedgerD
       validators_digest(g.validators.digest()),
       params_digest(g.parameters.digest()),
       tree(crypto::SparseMapTree::Options{o.bucket_bits, o.tree_cache_leaves}),
-      looks(o.look_agencies, o.look_enterprise_bits) {}
+      prechecks(o.precheck_agencies, o.precheck_enterprise_bits) {}
 
 chain::LedgerHead LedgerCore::head_of_genesis(const Hash256& state_root) const {
   chain::LedgerHead head;

@@ -1,5 +1,5 @@
 // What LedgerDb and its readers share, and the small pieces they are made of. Inside the ledger
-// room only; ledger_db.h is the contract.
+// module only; ledger_db.h is the contract.
 #pragma once
 
 #include <array>
@@ -90,15 +90,15 @@ class RecordCache {
   std::unordered_map<Hash256, Item, FixedBytesHash> items_;
 };
 
-// What looks before the pool (LedgerDb::look) remember: agencies, until a block changes them, and
+// What prechecks before the pool (LedgerDb::precheck) remember: agencies, until a block changes them, and
 // which subjects are enterprises, for ever (an id keeps its class). Nothing that a stranger can
 // make up at will: what does not exist is not here, nor are persons, whose ids their registrars
 // choose. A full table of agencies starts anew; enterprises have a table of fixed size, a newer one
 // takes an older one's place. Any thread.
-class LookCache {
+class PrecheckCache {
  public:
   // At most `agencies`, and two enterprises in each of 2^enterprise_bits places.
-  LookCache(std::size_t agencies, unsigned enterprise_bits)
+  PrecheckCache(std::size_t agencies, unsigned enterprise_bits)
       : max_agencies_(agencies), enterprises_(std::size_t{1} << enterprise_bits) {}
   // Null: not here.
   [[nodiscard]] std::shared_ptr<const AgencyState> agency(const AgencyId& id) const;
@@ -151,7 +151,7 @@ struct LedgerCore {
   chain::LedgerHead certified;
   std::shared_ptr<const chain::CheckpointCertificate> certificate;
 
-  mutable LookCache looks;  // has a lock of its own
+  mutable PrecheckCache prechecks;  // has a lock of its own
 
   [[nodiscard]] chain::LedgerHead head_of_genesis(const Hash256& state_root) const;
   // Under `mutex`. Null if that height is no longer (or not yet) kept.
@@ -164,7 +164,7 @@ struct LedgerCore {
 [[nodiscard]] std::expected<std::optional<Bytes>, StoreError> applied_record(const LedgerCore& core,
                                                                              const Hash256& path);
 
-// check_before_pool() at the applied state.
+// precheck() at the applied state.
 [[nodiscard]] std::expected<std::optional<EarlyRefusal>, StoreError> look_before_pool(
     const LedgerCore& core, const Submission& submission);
 

@@ -257,7 +257,7 @@ std::expected<void, LedgerError> LedgerDb::Impl::publish(StateDiff&& diff,
     core->applied = head;
     core->trim();
   }
-  core->looks.forget(diff.records);
+  core->prechecks.forget(diff.records);
   return {};
 }
 
@@ -395,8 +395,8 @@ std::expected<std::optional<LedgerDb::Applied>, LedgerError> LedgerDb::find_subm
   return Applied{state->height, state->index};
 }
 
-std::expected<LedgerDb::Look, LedgerError> LedgerDb::look(const Submission& submission) const {
-  Look out;
+std::expected<LedgerDb::Precheck, LedgerError> LedgerDb::precheck(const Submission& submission) const {
+  Precheck out;
   auto applied = find_submission(digests(submission)->id);
   if (!applied) return std::unexpected(std::move(applied.error()));
   out.applied = *applied;

@@ -30,7 +30,7 @@
 
 #include "chain/block.h"
 #include "chain/certificate.h"
-#include "ledger/before_pool.h"
+#include "ledger/precheck.h"
 #include "ledger/outcome.h"
 #include "ledger/store.h"
 
@@ -75,8 +75,8 @@ struct LedgerDbOptions {
   unsigned bucket_bits = 18;  // crypto/sparse_map_tree.h
   std::size_t tree_cache_leaves = 1'500'000;
   std::size_t record_cache_bytes = std::size_t{36} << 20;  // records that execution reads again
-  std::size_t look_agencies = 4'096;                       // remembered for look()
-  unsigned look_enterprise_bits = 17;                      // two in a place: 4 MiB
+  std::size_t precheck_agencies = 4'096;                       // remembered for precheck()
+  unsigned precheck_enterprise_bits = 17;                      // two in a place: 4 MiB
 };
 
 // A block as catch-up hands it to a peer (D2).
@@ -167,13 +167,13 @@ class LedgerDb {
       const chain::SubmissionId& id) const;
 
   // What the applied state says of a submission that wants into the pool: that it took effect
-  // already, or what speaks against it (before_pool.h). Authors and the classes of subjects are
-  // remembered, so that a look mostly reads nothing from the store.
-  struct Look {
+  // already, or what speaks against it (precheck.h). Authors and the classes of subjects are
+  // remembered, so that a precheck mostly reads nothing from the store.
+  struct Precheck {
     std::optional<Applied> applied;
     std::optional<EarlyRefusal> refusal;  // never with `applied`: a repeat has its first outcome
   };
-  [[nodiscard]] std::expected<Look, LedgerError> look(const Submission& submission) const;
+  [[nodiscard]] std::expected<Precheck, LedgerError> precheck(const Submission& submission) const;
 
  private:
   struct Impl;

@@ -18,7 +18,7 @@
 //   L level(1) index(8)     event log: the hashes of one tile, concatenated (crypto/merkle_log.h)
 //
 // The batch of a block holds its B, S and O rows, all R, D, X and L rows that it changes, and
-// M "applied". Inside the ledger room only.
+// M "applied". Inside the ledger module only.
 #pragma once
 
 #include <optional>

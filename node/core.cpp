@@ -92,7 +92,7 @@ void Core::log_of_peer(std::string line) {
   events.log(LogLevel::kWarning, line);
 }
 
-void Core::punish(PeerIndex peer, std::string_view why) {
+void Core::disconnect_misbehaving(PeerIndex peer, std::string_view why) {
   ++counters.frames_malformed;
   log_of_peer("peer " + std::to_string(peer.value) +
               " sent what no honest peer sends, disconnected: " + std::string(why));

@@ -50,7 +50,7 @@ class Core {
   // To all connected validators but this one.
   void send_to_validators(Urgency urgency, const SharedBytes& frame) const;
   // It sent what no honest peer sends.
-  void punish(PeerIndex peer, std::string_view why);
+  void disconnect_misbehaving(PeerIndex peer, std::string_view why);
 
  private:
   // A line that a peer caused: a few a second, so that no peer fills the log (faults.md 44).

@@ -38,15 +38,15 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
                                        bodies.to_log(replica.safety_state())};
              }),
       intake(core, verifier),
-      spread(core, pool),
-      clients(core),
+      dissemination(core, pool),
+      waiters(core),
       execution(core, bodies),
       sync(core, verifier, bodies, execution) {
   chain::Height until = facts.executed.height;
   const auto& heights = replica.safety_state().heights;
   if (!heights.empty()) until = std::max(until, heights.rbegin()->first);
   bodies.restore(std::move(recovered), until);
-  clients.set_certified_height(facts.stable ? facts.stable->head.height : chain::Height(0));
+  waiters.set_certified_height(facts.stable ? facts.stable->head.height : chain::Height(0));
   if (facts.stable) {
     newest = std::make_shared<const chain::CheckpointCertificate>(*facts.stable);
   }
@@ -63,7 +63,7 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
   };
   execution.on_certified = [this](const chain::CheckpointCertificate& certificate) {
     core.events.on_certified(certificate);
-    clients.certified(certificate.head.height);
+    waiters.certified(certificate.head.height);
   };
 }
 
@@ -162,7 +162,7 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     ++core.counters.view_changes;
     proposed_us.clear();
     if (!effects.view->changing) {
-      spread.on_view(effects.view->view, effects.view->primary);
+      dissemination.on_view(effects.view->view, effects.view->primary);
       pool.requeue_taken_except(bodies.contents_up_to(replica.decided_height()));
     }
     std::string said = (effects.view->changing ? "changing to view " : "in view ") +
@@ -233,11 +233,11 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
     core.counters.entries_committed += submission->header.count;
     (void)pool.remove(ids.back());
   }
-  clients.executed(head.height, ids, repeats);
+  waiters.executed(head.height, ids, repeats);
   std::vector<chain::ContentHash> gone;
   for (const Pool::Expired& e : pool.expire(head.time)) {
     gone.push_back(e.content);
-    clients.expired(e.id);
+    waiters.expired(e.id);
   }
   if (!gone.empty()) input(consensus::PendingRemoved{std::move(gone)});
   input(consensus::Executed{head});
@@ -251,8 +251,8 @@ void Driver::Impl::tick() {
   if (!core.running()) return;
   input(consensus::Tick{core.now()});
   bodies.fetch_due();
-  spread.repush_due();
-  clients.expire_waits();
+  dissemination.repush_due();
+  waiters.expire_waits();
   sync.advance();
   const std::uint64_t now = core.now_us();
   if (now >= next_sweep_us) {
@@ -312,7 +312,7 @@ void Driver::submit_batch(std::vector<SharedBytes> submissions,
 }
 
 Fate Driver::fate(const chain::SubmissionId& id) const {
-  if (auto recent = impl_->clients.recent(id)) return *recent;
+  if (auto recent = impl_->waiters.recent(id)) return *recent;
   Fate fate;
   fate.id = id;
   if (const Body* body = impl_->pool.find_by_id(id)) {
@@ -332,7 +332,7 @@ void Driver::stop() {
   for (Impl::Submitted& s : std::exchange(impl_->submitted, {})) {
     s.done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kStopping, {}}));
   }
-  impl_->clients.stop();
+  impl_->waiters.stop();
 }
 
 }  // namespace imi::node

@@ -157,7 +157,7 @@ struct DriverCounters {
   std::uint64_t submissions_received = 0;  // to be verified
   std::uint64_t submissions_verified = 0;
   std::uint64_t submissions_refused = 0;
-  std::uint64_t submissions_kept_out = 0;  // valid, and the state speaks against them
+  std::uint64_t submissions_rejected_by_state = 0;  // valid, and the state speaks against them
   std::uint64_t bodies_fetched = 0;
   std::uint64_t blocks_synced = 0;
   std::uint64_t evidence = 0;

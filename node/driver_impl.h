@@ -6,14 +6,14 @@
 
 #include "consensus/replica.h"
 #include "node/bodies.h"
-#include "node/clients.h"
+#include "node/submission_waiters.h"
 #include "node/core.h"
 #include "node/evidence.h"
 #include "node/execution.h"
 #include "node/intake.h"
 #include "node/outbox.h"
 #include "node/pool.h"
-#include "node/spread.h"
+#include "node/dissemination.h"
 #include "node/sync.h"
 
 namespace imi::node {
@@ -42,7 +42,7 @@ struct Driver::Impl {
   void on_peer(PeerIndex peer, bool connected);
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
   bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
-                       const ledger::LedgerDb::Look& look);
+                       const ledger::LedgerDb::Precheck& precheck);
   struct Submitted {
     SharedBytes bytes;
     WaitFor wait{};
@@ -52,7 +52,7 @@ struct Driver::Impl {
   void submit(Submitted s);
   void check_submitted();
   void admit_submitted(const Submitted& s, const CheckedBody& checked,
-                       const ledger::LedgerDb::Look& look);
+                       const ledger::LedgerDb::Precheck& precheck);
 
   // ---- proposals (propose.cpp)
   // --------------------------------------------------------------------
@@ -79,8 +79,8 @@ struct Driver::Impl {
   Bodies bodies;
   Outbox outbox;
   Intake intake;
-  Spread spread;
-  Clients clients;
+  Dissemination dissemination;
+  SubmissionWaiters waiters;
   Execution execution;
   Sync sync;
 

@@ -46,7 +46,7 @@ NodeStatus Driver::Impl::status() const {
   s.backoff = replica.backoff();
   s.decided = replica.decided_height();
   s.executed = replica.executed();
-  s.certified = clients.certified_height();
+  s.certified = waiters.certified_height();
   s.lagging = replica.lagging();
   for (std::uint32_t p = 0; p < core.validators; ++p) {
     if (!core.is_self(PeerIndex(p)) && core.ports.network.is_connected(PeerIndex(p))) {
@@ -59,7 +59,7 @@ NodeStatus Driver::Impl::status() const {
   s.pool_bytes = pool.bytes();
   s.pool_queued = pool.queued();
   s.verifying = intake.verifying();
-  s.waiting_clients = clients.waiting();
+  s.waiting_clients = waiters.waiting();
   s.missing_bodies = bodies.missing();
   s.log_groups_queued = outbox.queued();
   s.executing = execution.backlog();

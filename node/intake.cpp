@@ -96,10 +96,10 @@ void Intake::hand_on(const Piece& piece) {
       case Verdict::kForged:
         // Who signs it or passes it on has checked it before.
         ++core_.counters.messages_refused;
-        core_.punish(piece.in[i].from, "a consensus message with a wrong signature");
+        core_.disconnect_misbehaving(piece.in[i].from, "a consensus message with a wrong signature");
         break;
       case Verdict::kMalformed:
-        core_.punish(piece.in[i].from, "a consensus message that does not parse");
+        core_.disconnect_misbehaving(piece.in[i].from, "a consensus message that does not parse");
         break;
     }
   }
@@ -109,7 +109,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
   struct Job {
     std::vector<SharedBytes> in;
     std::vector<std::optional<CheckedBody>> out;
-    std::vector<ledger::LedgerDb::Look> looks;
+    std::vector<ledger::LedgerDb::Precheck> prechecks;
     std::size_t pieces = 0;
     std::function<void(Answer)> done;
   };
@@ -118,7 +118,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
   const std::size_t chunk = core_.limits.verify_chunk;
   job->in = std::move(bodies);
   job->out.resize(n);
-  job->looks.resize(lookup ? n : 0);
+  job->prechecks.resize(lookup ? n : 0);
   job->pieces = std::max<std::size_t>(1, (n + chunk - 1) / chunk);
   job->done = std::move(done);
   verifying_ += n;
@@ -134,8 +134,8 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
           for (std::size_t i = begin; i < end; ++i) {
             job->out[i] = std::move(checked[i - begin]);
             if (!lookup || !job->out[i]->has_value()) continue;
-            if (auto look = ledger.look(*(*job->out[i])->submission)) {
-              job->looks[i] = std::move(*look);
+            if (auto precheck = ledger.precheck(*(*job->out[i])->submission)) {
+              job->prechecks[i] = std::move(*precheck);
             }
           }
         },
@@ -152,7 +152,7 @@ void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<v
             }
             answer.bodies.push_back(std::move(*b));
           }
-          answer.looks = std::move(job->looks);
+          answer.prechecks = std::move(job->prechecks);
           job->done(std::move(answer));
         });
   }

@@ -30,7 +30,7 @@ class Intake {
   // valid and want into the pool.
   struct Answer {
     std::vector<CheckedBody> bodies;
-    std::vector<ledger::LedgerDb::Look> looks;  // with `lookup`, else empty
+    std::vector<ledger::LedgerDb::Precheck> prechecks;  // with `lookup`, else empty
   };
   void check(std::vector<SharedBytes> bodies, bool lookup, std::function<void(Answer)> done);
   [[nodiscard]] std::size_t verifying() const { return verifying_; }

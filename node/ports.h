@@ -103,7 +103,7 @@ class LedgerPort {
   [[nodiscard]] virtual std::expected<std::optional<chain::CheckpointCertificate>,
                                       ledger::LedgerError>
   certificate_at(chain::Height height) const = 0;
-  [[nodiscard]] virtual std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+  [[nodiscard]] virtual std::expected<ledger::LedgerDb::Precheck, ledger::LedgerError> precheck(
       const ledger::Submission& submission) const = 0;
 };
 
@@ -133,9 +133,9 @@ class LedgerDbPort : public LedgerPort {
       chain::Height height) const override {
     return db_.certificate_at(height);
   }
-  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+  std::expected<ledger::LedgerDb::Precheck, ledger::LedgerError> precheck(
       const ledger::Submission& submission) const override {
-    return db_.look(submission);
+    return db_.precheck(submission);
   }
 
  private:

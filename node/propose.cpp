@@ -20,7 +20,7 @@ void Driver::Impl::flush() {
   if (!core.running()) return;
   intake.flush();
   check_submitted();
-  spread.flush();
+  dissemination.flush();
   if (core.running()) propose();
 }
 

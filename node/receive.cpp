@@ -8,50 +8,50 @@ namespace imi::node {
 
 void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
   if (!core.running() || from.value >= core.peers || core.is_self(from)) return;
-  if (frame->empty()) return core.punish(from, "an empty frame");
+  if (frame->empty()) return core.disconnect_misbehaving(from, "an empty frame");
   switch (static_cast<FrameKind>(frame->front())) {
     case FrameKind::kConsensus: intake.message(from, std::move(frame), std::move(hold)); return;
     case FrameKind::kPush: on_push(from, frame, std::move(hold)); return;
     case FrameKind::kAck: {
       const auto ack = read_frame<AckFrame>(*frame);
-      if (!ack) return core.punish(from, "an acknowledgement that does not parse");
-      spread.on_ack(from, ack->number, ack->refused);
+      if (!ack) return core.disconnect_misbehaving(from, "an acknowledgement that does not parse");
+      dissemination.on_ack(from, ack->number, ack->refused);
       return;
     }
     case FrameKind::kFetchBodies: {
       const auto request = read_frame<FetchBodiesFrame>(*frame);
-      if (!request) return core.punish(from, "a request for bodies that does not parse");
+      if (!request) return core.disconnect_misbehaving(from, "a request for bodies that does not parse");
       sync.serve_bodies(from, *request);
       return;
     }
     case FrameKind::kBodies: on_bodies(from, frame, std::move(hold)); return;
     case FrameKind::kFetchRuns: {
       const auto request = read_frame<FetchRunsFrame>(*frame);
-      if (!request) return core.punish(from, "a request for blocks that does not parse");
+      if (!request) return core.disconnect_misbehaving(from, "a request for blocks that does not parse");
       sync.serve_runs(from, *request);
       return;
     }
     case FrameKind::kRuns: sync.on_runs(from, std::move(frame), std::move(hold)); return;
     case FrameKind::kFollow:
-      if (frame->size() != 1) return core.punish(from, "a request to follow that does not parse");
+      if (frame->size() != 1) return core.disconnect_misbehaving(from, "a request to follow that does not parse");
       followers[from.value] = core.now_us() + kFollowUs;
       send_notice(from);
       return;
   }
-  core.punish(from, "a frame of unknown kind " + std::to_string(frame->front()));
+  core.disconnect_misbehaving(from, "a frame of unknown kind " + std::to_string(frame->front()));
 }
 
 bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
-                                   const ledger::LedgerDb::Look& look) {
+                                   const ledger::LedgerDb::Precheck& precheck) {
   if (!checked) {
     if (checked.error().content) bodies.refuse(*checked.error().content);
     return false;
   }
   const Body& body = *checked;
   bodies.offer(body);  // a block may list it whatever the state says of its author (B4)
-  if (clients.recent(body.id()) || look.applied) return true;
-  if (look.refusal) {
-    ++core.counters.submissions_kept_out;
+  if (waiters.recent(body.id()) || precheck.applied) return true;
+  if (precheck.refusal) {
+    ++core.counters.submissions_rejected_by_state;
     return false;
   }
   // Clocks differ: what is due soon is kept, and not proposed before it is due.
@@ -59,15 +59,15 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
   const auto added = pool.add(body, core.now_us(), false);
   if (!added) return false;
-  if (*added == Pool::Added::kNew) spread.added(body, false);
-  spread.held_by_peer(body.content(), from);
+  if (*added == Pool::Added::kNew) dissemination.added(body, false);
+  dissemination.held_by_peer(body.content(), from);
   return true;
 }
 
 void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold) {
   if (intake.full()) return;  // not acknowledged: it comes again
   auto push = read_frame<PushFrame>(*frame);
-  if (!push) return core.punish(from, "a push that does not parse");
+  if (!push) return core.disconnect_misbehaving(from, "a push that does not parse");
   std::vector<SharedBytes> in;
   in.reserve(push->submissions.size());
   for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
@@ -75,17 +75,17 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
                [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
                  std::vector<std::uint32_t> refused;
                  for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
-                   if (!admit_from_peer(from, answer.bodies[i], answer.looks[i]))
+                   if (!admit_from_peer(from, answer.bodies[i], answer.prechecks[i]))
                      refused.push_back(i);
                  }
-                 spread.acknowledge(from, number, std::move(refused));
+                 dissemination.acknowledge(from, number, std::move(refused));
                });
 }
 
 void Driver::Impl::on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold) {
   if (bodies.missing() == 0 || intake.verifying() >= 2 * core.limits.max_verifying) return;
   auto answer = read_frame<BodiesFrame>(*frame);
-  if (!answer) return core.punish(from, "bodies that do not parse");
+  if (!answer) return core.disconnect_misbehaving(from, "bodies that do not parse");
   std::vector<SharedBytes> in;
   in.reserve(answer->submissions.size());
   for (Bytes& b : answer->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
@@ -135,31 +135,31 @@ void Driver::Impl::check_submitted() {
   for (const Submitted& s : *batch) in.push_back(s.bytes);
   intake.check(std::move(in), true, [this, batch](Intake::Answer answer) {
     for (std::size_t i = 0; i < batch->size(); ++i) {
-      admit_submitted((*batch)[i], answer.bodies[i], answer.looks[i]);
+      admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
     }
   });
 }
 
 void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,
-                                   const ledger::LedgerDb::Look& look) {
+                                   const ledger::LedgerDb::Precheck& precheck) {
   if (!checked) {
     s.done(std::unexpected(checked.error().error));
     return;
   }
   const Body& body = *checked;
-  if (auto recent = clients.recent(body.id())) {
-    clients.answer(*recent, s.wait, s.timeout_ms, s.done);
+  if (auto recent = waiters.recent(body.id())) {
+    waiters.answer(*recent, s.wait, s.timeout_ms, s.done);
     return;
   }
-  if (look.applied) {
-    clients.answer(
-        {Fate::Kind::kCommitted, body.id(), look.applied->height, look.applied->index, false, {}},
+  if (precheck.applied) {
+    waiters.answer(
+        {Fate::Kind::kCommitted, body.id(), precheck.applied->height, precheck.applied->index, false, {}},
         s.wait, s.timeout_ms, s.done);
     return;
   }
-  if (look.refusal) {
-    ++core.counters.submissions_kept_out;
-    s.done(std::unexpected(*look.refusal));
+  if (precheck.refusal) {
+    ++core.counters.submissions_rejected_by_state;
+    s.done(std::unexpected(*precheck.refusal));
     return;
   }
   const chain::TimeMs block_time = replica.next_block_time(core.now());
@@ -173,11 +173,11 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     return;
   }
   bodies.offer(body);
-  if (*added == Pool::Added::kNew) spread.added(body, true);
+  if (*added == Pool::Added::kNew) dissemination.added(body, true);
   if (s.wait == WaitFor::kAccepted) {
     s.done(Fate{Fate::Kind::kPending, body.id(), {}, 0, false, body.expiry()});
   } else {
-    clients.wait(body.id(), s.wait, s.timeout_ms, s.done);
+    waiters.wait(body.id(), s.wait, s.timeout_ms, s.done);
   }
 }
 

@@ -126,7 +126,7 @@ struct RpcError {
 
 // Makes an error: the sentence of the table with its {names} filled in from `data`.
 [[nodiscard]] RpcError make_error(Error e, boost::json::object data = {});
-// As above with a sentence of the caller's own, for example describe(e) of the room that refused.
+// As above with a sentence of the caller's own, for example describe(e) of the module that refused.
 [[nodiscard]] RpcError make_error_text(Error e, std::string message, boost::json::object data = {});
 
 }  // namespace imi::rpc

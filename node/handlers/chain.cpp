@@ -214,7 +214,7 @@ std::string Handlers::metrics() const {
   metric("submissions_received_total", "counter", c.submissions_received);
   metric("submissions_verified_total", "counter", c.submissions_verified);
   metric("submissions_refused_total", "counter", c.submissions_refused);
-  metric("submissions_kept_out_total", "counter", c.submissions_kept_out);
+  metric("submissions_rejected_by_state_total", "counter", c.submissions_rejected_by_state);
   metric("blocks_synced_total", "counter", c.blocks_synced);
   metric("evidence_total", "counter", c.evidence);
   metric("alarms_total", "counter", c.alarms);

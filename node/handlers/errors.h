@@ -1,4 +1,4 @@
-// The refusals of the rooms as RPC errors: the one place where they meet the error table.
+// The refusals of the modules as RPC errors: the one place where they meet the error table.
 #pragma once
 
 #include "ledger/admission.h"

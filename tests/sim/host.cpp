@@ -68,9 +68,9 @@ class Host::WatchedLedger final : public node::LedgerPort {
       chain::Height height) const override {
     return inner_.certificate_at(height);
   }
-  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+  std::expected<ledger::LedgerDb::Precheck, ledger::LedgerError> precheck(
       const ledger::Submission& submission) const override {
-    return inner_.look(submission);
+    return inner_.precheck(submission);
   }
 
  private:

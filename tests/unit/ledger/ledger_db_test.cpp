@@ -86,7 +86,7 @@ TEST_CASE("the look before the pool follows the applied state, and remembers it"
   TestChain chain;
   const auto db = chain.open(MemStore::create());
   const auto looked = [&](const std::shared_ptr<const Submission>& s) -> std::string {
-    const auto look = db->look(*s);
+    const auto look = db->precheck(*s);
     REQUIRE(look.has_value());
     if (look->applied) return "applied";
     return look->refusal ? std::string(name(look->refusal->refusal.code)) : "passes";
@@ -141,9 +141,9 @@ TEST_CASE("what a look costs") {
   const auto one = chain.submit({chain.event(1)});
   const auto many = chain.submit(std::move(events));
   const auto time = [&](const std::shared_ptr<const Submission>& s, int times) {
-    REQUIRE(db->look(*s)->refusal == std::nullopt);
+    REQUIRE(db->precheck(*s)->refusal == std::nullopt);
     const std::clock_t begin = std::clock();
-    for (int i = 0; i < times; ++i) (void)db->look(*s);
+    for (int i = 0; i < times; ++i) (void)db->precheck(*s);
     return 1e6 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / times;
   };
   const auto id = digests(*one)->id;

@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "crypto/random.h"
 #include "ledger/admission.h"
-#include "ledger/before_pool.h"
+#include "ledger/precheck.h"
 #include "ledger/calendar.h"
 #include "ledger/execute.h"
 
@@ -59,9 +59,9 @@ class MapView final : public StateView {
 };
 
 // The look before the pool over the same records.
-class MapLook final : public BeforePoolView {
+class MapPrecheckView final : public PrecheckView {
  public:
-  explicit MapLook(const MapView& view) : view_(view) {}
+  explicit MapPrecheckView(const MapView& view) : view_(view) {}
   [[nodiscard]] std::expected<std::shared_ptr<const AgencyState>, StoreError> agency(
       const AgencyId& id) const override {
     const auto bytes = record(state_path(Space::kAgency, id));

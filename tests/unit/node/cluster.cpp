@@ -16,9 +16,9 @@ const std::string kSafety = "safety";
 class CarelessPort final : public LedgerDbPort {
  public:
   using LedgerDbPort::LedgerDbPort;
-  std::expected<ledger::LedgerDb::Look, ledger::LedgerError> look(
+  std::expected<ledger::LedgerDb::Precheck, ledger::LedgerError> precheck(
       const ledger::Submission& /*submission*/) const override {
-    return ledger::LedgerDb::Look{};
+    return ledger::LedgerDb::Precheck{};
   }
 };
 }  // namespace

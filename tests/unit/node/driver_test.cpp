@@ -173,7 +173,7 @@ TEST_CASE("nobody takes an agency's share of the pool by naming it") {
     CHECK(n->driver->status().pool_items == 0);
     CHECK(n->entries_executed == 0);
   }
-  CHECK(c.node(1).driver->counters().submissions_kept_out == 1);
+  CHECK(c.node(1).driver->counters().submissions_rejected_by_state == 1);
 }
 
 TEST_CASE("a block with a submission that the pool would not take is voted for all the same") {

@@ -1,4 +1,4 @@
-#include "node/spread.h"
+#include "node/dissemination.h"
 
 #include <algorithm>
 
@@ -6,13 +6,13 @@
 
 namespace imi::node {
 
-void Spread::added(const Body& body, bool local) {
+void Dissemination::added(const Body& body, bool local) {
   to_announce_.push_back(body.facts());
   if (local) to_push_.push_back(body);
   core_.want_flush();
 }
 
-void Spread::held_by_peer(const chain::ContentHash& content, PeerIndex peer) {
+void Dissemination::held_by_peer(const chain::ContentHash& content, PeerIndex peer) {
   if (peer.value >= core_.validators) return;
   pool_.mark_held(content, peer.value);
   if (is_primary(peer)) {
@@ -21,12 +21,12 @@ void Spread::held_by_peer(const chain::ContentHash& content, PeerIndex peer) {
   }
 }
 
-void Spread::acknowledge(PeerIndex to, std::uint64_t number, std::vector<std::uint32_t> refused) {
+void Dissemination::acknowledge(PeerIndex to, std::uint64_t number, std::vector<std::uint32_t> refused) {
   (void)core_.send(to, Urgency::kControl,
                    make_frame(FrameKind::kAck, AckFrame{number, std::move(refused)}));
 }
 
-void Spread::on_ack(PeerIndex from, std::uint64_t number,
+void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
                     const std::vector<std::uint32_t>& refused) {
   const auto sent = sent_.find(number);
   if (sent == sent_.end() || sent->second.waiting_for.erase(from.value) == 0) return;
@@ -38,7 +38,7 @@ void Spread::on_ack(PeerIndex from, std::uint64_t number,
   if (sent->second.waiting_for.empty()) sent_.erase(sent);
 }
 
-void Spread::flush() {
+void Dissemination::flush() {
   if (!to_announce_.empty()) {
     core_.input(consensus::PendingAdded{std::exchange(to_announce_, {})});
   }
@@ -48,7 +48,7 @@ void Spread::flush() {
   }
 }
 
-void Spread::push(const std::vector<Body>& bodies, std::optional<PeerIndex> only) {
+void Dissemination::push(const std::vector<Body>& bodies, std::optional<PeerIndex> only) {
   std::vector<SharedBytes> submissions;
   std::vector<chain::ContentHash> contents;
   std::size_t bytes = 0;
@@ -66,7 +66,7 @@ void Spread::push(const std::vector<Body>& bodies, std::optional<PeerIndex> only
   if (!submissions.empty()) send_frame(submissions, std::move(contents), only);
 }
 
-void Spread::send_frame(const std::vector<SharedBytes>& submissions,
+void Dissemination::send_frame(const std::vector<SharedBytes>& submissions,
                         std::vector<chain::ContentHash> contents, std::optional<PeerIndex> only) {
   const std::uint64_t number = next_number_++;
   const SharedBytes frame = make_push_frame(number, submissions);
@@ -79,7 +79,7 @@ void Spread::send_frame(const std::vector<SharedBytes>& submissions,
   while (sent_.size() > core_.limits.max_unacknowledged) sent_.erase(sent_.begin());
 }
 
-void Spread::repush_due() {
+void Dissemination::repush_due() {
   const std::uint64_t now = core_.now_us();
   if (now < next_repush_us_) return;
   next_repush_us_ = now + core_.limits.repush_us;
@@ -94,7 +94,7 @@ void Spread::repush_due() {
   if (!bodies.empty()) push(bodies, peer);
 }
 
-void Spread::on_view(chain::View view, chain::MemberId primary) {
+void Dissemination::on_view(chain::View view, chain::MemberId primary) {
   view_ = view;
   primary_ = primary;
   at_primary_.clear();

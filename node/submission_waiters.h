@@ -13,9 +13,9 @@
 
 namespace imi::node {
 
-class Clients {
+class SubmissionWaiters {
  public:
-  explicit Clients(Core& core) : core_(core) {}
+  explicit SubmissionWaiters(Core& core) : core_(core) {}
   using Done = std::function<void(SubmitResult)>;
 
   // Calls `done` when the submission is as far as `wait` says, expired, or `timeout_ms` passed.

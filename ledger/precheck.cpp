@@ -1,4 +1,4 @@
-#include "ledger/before_pool.h"
+#include "ledger/precheck.h"
 
 #include <algorithm>
 #include <set>
@@ -8,7 +8,7 @@
 namespace imi::ledger {
 namespace {
 
-using Look = std::expected<std::optional<EarlyRefusal>, StoreError>;
+using PrecheckResult = std::expected<std::optional<EarlyRefusal>, StoreError>;
 
 EarlyRefusal refusal(RefusalCode code, std::optional<std::uint32_t> entry = std::nullopt,
                      RefusalField field = RefusalField::kNone, std::int64_t a = 0) {
@@ -20,7 +20,7 @@ StoreError damaged(std::string_view what, const CodecError& e) {
 }
 
 template <class Record>
-std::expected<std::optional<Record>, StoreError> read(const BeforePoolView& view, Space space,
+std::expected<std::optional<Record>, StoreError> read(const PrecheckView& view, Space space,
                                                       ByteView key) {
   const auto bytes = view.record(state_path(space, key));
   if (!bytes) return std::unexpected(bytes.error());
@@ -40,7 +40,7 @@ std::optional<EarlyRefusal> check_agency(const AgencyState& agency, const crypto
 }
 
 // All that a holder may do is give back what it holds.
-Look check_holder(const BeforePoolView& view, const Submission& s) {
+PrecheckResult check_holder(const PrecheckView& view, const Submission& s) {
   for (std::uint32_t i = 0; i < s.entries.size(); ++i) {
     const auto* e = std::get_if<AttStatus>(&s.entries[i]);
     if (e == nullptr) return refusal(RefusalCode::kNoSuchAuthor);
@@ -65,7 +65,7 @@ EarlyRefusal plaintext(std::uint32_t entry) {
   return refusal(RefusalCode::kPlaintextForPerson, entry, RefusalField::kFacts);
 }
 
-Look check_plaintext(const BeforePoolView& view, const std::vector<Entry>& entries) {
+PrecheckResult check_plaintext(const PrecheckView& view, const std::vector<Entry>& entries) {
   std::set<SubjectId> persons;  // registered by this very submission
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
     if (const auto* person = std::get_if<SubjectPerson>(&entries[i])) {
@@ -104,7 +104,7 @@ std::string describe(const EarlyRefusal& r) {
   return r.entry ? "entry " + std::to_string(*r.entry) + ": " + why : why;
 }
 
-Look check_before_pool(const BeforePoolView& view, const Submission& s) {
+PrecheckResult precheck(const PrecheckView& view, const Submission& s) {
   const auto agency = view.agency(chain::retag<AgencyId>(s.header.author));
   if (!agency) return std::unexpected(agency.error());
   if (*agency != nullptr) {

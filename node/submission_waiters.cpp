@@ -1,10 +1,10 @@
-#include "node/clients.h"
+#include "node/submission_waiters.h"
 
 #include <algorithm>
 
 namespace imi::node {
 
-std::optional<Fate> Clients::recent(const chain::SubmissionId& id) const {
+std::optional<Fate> SubmissionWaiters::recent(const chain::SubmissionId& id) const {
   const auto it = recent_.find(id);
   if (it == recent_.end()) return std::nullopt;
   return Fate{Fate::Kind::kCommitted,
@@ -15,7 +15,7 @@ std::optional<Fate> Clients::recent(const chain::SubmissionId& id) const {
               {}};
 }
 
-void Clients::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
+void SubmissionWaiters::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
                   Done done) {
   const std::uint64_t number = next_++;
   const std::uint64_t deadline = core_.now_us() + std::uint64_t{timeout_ms} * 1000;
@@ -23,7 +23,7 @@ void Clients::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t tim
   deadlines_.emplace(deadline, number);
 }
 
-void Clients::wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
+void SubmissionWaiters::wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
                    Done done) {
   if (waiters_.size() >= core_.limits.max_waiting_clients) {
     done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kTooManyWait, {}}));
@@ -33,7 +33,7 @@ void Clients::wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t ti
   add(id, wait, timeout_ms, std::move(done));
 }
 
-void Clients::answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done) {
+void SubmissionWaiters::answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done) {
   fate.certified = fate.height <= certified_;
   if (wait != WaitFor::kCertified || fate.certified) {
     done(fate);
@@ -47,7 +47,7 @@ void Clients::answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done don
   add(fate.id, wait, timeout_ms, std::move(done));
 }
 
-void Clients::finish(std::uint64_t number, SubmitResult result) {
+void SubmissionWaiters::finish(std::uint64_t number, SubmitResult result) {
   const auto it = waiters_.find(number);
   if (it == waiters_.end()) return;
   const Waiter waiter = std::move(it->second);
@@ -61,7 +61,7 @@ void Clients::finish(std::uint64_t number, SubmitResult result) {
   waiter.done(std::move(result));
 }
 
-void Clients::executed(chain::Height height, const std::vector<chain::SubmissionId>& ids,
+void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::SubmissionId>& ids,
                        const LedgerPort::Repeats& repeats) {
   auto repeat = repeats.begin();  // ascending by index
   for (std::uint32_t i = 0; i < ids.size(); ++i) {
@@ -98,7 +98,7 @@ void Clients::executed(chain::Height height, const std::vector<chain::Submission
   }
 }
 
-void Clients::certified(chain::Height height) {
+void SubmissionWaiters::certified(chain::Height height) {
   certified_ = std::max(certified_, height);
   while (!until_certified_.empty() && until_certified_.begin()->first <= certified_) {
     auto [number, fate] = until_certified_.begin()->second;
@@ -108,7 +108,7 @@ void Clients::certified(chain::Height height) {
   }
 }
 
-void Clients::expired(const chain::SubmissionId& id) {
+void SubmissionWaiters::expired(const chain::SubmissionId& id) {
   Fate fate;
   fate.kind = Fate::Kind::kExpired;
   fate.id = id;
@@ -120,7 +120,7 @@ void Clients::expired(const chain::SubmissionId& id) {
   for (const std::uint64_t number : numbers) finish(number, fate);
 }
 
-void Clients::expire_waits() {
+void SubmissionWaiters::expire_waits() {
   const std::uint64_t now = core_.now_us();
   if (deadlines_.empty() || deadlines_.begin()->first > now) return;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
@@ -134,7 +134,7 @@ void Clients::expire_waits() {
                 [this](const auto& w) { return !waiters_.contains(w.second.first); });
 }
 
-void Clients::stop() {
+void SubmissionWaiters::stop() {
   while (!waiters_.empty()) {
     finish(waiters_.begin()->first,
            std::unexpected(NodeRefusal{NodeRefusal::Reason::kStopping, {}}));

@@ -1,5 +1,5 @@
 // The look before the pool: it refuses what execution would, and nothing that execution would take.
-#include "ledger/before_pool.h"
+#include "ledger/precheck.h"
 
 #include "tests/unit/ledger/rules_world.h"
 
@@ -9,7 +9,7 @@ namespace {
 using Submitted = std::shared_ptr<const Submission>;
 
 std::string look(const World& w, const Submitted& s) {
-  const auto refusal = check_before_pool(MapLook(w.view), *s).value();
+  const auto refusal = precheck(MapPrecheckView(w.view), *s).value();
   return refusal ? std::string(name(refusal->refusal.code)) : "passes";
 }
 std::string executed(World& w, const Submitted& s) {
@@ -90,7 +90,7 @@ TEST_CASE("Public facts about a person are refused before the pool, however they
   // Not first in its submission: the entry is named.
   const auto third = w.sign(
       w.food, {record_of(w, shop, open), record_of(w, person, sealed), record_of(w, person, open)});
-  const auto refusal = check_before_pool(MapLook(w.view), *third).value();
+  const auto refusal = precheck(MapPrecheckView(w.view), *third).value();
   REQUIRE(refusal.has_value());
   CHECK(refusal->entry == 2);
   CHECK(describe(*refusal).starts_with("entry 2: "));

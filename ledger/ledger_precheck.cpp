@@ -1,4 +1,4 @@
-// The look before the pool at the applied state, mostly from memory (LedgerDb::look).
+// The precheck before the pool at the applied state, mostly from memory (LedgerDb::precheck).
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -8,19 +8,19 @@
 
 namespace imi::ledger {
 
-std::shared_ptr<const AgencyState> LookCache::agency(const AgencyId& id) const {
+std::shared_ptr<const AgencyState> PrecheckCache::agency(const AgencyId& id) const {
   const std::shared_lock lock(mutex_);
   const auto found = agencies_.find(id);
   return found == agencies_.end() ? nullptr : found->second;
 }
 
-std::size_t LookCache::place_of(const Id& id) const {
+std::size_t PrecheckCache::place_of(const Id& id) const {
   std::uint64_t first = 0;
   std::memcpy(&first, id.data(), sizeof first);
   return first & (enterprises_.size() - 1);
 }
 
-bool LookCache::is_enterprise(const SubjectId& id) const {
+bool PrecheckCache::is_enterprise(const SubjectId& id) const {
   Id key;
   std::copy_n(id.bytes.begin(), key.size(), key.begin());
   const std::shared_lock lock(mutex_);
@@ -28,7 +28,7 @@ bool LookCache::is_enterprise(const SubjectId& id) const {
   return key != Id{} && (place.newer == key || place.older == key);
 }
 
-void LookCache::put(const AgencyId& id, const Hash256& path,
+void PrecheckCache::put(const AgencyId& id, const Hash256& path,
                     std::shared_ptr<const AgencyState> agency) {
   const std::lock_guard lock(mutex_);
   if (agencies_.size() >= max_agencies_) {
@@ -39,7 +39,7 @@ void LookCache::put(const AgencyId& id, const Hash256& path,
   by_path_.insert_or_assign(path, id);
 }
 
-void LookCache::put_enterprise(const SubjectId& id) {
+void PrecheckCache::put_enterprise(const SubjectId& id) {
   Id key;
   std::copy_n(id.bytes.begin(), key.size(), key.begin());
   const std::lock_guard lock(mutex_);
@@ -48,7 +48,7 @@ void LookCache::put_enterprise(const SubjectId& id) {
   place.older = std::exchange(place.newer, key);
 }
 
-void LookCache::forget(const std::vector<RecordChange>& changes) {
+void PrecheckCache::forget(const std::vector<RecordChange>& changes) {
   const std::lock_guard lock(mutex_);
   if (by_path_.empty()) return;
   for (const RecordChange& r : changes) {
@@ -65,12 +65,12 @@ namespace {
 template <class T>
 using Result = std::expected<T, StoreError>;
 
-class AppliedView final : public BeforePoolView {
+class AppliedView final : public PrecheckView {
  public:
   explicit AppliedView(const LedgerCore& core) : core_(core) {}
 
   Result<std::shared_ptr<const AgencyState>> agency(const AgencyId& id) const override {
-    if (auto known = core_.looks.agency(id)) return known;
+    if (auto known = core_.prechecks.agency(id)) return known;
     const Hash256 path = state_path(Space::kAgency, id);
     const chain::Height before = applied_height();
     const auto bytes = record(path);
@@ -82,18 +82,18 @@ class AppliedView final : public BeforePoolView {
     // A block that changes it is in the store, then applied, then makes the cache forget: what was
     // read before it is put here while it is not applied yet, or not at all.
     const std::shared_lock lock(core_.mutex);
-    if (core_.applied.height == before) core_.looks.put(id, path, agency);
+    if (core_.applied.height == before) core_.prechecks.put(id, path, agency);
     return agency;
   }
 
   Result<std::optional<SubjectClass>> subject_class(const SubjectId& id) const override {
-    if (core_.looks.is_enterprise(id)) return SubjectClass::kEnterprise;
+    if (core_.prechecks.is_enterprise(id)) return SubjectClass::kEnterprise;
     const auto bytes = record(state_path(Space::kDossier, id));
     if (!bytes) return std::unexpected(bytes.error());
     if (!*bytes) return std::nullopt;
     const auto subject_class = class_of_dossier(**bytes);
     if (!subject_class) return std::unexpected(subject_class.error());
-    if (*subject_class == SubjectClass::kEnterprise) core_.looks.put_enterprise(id);
+    if (*subject_class == SubjectClass::kEnterprise) core_.prechecks.put_enterprise(id);
     return *subject_class;
   }
 
@@ -126,7 +126,7 @@ Result<std::optional<Bytes>> applied_record(const LedgerCore& core, const Hash25
 
 Result<std::optional<EarlyRefusal>> look_before_pool(const LedgerCore& core,
                                                      const Submission& submission) {
-  return check_before_pool(AppliedView(core), submission);
+  return precheck(AppliedView(core), submission);
 }
 
 }  // namespace imi::ledger

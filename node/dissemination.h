@@ -15,9 +15,9 @@
 
 namespace imi::node {
 
-class Spread {
+class Dissemination {
  public:
-  Spread(Core& core, Pool& pool) : core_(core), pool_(pool) {}
+  Dissemination(Core& core, Pool& pool) : core_(core), pool_(pool) {}
 
   // A new body in the pool. `local`: to be pushed.
   void added(const Body& body, bool local);

@@ -1,4 +1,4 @@
-// The look before the pool: what the latest executed state already says against a submission. Not a
+// The precheck before the pool: what the latest executed state already says against a submission. Not a
 // rule of the chain: a later block may change the answer either way, members may answer
 // differently, and execution decides. It keeps out what would only be recorded as refused for ever:
 //  - by an author that is none, with a key that is not the author's, or of a suspended agency, so
@@ -23,10 +23,10 @@
 
 namespace imi::ledger {
 
-// What the look asks of the state; may be answered from memory.
-class BeforePoolView {
+// What the precheck asks of the state; may be answered from memory.
+class PrecheckView {
  public:
-  virtual ~BeforePoolView() = default;
+  virtual ~PrecheckView() = default;
   // Null if there is none.
   [[nodiscard]] virtual std::expected<std::shared_ptr<const AgencyState>, StoreError> agency(
       const AgencyId& id) const = 0;
@@ -46,8 +46,8 @@ struct EarlyRefusal {
 [[nodiscard]] std::string describe(const EarlyRefusal& r);
 
 // nullopt: nothing speaks against it.
-[[nodiscard]] std::expected<std::optional<EarlyRefusal>, StoreError> check_before_pool(
-    const BeforePoolView& view, const Submission& submission);
+[[nodiscard]] std::expected<std::optional<EarlyRefusal>, StoreError> precheck(
+    const PrecheckView& view, const Submission& submission);
 
 // The class in the encoding of a dossier, without decoding the rest.
 [[nodiscard]] std::expected<SubjectClass, StoreError> class_of_dossier(ByteView record);
