@@ -1,5 +1,5 @@
 // The rows that hold a block's submissions, several in each: a block of many small submissions
-// costs a few rows of some 32 KiB instead of one a submission (rows.h, ADR 0003).
+// costs a few rows of some 32 KiB instead of one per submission (rows.h, ADR 0003).
 //
 // Inside the ledger module only.
 #pragma once
