@@ -19,7 +19,7 @@ inline constexpr std::size_t kBodyRowBytes = std::size_t{32} << 10;
 void put_bodies(WriteBatch& batch, chain::Height height,
                 std::span<const std::shared_ptr<const Submission>> bodies);
 
-// The encoded submissions of a block, in order; kCorruption for a row that is none.
+// The encoded submissions of a block, in order; kCorruption for a row that is not one.
 [[nodiscard]] std::expected<std::vector<Bytes>, StoreError> read_bodies(const StoreView& rows,
                                                                         chain::Height height);
 // One of them; nullopt if the block has no such index.
