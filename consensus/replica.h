@@ -1,6 +1,6 @@
 // PBFT (Castro and Liskov, OSDI'99, TOCS 2002) for hash-chained, pipelined blocks, as a pure state
 // machine: step() takes one input and returns what must be done. Same inputs, same outputs, to the
-// byte. The rules are docs/CONSENSUS; names such as A2 or C3 refer to it.
+// byte. The rules are in docs/PROTOCOL.md; names such as A2 or C3 refer to it.
 //
 // A handler is: a pure check that names its refusal, then the change of state, then the effects.
 // One file a phase: ordering.cpp (PRE-PREPARE, PREPARE, COMMIT), decisions.cpp (execution),
@@ -236,6 +236,13 @@ class Replica {
   [[nodiscard]] bool rotation_near() const;
 
   // ---- new_view.cpp ---------------------------------------------------------------------------
+  // What a NEW-VIEW says against the decisions known here.
+  struct Contradiction {
+    Height height;
+    bool broken = false;  // I8 does not hold; otherwise the NEW-VIEW is stale
+  };
+  [[nodiscard]] std::optional<Contradiction> contradiction(
+      View view, const std::vector<BlockHeader>& headers) const;
   void try_new_view();
   void enter_view(const std::shared_ptr<const SignedMessage>& message);
   void install_new_view(const NewView& new_view);
