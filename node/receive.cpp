@@ -57,8 +57,10 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
     ++core.counters.submissions_rejected_by_state;
     return false;
   }
-  // Clocks differ: what is due soon is kept, and not proposed before it is due.
-  const chain::TimeMs latest(core.now().value + 2 * std::int64_t{core.parameters.max_expiry_ms});
+  // Clocks differ: what is due soon is kept, and not proposed before it is due. The chain may be
+  // ahead of the clocks (C1).
+  const std::int64_t now = std::max(core.now().value, replica.executed().time.value);
+  const chain::TimeMs latest(now + 2 * std::int64_t{core.parameters.max_expiry_ms});
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
   const auto added = pool.add(body, core.now_us(), false);
   if (!added) return false;
