@@ -129,8 +129,8 @@ enum class HaltReason : std::uint8_t {
   kConflictingDecision,  // I7, I8: another id than the decided one is decided or certified, or a
                          // view above its own re-proposes another: more than f members are faulty,
                          // or our store is damaged
-  kWrongExecution,   // the executor answered for another height or block
-  kInvalidDecision,  // a decided block has a body that we find invalid
+  kWrongExecution,       // the executor answered for another height or block
+  kInvalidDecision,      // a decided block has a body that we find invalid
 };
 [[nodiscard]] std::string_view describe(HaltReason r);
 

@@ -93,7 +93,9 @@ void Replica::try_new_view() {
   if (chosen.size() < quorum_.q) return;
   const Choice choice = choose(config_.genesis, chosen);
   if (const auto against = contradiction(view_, choice.headers)) {
-    if (against->broken) return halt(HaltReason::kConflictingDecision, against->height);
+    if (against->broken || planted(Defect::kStaleNewViewHalts)) {
+      return halt(HaltReason::kConflictingDecision, against->height);
+    }
     return ignore(Ignored::kStaleNewView);
   }
   SignResult result = rules_.sign_new_view(view_, std::move(chosen), choice.headers);
@@ -119,7 +121,9 @@ void Replica::receive(const VerifiedMessage& m, const NewView& n) {
   std::vector<BlockHeader> headers;
   for (const ReProposal& p : n.proposals) headers.push_back(p.header);
   if (const auto against = contradiction(n.view, headers)) {
-    if (against->broken) return halt(HaltReason::kConflictingDecision, against->height);
+    if (against->broken || planted(Defect::kStaleNewViewHalts)) {
+      return halt(HaltReason::kConflictingDecision, against->height);
+    }
     return ignore(Ignored::kStaleNewView);
   }
   for (const SignedViewChange& v : n.view_changes) {

@@ -70,6 +70,8 @@ std::vector<Expectation> expectations() {
        forged_certificates()},
       // The ledger refuses a block that is not the next one, and the member stops.
       {Defect::kExecuteOutOfOrder, {"halt"}, {kStorm, kPartition}, true, "not-next"},
+      {Defect::kStaleNewViewHalts, {"halt"}, {kStale}, true, "two different blocks"},
+      {Defect::kNoLeastStep, {"I21", "I22"}, {kClocks}},
   };
 }
 
