@@ -54,9 +54,10 @@ struct BodiesInvalid {
   BlockId id;
 };
 
-// Valid submissions the node holds and has not seen executed. While one is in no block the progress
-// timer runs (C2), so announce what is forwarded to all members, the primary among them. Bodies of
-// blocks need not be announced.
+// Valid submissions that the node holds and has not seen executed. While one could be proposed and
+// is in no block the progress timer runs (C2), so announce what is forwarded to all members, the
+// primary among them. Bodies of blocks need not be announced. A second signature of an id that is
+// known changes nothing.
 struct PendingAdded {
   std::vector<ItemFacts> items;
 };
@@ -67,7 +68,8 @@ struct PendingAtPrimary {
   View view;  // whose primary
   std::vector<ContentHash> items;
 };
-// Executed, expired or dropped. (Not needed for items of executed blocks: Replica removes those.)
+// Dropped by the node. (Not needed for what was executed, and what expired: Replica forgets both by
+// the blocks themselves.)
 struct PendingRemoved {
   std::vector<ContentHash> items;
 };
@@ -76,6 +78,7 @@ struct PendingRemoved {
 // applied height in one synced batch (B5). In height order.
 struct Executed {
   LedgerHead head;
+  std::vector<SubmissionId> ids{};  // of the block's items
 };
 
 // An answer to FetchBlocks, or what an observer follows the chain by. The bodies of all its blocks

@@ -18,8 +18,8 @@ void Replica::start_view_change(View target, Cause cause) {
   cause_ = cause;
   confirmed_ = false;
   view_since_.reset();
-  progress_since_.reset();
-  complain_ = false;
+  progress_base_ = tick_;
+  complaint_.reset();
   rotate_ = false;
   view_change_sent_ = tick_;
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));

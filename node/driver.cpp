@@ -240,7 +240,7 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
     waiters.expired(e.id);
   }
   if (!gone.empty()) input(consensus::PendingRemoved{std::move(gone)});
-  input(consensus::Executed{head});
+  input(consensus::Executed{head, std::move(ids)});
   if (!core.running()) return;
   bodies.release(std::min(replica.stable_height(), replica.executed_height()));
   sync.advance();
