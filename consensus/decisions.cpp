@@ -192,7 +192,7 @@ void Replica::advance_tip() {
     out_.committed.push_back({h, it->second.view, it->second.id});
     if (config_.rotation_heights != 0 && h.value % config_.rotation_heights == 0 && !changing_ &&
         confirmed_ && it->second.view == view_ && h > settled_) {
-      rotate_ = true;  // C8
+      rotate_ = true;  // C8; a wish as any other
     }
   }
 }

@@ -61,12 +61,17 @@ struct BodiesInvalid {
 struct PendingAdded {
   std::vector<ItemFacts> items;
 };
-// The present primary is known to hold them: it acknowledged them, or they came from it. From then
-// on the member complains if they are left out (C6). Repeat after every view change, for the new
-// primary. Unknown hashes are ignored.
+// The present primary has them: it acknowledged them, they came from it, or they were sent to it so
+// often over a live connection that only its own silence can be the reason. From then on the member
+// complains if they are left out (C6). Repeat after every view change, for the new primary. Unknown
+// hashes are ignored.
 struct PendingAtPrimary {
   View view;  // whose primary
   std::vector<ContentHash> items;
+};
+// What the present primary had may be gone: its process started anew.
+struct PrimaryForgot {
+  View view;  // whose primary
 };
 // Dropped by the node. (Not needed for what was executed, and what expired: Replica forgets both by
 // the blocks themselves.)
@@ -89,6 +94,6 @@ struct Synced {
 };
 
 using Input = std::variant<Tick, Receive, Propose, BodiesReady, BodiesInvalid, PendingAdded,
-                           PendingAtPrimary, PendingRemoved, Executed, Synced>;
+                           PendingAtPrimary, PrimaryForgot, PendingRemoved, Executed, Synced>;
 
 }  // namespace imi::consensus

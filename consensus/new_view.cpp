@@ -121,6 +121,10 @@ void Replica::enter_view(const std::shared_ptr<const SignedMessage>& message) {
   if (!view_since_) view_since_ = tick_;
   progress_base_ = tick_;
   pending_.forget_primary();
+  wish_.reset();
+  complaint_.reset();
+  rotate_ = false;
+  note_ahead();
   report_view();
   install_new_view(n);
   if (halted_) return;

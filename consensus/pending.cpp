@@ -166,6 +166,12 @@ void Replica::on(const PendingAtPrimary& i) {
   for (const ContentHash& content : i.items) pending_.set_at_primary(content);
 }
 
+void Replica::on(const PrimaryForgot& i) {
+  if (i.view != view_ || changing_) return;
+  pending_.forget_primary();
+  complaint_.reset();
+}
+
 void Replica::on(const PendingRemoved& i) {
   for (const ContentHash& content : i.items) pending_.remove(content);
 }
@@ -185,9 +191,8 @@ void Replica::each_under_way(F&& f) const {
 
 bool Replica::is_under_way(const SubmissionId& id) const {
   bool found = false;
-  each_under_way([&](const BlockInfo& info) {
-    found = found || std::ranges::binary_search(info.ids, id);
-  });
+  each_under_way(
+      [&](const BlockInfo& info) { found = found || std::ranges::binary_search(info.ids, id); });
   return found;
 }
 

@@ -141,9 +141,8 @@ void Replica::propose_empty_if_due() {
   const bool idle = proposal_tip() <= decided_tip_;
   const bool heartbeat =
       confirmed_ && idle && tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
-  const bool first =
-      !confirmed_ && !proposed_in_view_ &&
-      (!pending_.waiting_since() || tick_ - entered_ >= period() / 4);
+  const bool first = !confirmed_ && !proposed_in_view_ &&
+                     (!pending_.waiting_since() || tick_ - entered_ >= period() / 4);
   if (heartbeat || first) propose_block({}, false, next_block_time(now_));
 }
 

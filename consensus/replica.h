@@ -58,6 +58,10 @@ class Replica {
   [[nodiscard]] View view() const { return view_; }
   [[nodiscard]] bool changing() const { return changing_; }
   [[nodiscard]] std::uint32_t backoff() const { return backoff_; }
+  // The view this member would change to if f members more wanted to (C4).
+  [[nodiscard]] std::optional<View> wish() const {
+    return wish_ ? std::optional(wish_->view) : std::nullopt;
+  }
   [[nodiscard]] MemberId primary() const { return chain::primary(set_, view_); }
   [[nodiscard]] Height stable_height() const { return stable_height_; }
   [[nodiscard]] const std::optional<CheckpointCertificate>& stable() const { return stable_; }
@@ -159,6 +163,7 @@ class Replica {
   void on(const BodiesInvalid& i);
   void on(const PendingAdded& i);
   void on(const PendingAtPrimary& i);
+  void on(const PrimaryForgot& i);
   void on(const PendingRemoved& i);
   void on(const Executed& i);
   void on(const Synced& i);
@@ -225,6 +230,12 @@ class Replica {
   void start_view_change(View target, Cause cause);
   void record_view_change(MemberId member, std::shared_ptr<const SignedMessage> message);
   void check_join();
+  void set_wish(std::optional<Cause> cause);
+  void hear_wish(MemberId member, View view);
+  void act_on_wishes();
+  [[nodiscard]] bool wants(MemberId member, View view) const;
+  void note_ahead();
+  [[nodiscard]] Ticks ahead_for() const;
   void check_view_timer();
   void leave_view();
   [[nodiscard]] View wanted(MemberId member) const;
@@ -242,6 +253,7 @@ class Replica {
   [[nodiscard]] Ticks period() const;
   [[nodiscard]] std::int64_t past_tolerance_ms() const;
   void check_timeouts();
+  [[nodiscard]] std::optional<Cause> cause_to_leave();
 
   // ---- status.cpp -----------------------------------------------------------------------------
   void send_status();
@@ -324,8 +336,8 @@ class Replica {
 
   TimeMs now_;
   Ticks tick_ = 0;
-  Ticks progress_base_ = 0;              // C2: nothing that waits is counted from earlier
-  std::optional<Ticks> view_since_;      // C3
+  Ticks progress_base_ = 0;          // C2: nothing that waits is counted from earlier
+  std::optional<Ticks> view_since_;  // C3
   Ticks entered_ = 0;
   Ticks last_commit_ = 0;
   Ticks last_decay_ = 0;
@@ -341,9 +353,23 @@ class Replica {
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;
   bool started_ = false;
+
+  // C4: what this member wants, and what the others' last STATUS said.
+  struct Wish {
+    View view;
+    Cause cause;
+    bool operator==(const Wish&) const = default;
+  };
+  struct HeardWish {
+    View view;
+    Ticks heard = 0;
+  };
+  std::optional<Wish> wish_;
+  std::map<MemberId, HeardWish> wishes_;
+  std::optional<Ticks> ahead_since_;       // since when a member is known that left this view
   std::optional<SubmissionId> complaint_;  // C6: what the primary left out
-  bool rotate_ = false;                    // C8: acted on at the next tick
-  Link stable_link_;       // id and time of the stable block
+  bool rotate_ = false;                    // C8: a multiple of R was decided in this view
+  Link stable_link_;                       // id and time of the stable block
   Effects out_;
   Persist withheld_;  // only ever used by Defect::kVoteBeforePersist
 };

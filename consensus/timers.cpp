@@ -36,12 +36,20 @@ std::int64_t Replica::past_tolerance_ms() const {
 // promise above it (I5).
 void Replica::check_timeouts() {
   if (!rules_.can_sign()) return;
-  if (complaint_ && !pending_.is_left_out(*complaint_)) complaint_.reset();
-  const bool rotate = std::exchange(rotate_, false);
-  if (!changing_ && complaint_) return start_view_change(view_.next(), Cause::kComplaint);
-  if (!changing_ && rotate) return start_view_change(view_.next(), Cause::kRotation);
+  set_wish(cause_to_leave());
+  act_on_wishes();
+}
+
+// Each of these is true only for as long as its cause stands (C4).
+std::optional<Replica::Cause> Replica::cause_to_leave() {
   const bool view_late = !confirmed_ && view_since_ && tick_ - *view_since_ >= period();
-  if (view_late || progress_late()) start_view_change(view_.next(), Cause::kTimeout);
+  if (view_late || progress_late()) return Cause::kTimeout;
+  if (complaint_ && !pending_.is_left_out(*complaint_)) complaint_.reset();
+  if (changing_ || !confirmed_) return std::nullopt;
+  if (complaint_) return Cause::kComplaint;
+  if (rotate_) return Cause::kRotation;
+  if (ahead_for() >= config_.ticks(config_.max_view_timeout_ms)) return Cause::kFetch;
+  return std::nullopt;
 }
 
 void Replica::update_progress() {

@@ -174,6 +174,14 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     core.events.log(LogLevel::kInfo, said);
     want_flush();
   }
+  if (effects.wish) {
+    core.events.log(LogLevel::kInfo,
+                    effects.wish->cause
+                        ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
+                              std::string(consensus::describe(*effects.wish->cause))
+                        : "no longer wants to leave view " +
+                              std::to_string(effects.wish->view.value));
+  }
   if (effects.alarm) {
     ++core.counters.alarms;
     core.events.log(LogLevel::kError, std::to_string(effects.alarm->differing) +

@@ -73,7 +73,8 @@ TEST_CASE("a submission that is not due yet waits from when it is due (C2)") {
   CHECK(*h.pending.waiting_since() == 500);  // 4 s and the difference that clocks may have
 }
 
-TEST_CASE("a clock that is set back makes submissions wait that seemed to expire, and the reverse") {
+TEST_CASE(
+    "a clock that is set back makes submissions wait that seemed to expire, and the reverse") {
   Held h;
   h.add(1, 500);
   h.add(2, h.config.max_expiry_ms - 2'000);
