@@ -23,6 +23,9 @@ std::string_view name(Defect d) {
     case Defect::kExecuteOutOfOrder: return "execute-out-of-order";
     case Defect::kStaleNewViewHalts: return "stale-new-view-halts";
     case Defect::kNoLeastStep: return "no-least-step";
+    case Defect::kLeaveAlone: return "leave-alone";
+    case Defect::kCountUndue: return "count-undue";
+    case Defect::kShielded: return "shielded";
     case Defect::kCount: break;
   }
   return "unknown";

@@ -141,7 +141,8 @@ void Replica::act_on_wishes() {
   for (std::uint16_t m = 0; m < set_.members.size(); ++m) {
     if (wants(MemberId(m), wish_->view)) ++count;
   }
-  if (count >= quorum_.weak) start_view_change(wish_->view, wish_->cause);
+  const std::uint32_t needed = planted(Defect::kLeaveAlone) ? 1 : quorum_.weak;
+  if (count >= needed) start_view_change(wish_->view, wish_->cause);
 }
 
 // Is a member known that has signed a VIEW-CHANGE for a view above this one?
