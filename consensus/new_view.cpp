@@ -119,9 +119,12 @@ void Replica::enter_view(const std::shared_ptr<const SignedMessage>& message) {
   entered_ = tick_;
   view_base_ = decided_tip_;
   if (!view_since_) view_since_ = tick_;
-  progress_since_.reset();
-  waiting_.clear();
-  for (auto& [hash, pending] : pending_) pending.at_primary.reset();
+  progress_base_ = tick_;
+  pending_.forget_primary();
+  wish_.reset();
+  complaint_.reset();
+  rotate_ = false;
+  note_ahead();
   report_view();
   install_new_view(n);
   if (halted_) return;
@@ -167,10 +170,7 @@ void Replica::release_abandoned() {
       const bool chosen = (decided != decided_.end() && decided->second.id == info->id) ||
                           (slot != nullptr && slot->proposal && slot->proposal->id == info->id);
       if (chosen) continue;
-      for (const ContentHash& item : info->block->items) {
-        out_.returned.push_back({item, ReturnReason::kNotChosen});
-      }
-      mark_in_block(*info->block, false);
+      release_items(*info);
     }
   }
   abandoned_.clear();

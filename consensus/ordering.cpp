@@ -262,7 +262,7 @@ bool Replica::accept(Slot& slot, const BlockInfoPtr& info) {
     slot.prepares[*me_] = {vote_view_, info->id, message->signature};
     send(std::nullopt, message);
   }
-  mark_in_block(*info->block, true);
+  mark_in_block(*info, true);
   if (slot.proposal->fresh) complain_if_left_out(*info, slot.proposal->received_tick);
   return true;
 }
