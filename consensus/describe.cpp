@@ -129,6 +129,8 @@ std::string_view describe(Ignored r) {
     case Ignored::kRateLimited: return "rate-limited";
     case Ignored::kDecidedOtherwise: return "decided-otherwise";
     case Ignored::kLagging: return "lagging";
+    case Ignored::kStaleNewView: return "stale-new-view";
+    case Ignored::kCount: break;
   }
   return "unknown";
 }

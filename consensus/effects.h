@@ -133,8 +133,9 @@ struct Alarm {
 
 enum class HaltReason : std::uint8_t {
   kHeadMismatch,         // D3: our executed head is not the certified one
-  kConflictingDecision,  // A4: another id than the executed or decided one is decided, certified or
-                         // re-proposed: more than f members are faulty, or our store is damaged
+  kConflictingDecision,  // I7, I8: another id than the decided one is decided or certified, or a
+                         // view above its own re-proposes another: more than f members are faulty,
+                         // or our store is damaged
   kWrongExecution,       // the executor answered for another height or block
   kInvalidDecision,      // a decided block has a body that we find invalid
 };
@@ -177,8 +178,10 @@ enum class Ignored : std::uint8_t {
   kRateLimited,         // STATUS or FETCH again too soon
   kDecidedOtherwise,    // a proposal for a height at which another id is decided
   kLagging,             // D2: executed < stable, so no PREPARE or COMMIT
+  kStaleNewView,        // A4: a NEW-VIEW older than what is decided here
+  kCount,
 };
-inline constexpr std::size_t kIgnoredReasons = static_cast<std::size_t>(Ignored::kLagging) + 1;
+inline constexpr std::size_t kIgnoredReasons = static_cast<std::size_t>(Ignored::kCount);
 [[nodiscard]] std::string_view describe(Ignored r);
 
 struct Effects {

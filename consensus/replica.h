@@ -242,6 +242,13 @@ class Replica {
   [[nodiscard]] bool rotation_near() const;
 
   // ---- new_view.cpp ---------------------------------------------------------------------------
+  // What a NEW-VIEW says against the decisions known here.
+  struct Contradiction {
+    Height height;
+    bool broken = false;  // I8 does not hold; otherwise the NEW-VIEW is stale
+  };
+  [[nodiscard]] std::optional<Contradiction> contradiction(
+      View view, const std::vector<BlockHeader>& headers) const;
   void try_new_view();
   void enter_view(const std::shared_ptr<const SignedMessage>& message);
   void install_new_view(const NewView& new_view);

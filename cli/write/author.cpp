@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "cli/journal.h"
+#include "cli/read/verified.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
 #include "crypto/keystore.h"
@@ -80,7 +81,7 @@ ledger::Submission sign_now(Session& s, const Author& author, std::vector<ledger
   terms.genesis = s.genesis_id();
   terms.author = author.id;
   terms.nonce = crypto::system_random().fixed<ledger::Nonce>();
-  terms.expiry = chain::TimeMs(s.now_ms() + valid_ms);
+  terms.expiry = expiry_from(s.now_ms(), load_head(s.dir() / "trusted-head"), valid_ms);
   return ledger::sign_submission(terms, std::move(entries), author.key);
 }
 

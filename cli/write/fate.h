@@ -35,6 +35,13 @@ struct Fate {
 };
 [[nodiscard]] std::string_view name(Fate::Kind k);
 
+// When what is signed now expires, in block time: `valid_ms` after the later of this machine's
+// clock and the newest head verified here. A chain whose clocks were ahead and were set back (C1)
+// is ahead of this clock, and takes nothing that expires by it.
+[[nodiscard]] chain::TimeMs expiry_from(std::int64_t now_ms,
+                                        const std::optional<chain::LedgerHead>& newest,
+                                        std::int64_t valid_ms);
+
 // What a verified answer to AskSubmission{id, ...} establishes of a submission that expires at
 // `expiry`: rule F3 (docs/PROTOCOL.md) is applied here, so that the question need not name the
 // expiry. kUnknown = not committed under that head, and it still may be. `submission`: the ids of

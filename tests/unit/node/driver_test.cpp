@@ -264,6 +264,18 @@ TEST_CASE("all four killed at once commit again after the third is back") {
   c.same_stores();
 }
 
+TEST_CASE("clocks that were an hour ahead are set back: nodes take and commit submissions (C1)") {
+  Running c;
+  c.clock_ahead_ms = 3'600'000;
+  c.commit(0, 0, 3);
+  c.clock_ahead_ms = 0;
+  const std::uint64_t before_us = c.now_us;
+  for (std::uint32_t via = 0; via < 4; ++via) c.commit(via, 10 + 10 * via, 4);
+  CHECK(c.now_us - before_us < 5'000'000);
+  CHECK(c.node(0).driver->status().view == chain::View(0));
+  c.same_stores();
+}
+
 TEST_CASE("a node that was cut off for many blocks catches up from peers") {
   Running c;
   c.commit(0, 0, 1);
