@@ -69,8 +69,9 @@ inline constexpr std::int64_t kDefaultBlocksPage = 20;
 inline constexpr std::size_t kMaxBlocksPageBytes = 4u << 20;  // of their submissions; see `blocks`
 inline constexpr std::int64_t kMaxPage = 1000;                // rows of other lists
 
-// Names positional parameters, refuses unknown, missing and ill-typed ones. What it returns has
-// only declared members, each of its declared type and in its range. `params` may be null.
+// Names positional parameters, refuses unknown, missing and ill-typed ones. A parameter that is
+// null counts as absent, and a whole number may be written as 7.0. What it returns has only
+// declared members, each of its declared type and in its range. `params` may be null.
 [[nodiscard]] std::expected<json::object, RpcError> bind_params(const MethodSpec& method,
                                                                 json::value params);
 
@@ -83,6 +84,8 @@ struct RestCall {
   json::object params;  // already bound
 };
 [[nodiscard]] std::expected<RestCall, RpcError> bind_rest(std::string_view target);
+// Whether a path, without its query, is that of a method (its parameters may still be wrong).
+[[nodiscard]] bool is_rest_path(std::string_view path);
 
 // The OpenRPC 1.3 document (open-rpc.org). The text is deterministic.
 [[nodiscard]] const std::string& openrpc_text();

@@ -120,9 +120,7 @@ TEST_CASE("deep JSON, duplicate keys, huge numbers and long batches are refused 
   CHECK(http.post(with_params(std::string(100'000, '['))).error_name() == "too-deep");
   CHECK(http.post(with_params(R"({"a":1,"a":2})")).error_name() == "duplicate-key");
   CHECK(http.post(with_params("[1e999]")).error_name() == "bad-number");
-  CHECK(
-      http.post(R"({"jsonrpc":"2.0","id":99999999999999999999,"method":"status"})").error_name() ==
-      "bad-number");
+  CHECK(http.post(with_params(R"({"id":99999999999999999999})")).error_name() == "bad-number");
   CHECK(http.post(with_params("[NaN]")).error_name() == "parse-error");
   std::string batch = "[0";
   for (int i = 0; i < 64; ++i) batch += ",0";
