@@ -12,6 +12,14 @@ namespace imi::node {
 
 [[nodiscard]] std::string_view http_reason(int status);
 
+[[nodiscard]] bool equal_no_case(std::string_view a, std::string_view b);  // of ASCII letters
+[[nodiscard]] std::string_view trimmed(std::string_view s);                // of spaces and tabs
+// "\"text\"" -> "text"; other texts as they are. Escapes are left alone.
+[[nodiscard]] std::string_view without_quotes(std::string_view s);
+// Takes the first element off a list with commas, trimmed. `more`: whether another follows, which
+// may be empty. Quotes are not looked at.
+[[nodiscard]] std::string_view next_in_list(std::string_view& list, bool& more);
+
 // May a request with this Host header be served? localhost, its subdomains, literal addresses, and
 // the names in `allowed` (any port). A page can make a browser send any NAME it owns, re-bound to
 // this address; it cannot make it send a literal address it did not load.

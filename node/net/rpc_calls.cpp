@@ -124,6 +124,10 @@ void CallHost::answer_now(RequestSlot& slot, int status, std::string body) {
 
 void CallHost::answer_error(RequestSlot& slot, const rpc::RpcError& e) {
   const rpc::Outcome outcome = std::unexpected(e);
+  if (const auto* wait = e.data.if_contains("retry_after_ms"); wait != nullptr) {
+    slot.extra_headers +=
+        "Retry-After: " + std::to_string((wait->to_number<std::int64_t>() + 999) / 1000) + "\r\n";
+  }
   answer_now(slot, e.spec().http_status,
              slot.is_rest ? rpc::rest_text(outcome) : rpc::response_text(nullptr, outcome));
 }
@@ -200,7 +204,13 @@ void CallHost::run_json_rpc(std::string_view body, RpcTransport transport) {
 void CallHost::run_call(std::uint64_t request, std::size_t part, rpc::Call call,
                         RpcTransport transport) {
   const rpc::MethodSpec* method = rpc::find_method(call.method);
-  if (method == nullptr || (method->websocket_only && transport != RpcTransport::kWebSocket)) {
+  if (method != nullptr && method->websocket_only && transport != RpcTransport::kWebSocket) {
+    const auto e = rpc::make_error_text(
+        Error::kMethodNotFound, call.method + " works over WebSocket only; connect to ws:// at /",
+        {{"method", call.method}});
+    return answer_part_error(request, part, call.id, e, false);
+  }
+  if (method == nullptr) {
     const auto e = make_error(Error::kMethodNotFound, {{"method", call.method}});
     return answer_part_error(request, part, call.id, e, false);
   }

@@ -103,6 +103,7 @@ struct RequestSlot {
   bool done = false;
   bool sent = false;  // WebSocket: out of order
   bool close_after = false;
+  bool head_only = false;  // HTTP: of a HEAD request, whose answer's body is not sent
   int status = 200;
   std::string content_type = "application/json";
   std::string extra_headers;

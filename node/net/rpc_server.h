@@ -1,13 +1,19 @@
 // The node's one public port: JSON-RPC 2.0 over HTTP POST and WebSocket, REST GET for the common
 // reads, health, metrics and the OpenRPC document.
 //
-//   POST /               JSON-RPC, one call or a batch (Content-Type: application/json)
+//   POST /               JSON-RPC, one call or a batch (Content-Type: application/json, no
+//                        Content-Encoding)
 //   GET  / + Upgrade     WebSocket: the same JSON-RPC, and subscriptions
 //   GET  /v1/...         REST, see rpc/methods.h; ?prove=true
 //   GET  /healthz        200 while the process serves at all
 //   GET  /readyz         200 when the node can answer and commit, else 503 with the reason
 //   GET  /metrics        Prometheus text
 //   GET  /openrpc.json   the OpenRPC document
+//
+// HEAD stands wherever GET does, and OPTIONS everywhere; queries on paths that take none are
+// ignored. What two programs could read differently (the framing of a request above all) is refused
+// and the connection closed, see node/net/http_request.h. WebSocket clients may offer the
+// subprotocols `jsonrpc` and `jsonrpc-2.0`.
 //
 // Parameters are checked against rpc/methods.h before a handler sees them; methods that are not
 // there are refused here. `rpc.discover`, `subscribe` and `unsubscribe` are answered here.

@@ -81,6 +81,12 @@ void RpcWebSocket::start() {
   stream_.read_message_max(l.max_body_bytes);
   stream_.text(true);
   stream_.auto_fragment(false);
+  // None at all where the client offers none that is spoken here: it decides whether to go on.
+  if (auto protocol = choose_subprotocol(request_).value_or(""); !protocol.empty()) {
+    stream_.set_option(websocket::stream_base::decorator([protocol](websocket::response_type& r) {
+      r.set(boost::beast::http::field::sec_websocket_protocol, protocol);
+    }));
+  }
   stream_.async_accept(request_, [me = self()](const NetCode& ec) {
     if (me->closed_) return;
     if (ec) return me->close();
