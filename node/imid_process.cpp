@@ -261,7 +261,8 @@ struct NodeProcess::Impl final : DriverEvents {
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
     // A third of a second of work that is better done now than under the first load.
-    verify->run(Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
+    verify->run(
+        Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
     return {};
   }
 
@@ -292,7 +293,8 @@ struct NodeProcess::Impl final : DriverEvents {
     o.allowed_hosts = config.rpc_hosts;
     o.allowed_origins = config.rpc_origins;
     o.bearer_token = files.rpc_token;
-    o.handler_threads = config.rpc_threads;
+    o.proxies = config.rpc_proxies;
+    o.handler_threads = std::max(2U, config.rpc_threads);  // one is for short reads alone
     o.limits = rpc_limits;
     o.log = net_log();
     auto server = RpcServer::start(std::move(o), handlers->callbacks());

@@ -245,7 +245,6 @@ void add_chain(std::vector<MethodSpec>& out) {
        R"({"height": 7,
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "time_ms": 1795000000000, "submissions": []})"});
-  out.back().cost = 10;
   out.push_back(
       {"blocks",
        "Blocks in ascending order",
@@ -259,7 +258,6 @@ void add_chain(std::vector<MethodSpec>& out) {
        "/v1/blocks",
        R"({"from": 1, "limit": 2})",
        R"([])"});
-  out.back().cost_per_row = 10;
   out.push_back({"head",
                  "The last certified head",
                  "The newest head that a quorum signed. With prove, with the signatures and the "
@@ -336,7 +334,6 @@ void add_node(std::vector<MethodSpec>& out) {
                  "{}",
                  R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "genesis": "AQID"})"});
-  out.back().cost = 10;
   out.push_back({"catalog",
                  "The event catalog in force",
                  "Codes with names, class, polarity, scope, required fields and rules.",
@@ -347,7 +344,6 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/catalog",
                  "{}",
                  R"({"codes": []})"});
-  out.back().cost = 10;
   out.push_back({"peers",
                  "The node's peers",
                  "Which peers are connected, with traffic and round trip times.",

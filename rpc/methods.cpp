@@ -266,12 +266,6 @@ std::expected<json::object, RpcError> bind_params(const MethodSpec& method, json
   return bound;
 }
 
-std::uint64_t call_cost(const MethodSpec& method, const json::object& bound_params) {
-  std::int64_t rows = kDefaultBlocksPage;
-  if (const auto* limit = bound_params.if_contains("limit")) rows = limit->as_int64();
-  return method.cost + method.cost_per_row * static_cast<std::uint64_t>(rows);
-}
-
 bool is_rest_path(std::string_view path) {
   const auto all = methods();
   return std::any_of(all.begin(), all.end(), [&](const MethodSpec& m) {

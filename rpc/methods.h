@@ -48,9 +48,7 @@ struct MethodSpec {
   std::string_view example_params;
   std::string_view example_result;
   bool websocket_only = false;
-  bool submits = false;            // has a lane of its own, so that no read holds it up
-  std::uint32_t cost = 1;          // units of a client's rate of calls
-  std::uint32_t cost_per_row = 0;  // and so many for each row of its `limit`
+  bool submits = false;  // has a lane of its own, so that no read holds it up
 };
 
 // In the order of documentation.
@@ -74,9 +72,6 @@ inline constexpr std::int64_t kMaxPage = 1000;                // rows of other l
 // declared members, each of its declared type and in its range. `params` may be null.
 [[nodiscard]] std::expected<json::object, RpcError> bind_params(const MethodSpec& method,
                                                                 json::value params);
-
-// What a call counts for against its client's rate: 1 for a record, more for what reads more.
-[[nodiscard]] std::uint64_t call_cost(const MethodSpec& method, const json::object& bound_params);
 
 // REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") stands for.
 struct RestCall {

@@ -123,16 +123,26 @@ void RateLimiter::refill(Bucket& b, Clock::time_point now) const {
   b.at = now;
 }
 
-std::chrono::milliseconds RateLimiter::take(const ClientKey& client, double n,
-                                            Clock::time_point now) {
-  if (per_second_ <= 0) return std::chrono::milliseconds(0);
+RateLimiter::Bucket& RateLimiter::refilled(const ClientKey& client, Clock::time_point now) {
   auto it = buckets_.find(client);
   if (it == buckets_.end()) {
     const ClientKey key = buckets_.size() < max_clients_ ? client : ClientKey{};
     it = buckets_.try_emplace(key, Bucket{burst_, now}).first;
   }
-  Bucket& b = it->second;
-  refill(b, now);
+  refill(it->second, now);
+  return it->second;
+}
+
+void RateLimiter::owe(const ClientKey& client, double n, Clock::time_point now) {
+  if (per_second_ <= 0 || n <= 0) return;
+  Bucket& b = refilled(client, now);
+  b.tokens = std::max(b.tokens - n, -burst_);
+}
+
+std::chrono::milliseconds RateLimiter::take(const ClientKey& client, double n,
+                                            Clock::time_point now) {
+  if (per_second_ <= 0) return std::chrono::milliseconds(0);
+  Bucket& b = refilled(client, now);
   // More than the burst at once could never pass; it is let through on a full bucket and owed.
   if (b.tokens >= std::min(n, burst_)) {
     b.tokens -= n;

@@ -47,6 +47,8 @@ class RateLimiter {
   // 0 ms: taken.
   [[nodiscard]] std::chrono::milliseconds take(const ClientKey& client, double n,
                                                Clock::time_point now);
+  // Takes `n` calls' worth that were used already. What a client owes is at most its burst.
+  void owe(const ClientKey& client, double n, Clock::time_point now);
   // Forgets clients whose bucket is full again.
   void forget_idle(Clock::time_point now);
   [[nodiscard]] std::size_t clients() const { return buckets_.size(); }
@@ -56,6 +58,7 @@ class RateLimiter {
     double tokens = 0;
     Clock::time_point at;
   };
+  [[nodiscard]] Bucket& refilled(const ClientKey& client, Clock::time_point now);
   void refill(Bucket& b, Clock::time_point now) const;
   double per_second_;
   double burst_;

@@ -42,8 +42,8 @@ constexpr std::chrono::milliseconds kDrainTime{2000};
 // out in order and many at a time.
 class HttpConnection final : public CallHost {
  public:
-  HttpConnection(RpcServer::Impl& server, Tcp::socket socket, ClientKey client, std::string text)
-      : CallHost(server, client, std::move(text)), socket_(std::move(socket)) {}
+  HttpConnection(RpcServer::Impl& server, Tcp::socket socket, const asio::ip::address& peer)
+      : CallHost(server, server.client_at(peer)), socket_(std::move(socket)), peer_(peer) {}
 
   void start() {
     touch();
@@ -91,6 +91,7 @@ class HttpConnection final : public CallHost {
   void on_written(const NetCode& ec);
 
   Tcp::socket socket_;
+  asio::ip::address peer_;
   std::optional<RequestParser> parser_;
   std::string kept_;  // read and not parsed yet
   Phase phase_ = Phase::kIdle;
@@ -276,6 +277,11 @@ std::optional<rpc::RpcError> HttpConnection::check_access(const HttpRequest& req
 void HttpConnection::on_request(HttpRequest request) {
   std::string cors;
   const bool keep = request.keep_alive();
+  if (server_.proxies_.contains(peer_)) {
+    asker_ = server_.client_at(forwarded_client(peer_, joined_values(request, "Forwarded"),
+                                                joined_values(request, "X-Forwarded-For"),
+                                                server_.proxies_));
+  }
   const auto target = read_target(request);
   const Resource resource = target ? resource_at(target->path) : Resource::kNone;
   const auto refusal = target ? check_access(request, resource, cors) : target.error();
@@ -379,9 +385,15 @@ void HttpConnection::upgrade(HttpRequest request) {
     answer_error(begin(0), e);
     return;
   }
+  // It will count for who asked, where it counted for a proxy.
+  if (asker_.key != client().key &&
+      server_.connections_of(asker_.key) >= server_.options_.limits.max_connections_per_address) {
+    return answer_error(begin(0),
+                        make_error(Error::kServerBusy, {{"what", "connections from one address"}}));
+  }
   closed_ = true;  // this object's part ends here
   const Shared me = self();
-  start_websocket(server_, std::move(socket_), std::move(request), me);
+  start_websocket(server_, std::move(socket_), std::move(request), asker_);
   mark_gone();
   server_.remove(me);
 }
@@ -491,8 +503,7 @@ void serve_http(RpcServer::Impl& server, Tcp::socket socket) {
   const auto from = socket.remote_endpoint(ec);
   socket.non_blocking(true, ec);
   socket.set_option(Tcp::no_delay(true), ec);
-  auto c = std::make_shared<HttpConnection>(server, std::move(socket), client_key(from.address()),
-                                            from.address().to_string());
+  auto c = std::make_shared<HttpConnection>(server, std::move(socket), from.address());
   server.add(c);
   c->start();
 }

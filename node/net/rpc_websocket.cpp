@@ -13,9 +13,8 @@ namespace websocket = boost::beast::websocket;
 // JSON-RPC over one WebSocket: answers as they come, and notifications.
 class RpcWebSocket final : public CallHost {
  public:
-  RpcWebSocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request, ClientKey client,
-               std::string text)
-      : CallHost(server, client, std::move(text)),
+  RpcWebSocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request, RpcClient client)
+      : CallHost(server, std::move(client)),
         stream_(std::move(socket)),
         request_(std::move(request)) {
     server_.count_.websockets_open.fetch_add(1);
@@ -303,9 +302,9 @@ void RpcWebSocket::close() {
 }
 
 void start_websocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request,
-                     const std::shared_ptr<CallHost>& from) {
+                     RpcClient client) {
   auto ws = std::make_shared<RpcWebSocket>(server, std::move(socket), std::move(request),
-                                           from->client(), from->client_text());
+                                           std::move(client));
   server.add(ws);
   ws->start();
 }

@@ -103,14 +103,6 @@ TEST_CASE("wrong parameters are refused with the parameter's name and what was e
   CHECK(says(why("status", json::value(5)), "object or an array"));
 }
 
-TEST_CASE("what reads much costs more of a client's rate") {
-  CHECK(call_cost(method("enterprise"), {{"limit", 200}}) == 1);
-  CHECK(call_cost(method("submit_batch"), {}) == 1);
-  CHECK(call_cost(method("block"), {{"height", 7}}) == 10);
-  CHECK(call_cost(method("blocks"), {{"from", 1}}) == 201);
-  CHECK(call_cost(method("blocks"), {{"from", 1}, {"limit", 100}}) == 1001);
-}
-
 TEST_CASE("a submission of 4 MiB in base64url fits") {
   const std::string text((4u << 20) / 3 * 4 + 2, 'A');
   CHECK(bind_params(method("submit"), json::object{{"submission", text}}));
