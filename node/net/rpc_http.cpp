@@ -97,7 +97,8 @@ class HttpConnection final : public CallHost {
   Phase phase_ = Phase::kIdle;
   SteadyClock::time_point phase_since_;
   SteadyClock::time_point write_progress_;
-  std::size_t body_held_ = 0;  // of the request being read, as told to the server
+  std::size_t head_bytes_ = 0;  // of the request being read, while its headers come
+  std::size_t body_held_ = 0;   // of the request being read, as told to the server
   std::size_t drained_ = 0;
   std::size_t writing_ = 0;  // slots at the front that are being written
   bool waiting_ = false;
@@ -163,6 +164,7 @@ bool HttpConnection::parse_some(std::string_view data, std::size_t& used) {
       return true;
     }
     parser_.emplace();
+    head_bytes_ = 0;
     parser_->header_limit(static_cast<std::uint32_t>(limits.max_header_bytes));
     parser_->body_limit(limits.max_body_bytes);
     parser_->eager(true);
@@ -172,10 +174,13 @@ bool HttpConnection::parse_some(std::string_view data, std::size_t& used) {
   const std::string_view piece = data.substr(used);
   const std::size_t n = parser_->put(asio::buffer(piece.data(), piece.size()), ec);
   used += n;
-  // What is left of a chunked body between two reads is a chunk's line or the trailers.
-  const bool long_line = ec == http::error::need_more && parser_->is_header_done() &&
-                         piece.size() - n > limits.max_header_bytes;
-  if ((ec && ec != http::error::need_more) || long_line) {
+  // Beast bounds what it was given and has not parsed yet, but not the headers that came before
+  // that in other pieces; nor a chunk's line or the trailers, which are what is left of a chunked
+  // body between two reads.
+  head_bytes_ = parser_->is_header_done() ? 0 : head_bytes_ + n;
+  const bool is_long =
+      ec == http::error::need_more && head_bytes_ + piece.size() - n > limits.max_header_bytes;
+  if ((ec && ec != http::error::need_more) || is_long) {
     refuse(parse_failure(ec));
     return false;
   }

@@ -165,6 +165,21 @@ TEST_CASE("long headers, long paths and what is not HTTP are refused") {
   }
 }
 
+TEST_CASE("headers are bounded also where each comes in a piece of its own") {
+  RpcNet net;
+  RawHttp http(net);
+  std::size_t sent = 0;
+  const auto send = [&](const std::string& piece) {
+    sent += piece.size();
+    return http.send(piece) && eventually([&] { return net.server->stats().bytes_in >= sent; });
+  };
+  // Each ends with the first letter of the next header.
+  REQUIRE(send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nA"));
+  for (int i = 0; i < 40; ++i) REQUIRE(send(": " + std::string(1000, 'x') + "\r\nA"));
+  CHECK(http.receive().error_name() == "too-large");
+  CHECK(http.is_closed());
+}
+
 TEST_CASE("other methods, other paths and other content types are refused by name") {
   RpcNet net;
   RawHttp http(net);
