@@ -1,10 +1,12 @@
 #include "node/config.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <ranges>
@@ -138,6 +140,20 @@ Section section(const toml::table& root, std::string_view name, bool required, P
   }
   if (!node->is_table() && error.empty()) error = fmt::format("[{}] must be a section", name);
   return {node->as_table(), std::string(name), problems};
+}
+
+// "192.0.2.1", "2001:db8::/32". A name would have to be looked up, and could change.
+bool is_network(const std::string& text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const std::string address = text.substr(0, slash);
+  std::uint8_t out[16];
+  const bool v4 = ::inet_pton(AF_INET, address.c_str(), out) == 1;
+  if (!v4 && ::inet_pton(AF_INET6, address.c_str(), out) != 1) return false;
+  if (slash == text.size()) return true;
+  unsigned bits = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data() + slash + 1, end, bits);
+  return ec == std::errc{} && stop == end && bits <= (v4 ? 32U : 128U);
 }
 
 void read_peers(Section& peers, NodeConfig& out) {
@@ -295,6 +311,13 @@ std::expected<NodeConfig, ConfigError> parse_config(std::string_view text,
   rpc.listen("listen", out.rpc_listen);
   rpc.texts("hosts", out.rpc_hosts);
   rpc.texts("origins", out.rpc_origins);
+  rpc.texts("proxies", out.rpc_proxies);
+  for (const std::string& proxy : out.rpc_proxies) {
+    if (is_network(proxy)) continue;
+    rpc.fail("proxies", fmt::format("'{}' is not an address such as \"10.0.0.7\" or a network such "
+                                    "as \"10.0.0.0/8\"",
+                                    proxy));
+  }
   rpc.number("threads", out.rpc_threads, 1, kMaxRpcThreads);
   rpc.path("token_file", out.rpc_token_file, base);
   rpc.finish();

@@ -3,7 +3,7 @@
 // value stand on one line; letters other than ASCII stand in "double quotes" or comments.
 //
 //   [node]
-//   name = "validator-0"          # for people, logs, and the audience of signed queries
+//   name = "validator-0"          # for people and logs
 //   data = "data"                 # folder; relative paths are relative to this file
 //   genesis = "../genesis.imi"
 //   key = "keys/validator.key"    # absent: an observer, signs nothing
@@ -22,7 +22,9 @@
 //   listen = "127.0.0.1:8600"
 //   hosts = ["node0.example"]     # DNS names a Host header may have, besides localhost
 //   origins = []                  # origins a browser may call from
-//   threads = 2                   # that answer reads
+//   proxies = []                  # reverse proxies that say for whom they speak: addresses, or
+//                                 # networks such as "10.0.0.0/8"
+//   threads = 2                   # that answer reads, at least two: one is for short reads alone
 //   token_file = ""               # a bearer token that every call but health must show
 //
 //   [log]
@@ -65,6 +67,7 @@ struct NodeConfig {
   ListenAddress rpc_listen;
   std::vector<std::string> rpc_hosts;
   std::vector<std::string> rpc_origins;
+  std::vector<std::string> rpc_proxies;
   unsigned rpc_threads = 2;
   std::filesystem::path rpc_token_file;
 

@@ -285,14 +285,16 @@ struct NodeProcess::Impl final : DriverEvents {
     access = std::make_unique<LoopNodeAccess>(loop, [this] { return network->rows(); });
     access->attach(*driver);
     handlers = std::make_unique<Handlers>(
-        HandlerOptions{config.name, std::string(kVersion), evidence.get()}, *access, *db, clock);
+        HandlerOptions{config.name, files.tls->pin, std::string(kVersion), evidence.get()}, *access,
+        *db, clock);
     RpcServerOptions o;
     o.address = config.rpc_listen.host;
     o.port = config.rpc_listen.port;
     o.allowed_hosts = config.rpc_hosts;
     o.allowed_origins = config.rpc_origins;
     o.bearer_token = files.rpc_token;
-    o.handler_threads = config.rpc_threads;
+    o.proxies = config.rpc_proxies;
+    o.handler_threads = std::max(2U, config.rpc_threads);  // one is for short reads alone
     o.limits = rpc_limits;
     o.log = net_log();
     auto server = RpcServer::start(std::move(o), handlers->callbacks());

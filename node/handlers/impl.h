@@ -88,7 +88,6 @@ struct Handlers::Impl {
   ledger::ReplayGuard replays;
   OutcomesCache outcomes;
   AnswerThread answers;  // of submissions
-  AnswerThread lookups;  // of the method `submission`: reads, which must not hold up the former
 };
 
 // Parameters were bound (rpc::bind_params): what is there has its declared type and range.
