@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace imi::cli {
 namespace {
 
@@ -212,15 +214,7 @@ std::string grouped(std::uint64_t n) {
   return digits;
 }
 
-std::string duration_text(std::int64_t ms) {
-  if (ms < 0) return "-" + duration_text(-ms);
-  if (ms < 1000) return fmt::format("{} ms", ms);
-  if (ms < 60'000) return fmt::format("{}.{} s", ms / 1000, ms % 1000 / 100);
-  const std::int64_t s = ms / 1000;
-  if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
-  if (s < 86'400) return fmt::format("{} h {} min", s / 3600, s % 3600 / 60);
-  return fmt::format("{} d {} h", s / 86'400, s % 86'400 / 3600);
-}
+std::string duration_text(std::int64_t ms) { return span_text(ms); }
 
 std::string size_text(std::uint64_t bytes) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};

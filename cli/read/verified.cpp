@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "cli/interrupt.h"
+#include "cli/network/clocks.h"
 #include "cli/network/manifest.h"
 #include "cli/values.h"
 
@@ -45,6 +46,16 @@ void warn_of_lost_head(Session& s, const std::string& why, const std::filesystem
       why, ec ? std::string() : fmt::format("; the file is kept as {}", kept.string())));
 }
 
+// Once per command: the answer itself is verified all the same.
+void warn_of_unkept_head(Session& s, const std::string& why) {
+  static bool told = false;
+  if (std::exchange(told, true)) return;
+  s.out().warn(
+      fmt::format("the newest verified head cannot be kept ({}): a node that answers from "
+                  "an older state would not be noticed",
+                  why));
+}
+
 std::optional<chain::LedgerHead> trusted_head(Session& s) {
   const auto file = trusted_path(s);
   std::error_code ec;
@@ -78,15 +89,22 @@ std::optional<std::string> proof_in(const json::value& v) {
   return std::string(p->get_string());
 }
 
+// What to do about a head that is too old, or newer than this machine's clock.
+std::string time_hint(Session& s, bool old) {
+  if (std::string clock = own_clock_problem(s); !clock.empty()) return clock;
+  return old ? "imi network status: do the validators still commit? --max-age 10m accepts it"
+             : "check this machine's clock, and imi node status for the clocks of the validators";
+}
+
 [[noreturn]] void not_verified(Session& s, std::string name, const std::string& why) {
   const bool old = name == ledger::name(ledger::ProofError::Reason::kTooOld);
+  const bool future = name == ledger::name(ledger::ProofError::Reason::kFromTheFuture);
   throw Failure{
       ExitCode::kVerificationFailed,
       fmt::format("the answer of {} does not verify: {}", s.client().current().text(), why),
-      old ? std::string(
-                "imi network status: do the validators still commit? --max-age 10m takes it")
-          : "another node with --node; is " + s.genesis_path().string() +
-                " the genesis of the network asked?",
+      old || future ? time_hint(s, old)
+                    : "another node with --node; is " + s.genesis_path().string() +
+                          " the genesis of the network asked?",
       std::move(name),
       {}};
 }
@@ -180,7 +198,8 @@ Verified read_verified(Session& s, std::string_view method, json::object params,
       not_verified(s, std::string(ledger::name(answer.error().reason)), describe(answer.error()));
     }
     if (!o.trusted || answer->head.height > o.trusted->height) {
-      (void)save_head(trusted_path(s), answer->head);  // a folder that cannot be written: no harm
+      if (auto ok = save_head(trusted_path(s), answer->head); !ok)
+        warn_of_unkept_head(s, ok.error());
     }
     refuse_page_past_end(*answer);
     return {std::move(*answer), std::move(bundle), s.client().current().text()};

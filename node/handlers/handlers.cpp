@@ -99,8 +99,8 @@ void Handlers::handle(RpcRequest request, RpcResponder respond) {
 }
 
 Readiness Handlers::readiness() const {
-  const NodeStatus s = impl_->node.status();
-  return {s.ready, s.ready ? std::string() : s.why_not};
+  const NodeHealth h = impl_->node.health();
+  return {h.ready(), h.why()};
 }
 
 RpcCallbacks Handlers::callbacks() {

@@ -12,6 +12,7 @@
 #include "ledger/ledger_db.h"
 #include "node/evidence.h"
 #include "node/handlers/node_access.h"
+#include "node/net/metrics_text.h"
 #include "node/net/rpc_server.h"
 
 namespace imi::node {
@@ -36,8 +37,9 @@ class Handlers {
   void handle(RpcRequest request, RpcResponder respond);
   // Whether the node can answer and commit, and if not, why: /readyz.
   [[nodiscard]] Readiness readiness() const;
-  // Prometheus text.
+  // Prometheus text, and what is in it.
   [[nodiscard]] std::string metrics() const;
+  [[nodiscard]] static std::vector<MetricSpec> metric_specs();
   // For RpcServer: all of the above.
   [[nodiscard]] RpcCallbacks callbacks();
 

@@ -108,6 +108,7 @@ void CallHost::finish(RequestSlot& slot) {
   slot.request_bytes = 0;
   let_go_answer(std::exchange(slot.part_bytes, 0));
   hold_answer(slot.body.size());
+  server_.note_latency(SteadyClock::now() - slot.started);
   if (slot.status >= 400) server_.count_.errors.fetch_add(1, std::memory_order_relaxed);
 }
 

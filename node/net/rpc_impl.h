@@ -245,6 +245,10 @@ class RpcServer::Impl {
         bytes_in{0}, bytes_out{0};
   } count_;
   [[nodiscard]] RpcStats stats() const;
+  void note_latency(SteadyClock::duration took);  // of a request
+
+  mutable std::mutex latency_mutex_;
+  LatencyHistogram latency_;  // guarded by latency_mutex_
 
   std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>(io_, options_.limits);
   asio::io_context io_{1};  // after what its handlers' owners use when they go

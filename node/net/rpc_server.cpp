@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/net/rpc_impl.h"
+#include "node/net/rpc_metrics.h"
 #include "node/net/rpc_websocket.h"
 #include "node/this_thread.h"
 
@@ -300,29 +301,21 @@ RpcStats RpcServer::Impl::stats() const {
   s.buffered_bytes = inbox_->held();
   s.bytes_in = get(count_.bytes_in);
   s.bytes_out = get(count_.bytes_out);
+  const std::lock_guard lock(latency_mutex_);
+  s.latency = latency_;
   return s;
+}
+
+void RpcServer::Impl::note_latency(SteadyClock::duration took) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  const std::lock_guard lock(latency_mutex_);
+  latency_.add(static_cast<std::uint64_t>(us));
 }
 
 std::string RpcServer::Impl::metrics_text() {
   std::string out;
   if (callbacks_.metrics) out = callbacks_.metrics();
-  const RpcStats s = stats();
-  const auto line = [&](std::string_view name, std::string_view type, std::uint64_t v) {
-    out += "# TYPE imi_rpc_" + std::string(name) + " " + std::string(type) + "\nimi_rpc_" +
-           std::string(name) + " " + std::to_string(v) + "\n";
-  };
-  line("connections_open", "gauge", s.connections_open);
-  line("connections_total", "counter", s.connections_total);
-  line("connections_refused_total", "counter", s.connections_refused);
-  line("websockets_open", "gauge", s.websockets_open);
-  line("calls_total", "counter", s.calls_total);
-  line("errors_total", "counter", s.errors_total);
-  line("timed_out_total", "counter", s.timed_out);
-  line("slow_clients_total", "counter", s.slow_clients);
-  line("pushes_total", "counter", s.pushes_total);
-  line("buffered_bytes", "gauge", s.buffered_bytes);
-  line("received_bytes_total", "counter", s.bytes_in);
-  line("sent_bytes_total", "counter", s.bytes_out);
+  out += rpc_metrics(stats());
   return out;
 }
 

@@ -46,6 +46,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/latency.h"
 #include "node/net/net_error.h"
 #include "rpc/json.h"
 #include "rpc/methods.h"
@@ -168,6 +169,7 @@ struct RpcStats {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  LatencyHistogram latency;  // of requests, to the answer
 };
 
 class RpcServer {

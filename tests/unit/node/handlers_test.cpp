@@ -36,6 +36,7 @@ class Forgetful final : public NodeAccess {
   }
   [[nodiscard]] NodeStatus status() const override { return {}; }
   [[nodiscard]] DriverCounters counters() const override { return {}; }
+  [[nodiscard]] NodeHealth health() const override { return {}; }
   [[nodiscard]] std::vector<PeerRow> peers() const override { return {}; }
 
   SubmitError refusal = NodeRefusal{NodeRefusal::Reason::kStopping, {}};
