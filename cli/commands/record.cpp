@@ -193,12 +193,16 @@ std::string option_of(std::string field) {
 ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
   auto facts = event_facts(t, s.genesis().catalog, false);
   if (!facts) {
-    std::string all;
+    Failure f{ExitCode::kBadInput, {}, {}, "bad-input", {}};
     for (const NamedProblem& p : facts.error()) {
-      all +=
-          fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ", option_of(p.field), p.reason);
+      std::string text = fmt::format("--{}: {}", option_of(p.field), p.reason);
+      if (f.what.empty()) {
+        f.what = std::move(text);
+      } else {
+        f.details.push_back(std::move(text));
+      }
     }
-    bad_input(all);
+    throw f;
   }
   return std::move(*facts);
 }
