@@ -42,7 +42,7 @@ void add_global_options(CLI::App& app, GlobalOptions& o) {
                  "genesis file that answers are checked against; else "
                  "genesis.imi of the network's folder")
       ->type_name("FILE");
-  app.add_flag("--no-verify", o.no_verify, "take a node's word: do not ask for proofs");
+  app.add_flag("--no-verify", o.no_verify, "show what a node reports: do not ask for proofs");
   app.add_option("--max-age", o.max_age, "refuse answers that stand on an older head")
       ->type_name("TIME")
       ->capture_default_str();
@@ -50,8 +50,8 @@ void add_global_options(CLI::App& app, GlobalOptions& o) {
       ->type_name("TIME")
       ->capture_default_str();
   app.add_option("--passphrase-file", o.passphrase_file,
-                 "file with the passphrase of sealed keys; "
-                 "else IMI_PASSPHRASE, else a prompt")
+                 "file with the passphrase of the one key that the command opens (of a write: the "
+                 "key that signs); else IMI_PASSPHRASE, else a prompt")
       ->type_name("FILE");
 }
 
