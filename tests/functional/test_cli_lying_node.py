@@ -4,7 +4,7 @@ import contextlib
 import json
 import unittest
 
-from imi_network import (NOT_FOUND, OK, REFUSED, UNREACHABLE, UNVERIFIED, NetworkTest, run)
+from imi_network import (LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE, UNVERIFIED, NetworkTest, run)
 from lying_node import ESCAPES, LyingNode
 
 MARKET, FOOD = "market-440604", "food-440604"
@@ -265,6 +265,63 @@ class LyingNodes(NetworkTest):
         done = self.ok(self.imi("network", "logs", "validator-0", "-n", "5"))
         self.shows_no_escapes(done)
         self.assertIn("\\u{1B}[2K\\x{9B}2J", done.out)
+
+    # ---- agencies registered after genesis ---------------------------------------------------
+
+    def test_agencies_registered_later_are_listed_and_their_ids_are_whole(self):
+        key, phrase = self.temporary / "late.key", self.file("phrase", "of the agency\n")
+        phrase.chmod(0o600)
+        made = self.ok(self.imi("--json", "key", "new", key, "--passphrase-file", phrase)).json()
+        council = next(a for a in self.ok(self.imi("--json", "agency", "list")).json()["agencies"]
+                       if "council" in a["roles"])
+        late = "late-all"
+        entries = self.file("agency.json", json.dumps([
+            {"kind": "agency.register", "short_name": late, "title": "晚 \\ Late", "uscc": uscc(50),
+             "roles": ["market", "registrar", "recorder"], "divisions": [DIVISION[:6] + "000000"],
+             "fields": ["food"], "keys": [made["public_key"]], "tier": "district",
+             "source_class": "state-organ"}]))
+        done = self.imi("--json", "submit", entries, "--as", council["short_name"])
+        agency = self.ok(done).json()["outcomes"][0]["id"]
+        sign = ("--as", key, "--author", agency, "--passphrase-file", phrase)
+        self.ok(self.imi("enterprise", "register", uscc(51), "--name", "晚店", "--division",
+                         DIVISION, *sign))
+        shown = self.ok(self.imi("--json", "enterprise", "show", uscc(51)))
+        self.assertEqual(shown.json()["registrar"], agency)
+        for columns in ("40", "80", "200"):
+            out = self.ok(self.imi("enterprise", "show", uscc(51), COLUMNS=columns)).out
+            self.assertIn(agency, out)
+        # Listed though one node hides it and another invents one.
+        with self.liar(None) as hiding, self.liar(None, 1) as inventing:
+            for node, ids in ((hiding, []), (inventing, ["ab" * 32])):
+                true = node.lied
+
+                def lied(lie, call, body, true=true, ids=ids):
+                    value = true(lie, call, body)
+                    if call["method"] == "agencies":
+                        value["result"]["ids"] = ids
+                    return value
+
+                node.lied = lied
+            args = ("--node", f"{hiding.address},{inventing.address},{self.nodes[2]}")
+            listed = self.ok(self.imi("--json", "agency", "list", *args))
+            found = {a["short_name"]: a for a in listed.json()["agencies"]}
+            self.assertEqual(found[late]["id"], agency)
+            self.assertTrue(found[late]["verified"])
+            self.assertGreater(found[late]["registered_in_block"], 0)
+            self.assertNotIn("ab" * 32, [a["id"] for a in found.values()])
+            self.assertIn("the ledger proves not to exist", listed.err)
+            self.assertIn("that no agency is missing", listed.json()["not_verified"])
+        self.assertIn(agency, self.ok(self.imi("agency", "list", COLUMNS="60")).out)
+
+        # A person's registration uses two keys: the passphrase of one does not open the other.
+        mine = self.file("mine", "of the person\n")
+        mine.chmod(0o600)
+        register = ("person", "register", "late", *sign)
+        self.exits(LOCAL, self.imi(*register), "--person-passphrase-file")
+        self.ok(self.imi(*register, "--person-passphrase-file", mine))
+        me = ("me", "record", "--person", "late", "--passphrase-file")
+        self.exits(LOCAL, self.imi(*me, phrase), "passphrase")
+        self.ok(self.imi(*me, mine))
 
 
 if __name__ == "__main__":
