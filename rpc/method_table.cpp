@@ -229,6 +229,22 @@ void add_records(std::vector<MethodSpec>& out) {
                  R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"})",
                  R"({)" IMI_EXAMPLE_HEAD R"(, "agency": {
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}})"});
+  out.push_back({"agencies",
+                 "Agencies registered after genesis",
+                 "Their ids in the order of registration; the genesis document has the others. A "
+                 "page that is shorter than `limit` is the last. That no agency is missing is not "
+                 "proved; each agency is, by `agency`.",
+                 {{"after", ParamType::kHex32, false, 0, 0, {}, "the last id of the page before"},
+                  {"limit", ParamType::kInteger, false, 1, kMaxPage, {}, "default 1,000"}},
+                 R"({"type": "object", "required": ["head", "ids"], "properties": {
+                     "head": {"$ref": "#/components/schemas/Head"},
+                     "ids": {"type": "array", "items": {"$ref": "#/components/schemas/Hash"}}}})",
+                 {Error::kNoCertifiedHead},
+                 "/v1/agencies",
+                 R"({"limit": 10})",
+                 R"({)" IMI_EXAMPLE_HEAD R"(, "ids": [
+                     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]})"});
+  out.back().cost = 10;
 }
 
 void add_chain(std::vector<MethodSpec>& out) {

@@ -58,6 +58,7 @@ struct Handlers::Impl {
   void attestation(RpcRequest& q, RpcResponder& r);
   void event(RpcRequest& q, RpcResponder& r);
   void agency(RpcRequest& q, RpcResponder& r);
+  void agencies(RpcRequest& q, RpcResponder& r);
   void head(RpcRequest& q, RpcResponder& r);
   void log_proof(RpcRequest& q, RpcResponder& r);
   // chain.cpp

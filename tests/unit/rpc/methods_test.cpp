@@ -36,10 +36,10 @@ TEST_CASE("every method of the interface is declared") {
   std::set<std::string_view> names;
   for (const MethodSpec& m : methods()) CHECK(names.insert(m.name).second);
   for (const char* name :
-       {"submit",       "submit_batch", "submission", "enterprise", "person", "attestation",
-        "event",        "agency",       "block",      "blocks",     "head",   "log_proof",
-        "status",       "validators",   "genesis",    "catalog",    "peers",  "evidence",
-        "rpc.discover", "subscribe",    "unsubscribe"}) {
+       {"submit",    "submit_batch", "submission", "enterprise", "person",  "attestation",
+        "event",     "agency",       "agencies",   "block",      "blocks",  "head",
+        "log_proof", "status",       "validators", "genesis",    "catalog", "peers",
+        "evidence",  "rpc.discover", "subscribe",  "unsubscribe"}) {
     CAPTURE(name);
     CHECK(names.contains(name));
   }
