@@ -239,6 +239,9 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
   for (const auto& submission : executed) {
     ids.push_back(submission->digests->id);
     core.counters.entries_committed += submission->header.count;
+    if (const auto added_us = pool.added_us(ids.back())) {
+      core.counters.commit_latency.add(core.now_us() - *added_us);
+    }
     (void)pool.remove(ids.back());
   }
   waiters.executed(head.height, ids, repeats);
