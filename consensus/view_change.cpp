@@ -1,4 +1,5 @@
 // VIEW-CHANGE: leaving a view (OSDI'99 section 4.4; A6, A7, C3, C4).
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -8,6 +9,8 @@ void Replica::start_view_change(View target, Cause cause) {
   if (!rules_.can_sign() || target <= view_ || target.value > kMaxView) return;
   SignResult vote = rules_.sign_view_change(target);
   if (!vote) return;
+  IMI_INVARIANT("I5", rules_.state().view == target && rules_.state().changing, target,
+                rules_.state().view);
   persist(std::move(vote->records));
   const bool planned =
       cause == Cause::kRotation || (cause == Cause::kJoin && confirmed_ && rotation_near());
@@ -22,6 +25,7 @@ void Replica::start_view_change(View target, Cause cause) {
   complain_ = false;
   rotate_ = false;
   view_change_sent_ = tick_;
+  resent_.clear();
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
   view_changes_[*me_] = message;
   send(std::nullopt, message);

@@ -37,7 +37,8 @@ NodeStatus Driver::Impl::status() const {
            : replica.is_voter() ? NodeRole::kValidator
                                 : NodeRole::kSilentValidator;
   if (s.role == NodeRole::kSilentValidator) {
-    s.silent_because = signing_stopped.empty() ? silent_because : signing_stopped;
+    s.silent_because =
+        silent_because.empty() ? consensus::describe(replica.signing()) : silent_because;
   }
   s.epoch = replica.set_for(replica.executed_height()).epoch;
   s.view = replica.view();
@@ -53,7 +54,8 @@ NodeStatus Driver::Impl::status() const {
       ++s.peers_connected;
     }
   }
-  const bool votes = s.role == NodeRole::kValidator;
+  const bool asking = replica.signing().state == consensus::Signing::State::kAwaitingPeers;
+  const bool votes = s.role == NodeRole::kValidator || asking;
   s.peers_needed = votes ? quorum.q - 1 : 1;
   s.pool_items = pool.items();
   s.pool_bytes = pool.bytes();
@@ -73,6 +75,8 @@ NodeStatus Driver::Impl::status() const {
     s.why_not = "catching up: at height " + std::to_string(s.executed.height.value) +
                 ", the network is at " + std::to_string(replica.stable_height().value) +
                 " or above";
+  } else if (asking) {
+    s.why_not = consensus::describe(replica.signing());
   } else if (votes && s.changing) {
     s.why_not = "changing to view " + std::to_string(s.view.value) + " (primary: member " +
                 std::to_string(s.primary.value) + ")";
