@@ -32,11 +32,11 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
       replica(o.consensus, o.set, make_rules(o), facts),
       verifier(std::make_shared<const consensus::Verifier>(o.consensus, o.set, ports.signatures)),
       bodies(core, pool),
-      outbox(core,
-             [this] {
-               return Outbox::Snapshot{replica.safety_state(),
-                                       bodies.to_log(replica.safety_state())};
-             }),
+      outbox(
+          core,
+          [this] {
+            return Outbox::Snapshot{replica.safety_state(), bodies.to_log(replica.safety_state())};
+          }),
       intake(core, verifier),
       dissemination(core, pool),
       waiters(core),
@@ -189,9 +189,13 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
                                           std::to_string(effects.alarm->height.value));
   }
   if (effects.signing_stop) {
-    const auto why = static_cast<consensus::SafetyRefusal>(effects.signing_stop->reason);
-    signing_stopped = consensus::describe(why);
-    core.events.log(LogLevel::kError, "this key signs nothing any more: " + signing_stopped);
+    core.events.log(LogLevel::kError,
+                    "this key signs nothing any more: " + consensus::describe(replica.signing()));
+  }
+  if (effects.signing_begins) {
+    core.events.log(LogLevel::kInfo,
+                    "peers showed nothing that this validator signed and does not remember: it "
+                    "signs from now on");
   }
   if (effects.halt) {
     const bool mismatch = effects.halt->reason == consensus::HaltReason::kHeadMismatch;

@@ -100,7 +100,6 @@ struct Driver::Impl {
   static constexpr std::uint64_t kFollowUs = 5'000'000;
   std::map<std::uint32_t, std::uint64_t> followers;
   std::shared_ptr<const chain::CheckpointCertificate> newest;  // stable
-  std::string signing_stopped;
 };
 
 }  // namespace imi::node
