@@ -51,8 +51,6 @@ void Replica::check_step(View view_before, Height stable_before) const {
       "I7",
       decided_.empty() || decided_.begin()->first > std::min(stable_height_, executed_.height),
       stable_height_, executed_.height);
-  IMI_INVARIANT("C2", unproposed_ >= 0 && static_cast<std::size_t>(unproposed_) <= pending_.size(),
-                unproposed_, pending_.size());
 }
 
 void Replica::on(const Receive& i) {

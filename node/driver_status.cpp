@@ -33,7 +33,6 @@ std::string_view name(NodeRole r) {
 
 // Also after a restart: the safety log keeps why signing was stopped.
 std::string Driver::Impl::why_silent() const {
-  if (!signing_stopped.empty()) return signing_stopped;
   if (const auto& stopped = replica.safety_state().stopped) {
     return std::string(consensus::describe(static_cast<consensus::SafetyRefusal>(*stopped)));
   }

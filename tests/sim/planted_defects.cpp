@@ -78,6 +78,7 @@ std::vector<Expectation> expectations() {
       {Defect::kExecuteOutOfOrder, {"halt"}, {kStorm, kPartition}, true, "not-next"},
       {Defect::kStaleNewViewHalts, {"halt"}, {kStale}, true, "two different blocks"},
       {Defect::kNoLeastStep, {"I21", "I22"}, {kClocks}},
+      {Defect::kSignUnasked, {"I19"}, {kRestore}},
       {Defect::kLeaveAlone, {"I26", "C4"}, {kPester}},
       {Defect::kCountUndue, {"I26"}, {kPester}},
       {Defect::kShielded, {"C6"}, {kCensor}, true, "", censors(Censorship::kShield)},
