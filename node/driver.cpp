@@ -52,6 +52,7 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
   }
   core.input = [this](consensus::Input in) { input(std::move(in)); };
   core.want_flush = [this] { want_flush(); };
+  dissemination.on_refused = [this](const std::vector<Body>& refused) { recheck(refused); };
   bodies.on_arrival = [this] {
     execution.advance();
     sync.advance();
@@ -175,12 +176,12 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     want_flush();
   }
   if (effects.wish) {
-    core.events.log(LogLevel::kInfo,
-                    effects.wish->cause
-                        ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
-                              std::string(consensus::describe(*effects.wish->cause))
-                        : "no longer wants to leave view " +
-                              std::to_string(effects.wish->view.value));
+    core.events.log(
+        LogLevel::kInfo,
+        effects.wish->cause
+            ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
+                  std::string(consensus::describe(*effects.wish->cause))
+            : "no longer wants to leave view " + std::to_string(effects.wish->view.value));
   }
   if (effects.alarm) {
     ++core.counters.alarms;
@@ -260,6 +261,27 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
   bodies.release(std::min(replica.stable_height(), replica.executed_height()));
   sync.advance();
   want_flush();
+}
+
+void Driver::Impl::recheck(const std::vector<Body>& bodies_refused) {
+  struct Job {
+    std::vector<Body> bodies;
+    std::vector<chain::ContentHash> refused;
+  };
+  auto job = std::make_shared<Job>(Job{bodies_refused, {}});
+  core.run(
+      core.ports.verify, Priority::kBulk,
+      [job, &ledger = core.ports.ledger] {
+        for (const Body& b : job->bodies) {
+          const auto precheck = ledger.precheck(*b.submission);
+          if (precheck && (precheck->refusal || precheck->applied)) {
+            job->refused.push_back(b.content());
+          }
+        }
+      },
+      [this, job] {
+        if (!job->refused.empty()) input(consensus::PendingRemoved{std::move(job->refused)});
+      });
 }
 
 void Driver::Impl::tick() {

@@ -63,7 +63,8 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
                              core.parameters.max_expiry_ms + config.past_tolerance_ms);
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
   const auto added = pool.add(body, core.now_us(), false);
-  if (!added) return false;
+  // Another signature of what is held: it is the same submission (B3).
+  if (!added) return added.error() == PoolRefusal::kConflict;
   if (*added == Pool::Added::kNew) dissemination.added(body, false);
   dissemination.held_by_peer(body.content(), from);
   return true;
@@ -111,6 +112,7 @@ void Driver::Impl::on_bodies(PeerIndex from, const SharedBytes& frame, std::shar
 
 void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
   if (!core.running()) return;
+  if (connected) dissemination.on_connected(peer);
   if (!connected) {
     followers.erase(peer.value);
   } else if (!replica.is_voter() && peer.value < core.validators) {
@@ -141,16 +143,16 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(std::move(in), true, [this, batch, asked = replica.executed_height()](
-                                        Intake::Answer answer) {
-    if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
-      std::ranges::move(*batch, std::back_inserter(submitted));
-      return want_flush();
-    }
-    for (std::size_t i = 0; i < batch->size(); ++i) {
-      admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
-    }
-  });
+  intake.check(
+      std::move(in), true, [this, batch, asked = replica.executed_height()](Intake::Answer answer) {
+        if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
+          std::ranges::move(*batch, std::back_inserter(submitted));
+          return want_flush();
+        }
+        for (std::size_t i = 0; i < batch->size(); ++i) {
+          admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
+        }
+      });
 }
 
 void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,
