@@ -46,6 +46,20 @@ std::expected<SignedMessage, CodecError> decode_message(ByteView bytes) {
   return decode<SignedMessage>(bytes);
 }
 
+bool is_of_unknown_kind(ByteView bytes) {
+  if (bytes.size() > kMaxMessageBytes) return false;
+  try {
+    DecodeArchive ar(bytes);
+    SchemaVersion<1> version;
+    Epoch epoch;
+    MemberId sender;
+    ar(version, epoch, sender);
+    return ar.byte() >= kMessageKinds;
+  } catch (const codec_detail::Failure&) {
+    return false;
+  }
+}
+
 Hash256 pre_prepare_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
                            Height height, const BlockId& id) {
   return vote_digest(genesis, StatementKind::kPrePrepare, epoch, member, view, height, id);

@@ -276,6 +276,10 @@ struct SignedMessage {
 // Bytes to message. Refuses more than kMaxMessageBytes with kLengthTooLarge.
 [[nodiscard]] std::expected<SignedMessage, CodecError> decode_message(ByteView bytes);
 
+// True for a message of a kind that this program does not know: a newer peer may send it. What
+// follows the kind is not looked at.
+[[nodiscard]] bool is_of_unknown_kind(ByteView bytes);
+
 // The digests that signatures cover.
 [[nodiscard]] Hash256 pre_prepare_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                                          View view, Height height, const BlockId& id);

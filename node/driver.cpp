@@ -32,16 +32,17 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
       replica(o.consensus, o.set, make_rules(o), facts),
       verifier(std::make_shared<const consensus::Verifier>(o.consensus, o.set, ports.signatures)),
       bodies(core, pool),
-      outbox(core,
-             [this] {
-               return Outbox::Snapshot{replica.safety_state(),
-                                       bodies.to_log(replica.safety_state())};
-             }),
-      intake(core, verifier),
+      outbox(
+          core,
+          [this] {
+            return Outbox::Snapshot{replica.safety_state(), bodies.to_log(replica.safety_state())};
+          }),
+      work(core),
+      intake(core, work, verifier),
       dissemination(core, pool),
       waiters(core),
       execution(core, bodies),
-      sync(core, verifier, bodies, execution) {
+      sync(core, work, verifier, bodies, execution) {
   chain::Height until = facts.executed.height;
   const auto& heights = replica.safety_state().heights;
   if (!heights.empty()) until = std::max(until, heights.rbegin()->first);
@@ -291,6 +292,7 @@ void Driver::Impl::tick() {
   dissemination.repush_due();
   waiters.expire_waits();
   sync.advance();
+  intake.give_back();
   const std::uint64_t now = core.now_us();
   if (now >= next_sweep_us) {
     next_sweep_us = now + kSweepUs;

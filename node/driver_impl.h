@@ -10,6 +10,7 @@
 #include "node/dissemination.h"
 #include "node/evidence.h"
 #include "node/execution.h"
+#include "node/fair_work.h"
 #include "node/intake.h"
 #include "node/outbox.h"
 #include "node/pool.h"
@@ -46,6 +47,8 @@ struct Driver::Impl {
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
   bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
                        const ledger::LedgerDb::Precheck& precheck);
+  // Into the pool, and announced if it is new there: from clients and peers alike.
+  std::expected<Pool::Added, PoolRefusal> enter_pool(const Body& body, bool local);
   struct Submitted {
     SharedBytes bytes;
     WaitFor wait{};
@@ -82,6 +85,7 @@ struct Driver::Impl {
   std::shared_ptr<const consensus::Verifier> verifier;
   Bodies bodies;
   Outbox outbox;
+  FairWork work;
   Intake intake;
   Dissemination dissemination;
   SubmissionWaiters waiters;
