@@ -72,6 +72,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   [[nodiscard]] Stage stage() const { return stage_; }
   [[nodiscard]] bool dialled() const { return dialled_; }
   [[nodiscard]] std::uint64_t remote_run() const { return remote_run_; }
+  [[nodiscard]] std::uint64_t remote_features() const { return remote_features_; }
   [[nodiscard]] std::size_t peer() const { return peer_; }
   [[nodiscard]] const std::string& remote_text() const { return remote_text_; }
   [[nodiscard]] const asio::ip::address& remote_ip() const { return remote_ip_; }
@@ -105,6 +106,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   std::size_t peer_;  // kNobody until the handshake, unless dialled
   bool unknown_key_ = false;
   std::uint64_t remote_run_ = 0;
+  std::uint64_t remote_features_ = 0;
   std::string remote_text_;
   asio::ip::address remote_ip_;
 
@@ -154,6 +156,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
     std::string dial_address;
     std::chrono::milliseconds backoff{};
     SteadyClock::time_point barred_until{};
+    std::chrono::milliseconds bar{};  // the last one
     SteadyClock::time_point live_since{};
     // The run whose connection a newer run took over. If it comes back, both are alive: two
     // processes have this peer's identity.
@@ -171,6 +174,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   void set_address(PeerId peer, std::string address);
   void disconnect(PeerId peer);
   bool is_connected(PeerId peer);
+  std::uint64_t features(PeerId peer);
   PeerTransportStats stats();
   void post_resume(std::size_t peer);
 
@@ -201,6 +205,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   void dial_later(Peer& p, std::chrono::milliseconds delay);
   void dial(Peer& p);
   void grow_backoff(Peer& p);
+  void grow_bar(Peer& p);
   std::chrono::milliseconds jitter(std::chrono::milliseconds d);
   [[nodiscard]] bool is_better(const PeerConnection& fresh, const PeerConnection& old) const;
   [[nodiscard]] std::size_t observers_connected() const;
