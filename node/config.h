@@ -44,6 +44,7 @@ struct NodeConfig {
   ListenAddress rpc_listen;
   std::vector<std::string> rpc_hosts;
   std::vector<std::string> rpc_origins;
+  std::vector<std::string> rpc_proxies;
   unsigned rpc_threads = 2;
   std::filesystem::path rpc_token_file;
 

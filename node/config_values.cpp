@@ -155,6 +155,28 @@ std::string problem_of_host(std::string_view text) {
   return is_dns_name(text) ? std::string() : not_a_name(text);
 }
 
+std::string problem_of_network(std::string_view text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const std::string address(text.substr(0, slash));
+  std::uint8_t out[16];
+  const bool v4 = ::inet_pton(AF_INET, address.c_str(), out) == 1;
+  unsigned bits = 1;
+  bool ok = v4 || ::inet_pton(AF_INET6, address.c_str(), out) == 1;
+  if (ok && slash != text.size()) {
+    const char* end = text.data() + text.size();
+    const auto [stop, ec] = std::from_chars(text.data() + slash + 1, end, bits);
+    ok = ec == std::errc{} && stop == end && bits <= (v4 ? 32U : 128U);
+  }
+  if (!ok) {
+    return fmt::format(
+        "'{}' is not an address such as \"10.0.0.7\" or a network such as \"10.0.0.0/8\"", text);
+  }
+  if (bits == 0) {
+    return fmt::format("'{}' is every address: any client could name another as its own", text);
+  }
+  return {};
+}
+
 std::string problem_of_origin(std::string_view text) {
   constexpr std::string_view kForm =
       "write scheme://host or scheme://host:port, such as "

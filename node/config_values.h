@@ -26,6 +26,9 @@ struct HostAndPort {
 [[nodiscard]] std::string problem_of_peer(std::string_view text);
 // A name for the Host header's allow list.
 [[nodiscard]] std::string problem_of_host(std::string_view text);
+// An address ("192.0.2.1") or a network ("2001:db8::/32"). A name would have to be looked up, and
+// could change.
+[[nodiscard]] std::string problem_of_network(std::string_view text);
 // An origin as browsers send it: scheme://host[:port].
 [[nodiscard]] std::string problem_of_origin(std::string_view text);
 

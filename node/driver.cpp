@@ -174,6 +174,14 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     core.events.log(LogLevel::kInfo, said);
     want_flush();
   }
+  if (effects.wish) {
+    core.events.log(LogLevel::kInfo,
+                    effects.wish->cause
+                        ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
+                              std::string(consensus::describe(*effects.wish->cause))
+                        : "no longer wants to leave view " +
+                              std::to_string(effects.wish->view.value));
+  }
   if (effects.alarm) {
     ++core.counters.alarms;
     core.events.log(LogLevel::kError, std::to_string(effects.alarm->differing) +
@@ -243,7 +251,7 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
     waiters.expired(e.id);
   }
   if (!gone.empty()) input(consensus::PendingRemoved{std::move(gone)});
-  input(consensus::Executed{head});
+  input(consensus::Executed{head, std::move(ids)});
   if (!core.running()) return;
   bodies.release(std::min(replica.stable_height(), replica.executed_height()));
   sync.advance();

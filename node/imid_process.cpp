@@ -293,13 +293,15 @@ struct NodeProcess::Impl final : DriverEvents {
                              [this](LogLevel level, std::string_view line) { log(level, line); }});
     access->attach(*driver);
     handlers = std::make_unique<Handlers>(
-        HandlerOptions{config.name, std::string(kVersion), evidence.get()}, *access, *db, clock);
+        HandlerOptions{config.name, files.tls->pin, std::string(kVersion), evidence.get()}, *access,
+        *db, clock);
     RpcServerOptions o;
     o.address = config.rpc_listen.host;
     o.port = config.rpc_listen.port;
     o.allowed_hosts = config.rpc_hosts;
     o.allowed_origins = config.rpc_origins;
     o.bearer_token = files.rpc_token;
+    o.proxies = config.rpc_proxies;
     o.handler_threads = config.rpc_threads;
     o.limits = rpc_limits;
     o.log = net_log();

@@ -20,20 +20,23 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
     }
     case FrameKind::kFetchBodies: {
       const auto request = read_frame<FetchBodiesFrame>(*frame);
-      if (!request) return core.disconnect_misbehaving(from, "a request for bodies that does not parse");
+      if (!request)
+        return core.disconnect_misbehaving(from, "a request for bodies that does not parse");
       sync.serve_bodies(from, *request);
       return;
     }
     case FrameKind::kBodies: on_bodies(from, frame, std::move(hold)); return;
     case FrameKind::kFetchRuns: {
       const auto request = read_frame<FetchRunsFrame>(*frame);
-      if (!request) return core.disconnect_misbehaving(from, "a request for blocks that does not parse");
+      if (!request)
+        return core.disconnect_misbehaving(from, "a request for blocks that does not parse");
       sync.serve_runs(from, *request);
       return;
     }
     case FrameKind::kRuns: sync.on_runs(from, std::move(frame), std::move(hold)); return;
     case FrameKind::kFollow:
-      if (frame->size() != 1) return core.disconnect_misbehaving(from, "a request to follow that does not parse");
+      if (frame->size() != 1)
+        return core.disconnect_misbehaving(from, "a request to follow that does not parse");
       followers[from.value] = core.now_us() + kFollowUs;
       send_notice(from);
       return;
@@ -54,8 +57,10 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
     ++core.counters.submissions_rejected_by_state;
     return false;
   }
-  // Clocks differ: what is due soon is kept, and not proposed before it is due.
-  const chain::TimeMs latest(core.now().value + 2 * std::int64_t{core.parameters.max_expiry_ms});
+  // Clocks differ: what is due soon is kept, and not proposed before it is due. What is not would
+  // only take the place of others.
+  const chain::TimeMs latest(replica.next_block_time(core.now()).value +
+                             core.parameters.max_expiry_ms + config.past_tolerance_ms);
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
   const auto added = pool.add(body, core.now_us(), false);
   if (!added) return false;
@@ -72,7 +77,10 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
   in.reserve(push->submissions.size());
   for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
   intake.check(std::move(in), true,
-               [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
+               [this, from, number = push->number, asked = replica.executed_height(),
+                hold = std::move(hold)](Intake::Answer answer) {
+                 // It may have been executed meanwhile. Not acknowledged: it comes again.
+                 if (!waiters.remembers_above(asked)) return;
                  std::vector<std::uint32_t> refused;
                  for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
                    if (!admit_from_peer(from, answer.bodies[i], answer.prechecks[i]))
@@ -133,7 +141,12 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(std::move(in), true, [this, batch](Intake::Answer answer) {
+  intake.check(std::move(in), true, [this, batch, asked = replica.executed_height()](
+                                        Intake::Answer answer) {
+    if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
+      std::ranges::move(*batch, std::back_inserter(submitted));
+      return want_flush();
+    }
     for (std::size_t i = 0; i < batch->size(); ++i) {
       admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
     }
@@ -152,9 +165,13 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     return;
   }
   if (precheck.applied) {
-    waiters.answer(
-        {Fate::Kind::kCommitted, body.id(), precheck.applied->height, precheck.applied->index, false, {}},
-        s.wait, s.timeout_ms, s.done);
+    waiters.answer({Fate::Kind::kCommitted,
+                    body.id(),
+                    precheck.applied->height,
+                    precheck.applied->index,
+                    false,
+                    {}},
+                   s.wait, s.timeout_ms, s.done);
     return;
   }
   if (precheck.refusal) {

@@ -125,7 +125,7 @@ void call_rpc(Session& s, const std::string& method, const std::string& params) 
     fail(ExitCode::kUsage, "invalid-params", bound.error().message,
          fmt::format("imi rpc {} '{}'", method, spec->example_params));
   }
-  s.out().raw(rpc::pretty(s.call(method, std::move(*bound))) + "\n");
+  s.out().show_json(s.call(method, std::move(*bound)));
 }
 
 }  // namespace

@@ -239,7 +239,7 @@ void logs(Session& s, const std::string& only, std::size_t lines, bool follow) {
   std::vector<std::uintmax_t> seen;
   for (const auto& [name, file] : files) {
     if (files.size() > 1) s.out().heading("==> " + name);
-    s.out().raw(tail_of(file, lines));
+    s.out().show_text(tail_of(file, lines));
     std::error_code ec;
     const auto size = std::filesystem::file_size(file, ec);
     seen.push_back(ec ? 0 : size);
@@ -257,7 +257,7 @@ void logs(Session& s, const std::string& only, std::size_t lines, bool follow) {
       text.resize(std::fread(text.data(), 1, text.size(), f));
       std::fclose(f);
       seen[i] += text.size();
-      s.out().raw(text);
+      s.out().show_text(text);
     }
   }
 }

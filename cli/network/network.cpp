@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "cli/interrupt.h"
@@ -139,10 +140,14 @@ bool tells_of_full_disk(const std::string& words) {
 
 // Why a node that was just started is gone: the end of its log.
 [[noreturn]] void died(const std::filesystem::path& dir, const NodeEntry& node) {
-  const std::string tail = tail_of(log_file(dir, node), 12);
-  fail(ExitCode::kLocal, "node-died",
-       fmt::format("{} ended while starting. The end of its log:\n{}", node.name, tail),
-       fmt::format("imi network logs {}; then imi network up again", node.name));
+  std::istringstream tail(tail_of(log_file(dir, node), 12));
+  Failure f{ExitCode::kLocal,
+            fmt::format("{} ended while starting. The end of its log:", node.name),
+            fmt::format("imi network logs {}; then imi network up again", node.name),
+            "node-died",
+            {}};
+  for (std::string line; std::getline(tail, line);) f.details.push_back(line);
+  throw f;
 }
 
 }  // namespace

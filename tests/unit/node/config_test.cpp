@@ -43,6 +43,21 @@ TEST_CASE("a configuration with letters of every kind is read as it is written")
   CHECK(config->rpc_hosts == std::vector<std::string>{"a.example", "b.example"});
 }
 
+TEST_CASE("proxies are named by address or network, and others are refused by name") {
+  const std::string good(kGood);
+  const auto config = parse_config(
+      good + "proxies = [\"10.0.0.7\", \"192.168.0.0/16\", \"::1\", \"2001:db8::/32\"]\n",
+      "imid.toml");
+  REQUIRE(config.has_value());
+  CHECK(config->rpc_proxies.size() == 4);
+  for (const std::string proxy :
+       {"", "*", "proxy.example", "10.0.0", "10.0.0.7:80", "10.0.0.0/33", "10.0.0.0/", "::/129"}) {
+    CAPTURE(proxy);
+    const std::string error = error_of(good + "proxies = [\"10.0.0.7\", \"" + proxy + "\"]\n");
+    CHECK(error.find("rpc.proxies: '" + proxy + "'") != std::string::npos);
+  }
+}
+
 TEST_CASE("a line that is none of a configuration's is named, whatever is in it") {
   const std::string good(kGood);
   const auto with = [&](std::string_view line) { return good + std::string(line) + "\n"; };
