@@ -244,7 +244,6 @@ void add_records(std::vector<MethodSpec>& out) {
                  R"({"limit": 10})",
                  R"({)" IMI_EXAMPLE_HEAD R"(, "ids": [
                      "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]})"});
-  out.back().cost = 10;
 }
 
 void add_chain(std::vector<MethodSpec>& out) {
