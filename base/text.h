@@ -9,4 +9,9 @@ namespace imi {
 // U+10FFFF) without control characters (C0, DEL, C1).
 [[nodiscard]] bool is_plain_text(std::string_view s);
 
+// The text of a file without the UTF-8 byte order mark that some editors write before it.
+[[nodiscard]] constexpr std::string_view without_byte_order_mark(std::string_view s) {
+  return s.starts_with("\xEF\xBB\xBF") ? s.substr(3) : s;
+}
+
 }  // namespace imi
