@@ -56,11 +56,11 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
   }
   SUBCASE("no title") {
     bad.profile.title = "";
-    expected = "field-out-of-range";
+    expected = "field-text";
   }
   SUBCASE("a title that is not UTF-8") {
     bad.profile.title = "\xc0\xaf";
-    expected = "field-out-of-range";
+    expected = "field-text";
   }
   SUBCASE("a wrong check character") {
     bad.profile.uscc.bytes[17] = 'X';
@@ -68,7 +68,7 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
   }
   SUBCASE("an unknown field") {
     bad.profile.fields = {FieldId(9)};
-    expected = "field-out-of-range";
+    expected = "no-such-field";
   }
   SUBCASE("no division") {
     bad.profile.divisions = {};
@@ -84,11 +84,11 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
   }
   SUBCASE("an invalid key") {
     bad.profile.keys = {crypto::PublicKey{}};
-    expected = "field-out-of-range";
+    expected = "key-invalid";
   }
   SUBCASE("one key twice") {
     bad.profile.keys = {key, key};
-    expected = "field-out-of-range";
+    expected = "field-order";
   }
   SUBCASE("another agency's key") {
     bad.profile.keys = {w.food.key.public_key()};
