@@ -1,4 +1,5 @@
 // Agencies: authority, and the entries that change it.
+#include "ledger/rows.h"
 #include "rules_world.h"
 
 using namespace imi;
@@ -32,6 +33,15 @@ TEST_CASE("The council registers an agency, which can then do what it was regist
   CHECK(state.profile == reg.profile);
   CHECK(state.record_version == Version(1));
   CHECK(what(w.run_one(a, shop(1))) == "accepted");
+  // A row beside the map lists it; those of genesis have none.
+  std::vector<AgencyId> listed;
+  for (const auto& [key, value] : w.view.rows) {
+    if (const auto row = rows::parse_agency_key(key); row && key[0] == 'A') {
+      CHECK(row->first == state.registered);
+      listed.push_back(row->second);
+    }
+  }
+  CHECK(listed == std::vector<AgencyId>{a.id});
 }
 
 TEST_CASE("An agency's registration is refused by name, and then nothing of it is there") {
