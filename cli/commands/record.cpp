@@ -419,7 +419,10 @@ void list_agencies(Session& s) {
       Style::kDim);
 }
 
-void show_agency(Session& s, const std::string& text, const ReadOptions& o) {
+void show_agency(Session& s, const std::string& typed, const ReadOptions& o) {
+  const auto name = typed_word(typed);
+  if (!name) bad_input("NAME: " + name.error().reason);
+  const std::string& text = *name;
   ledger::AgencyId id = ledger::agency_id(text);
   if (const auto given = fixed_from_hex<ledger::AgencyId>(text)) id = *given;
   show_read(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id}, o,

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "cli/journal.h"
 #include "cli/read/verified.h"
+#include "cli/typed.h"
 #include "cli/values.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
@@ -49,9 +50,11 @@ const ledger::AgencyRegister* agency_by_key(const ledger::Genesis& g,
 
 }  // namespace
 
-Author resolve_author(Session& s, const std::string& as, const std::string& author) {
+Author resolve_author(Session& s, const std::string& signer, const std::string& author) {
+  const bool path = signer.find('/') != std::string::npos || signer.ends_with(".key");
+  // A short name is lower case by rule, however it is typed.
+  const std::string as = path ? signer : typed_word(signer).value_or(signer);
   if (as.empty()) fail(ExitCode::kUsage, "usage", "--as is needed: who signs?", "imi agency list");
-  const bool path = as.find('/') != std::string::npos || as.ends_with(".key");
   const std::filesystem::path file =
       path ? std::filesystem::path(as) : s.dir() / "agencies" / (as + ".key");
   if (!path && !std::filesystem::exists(file)) no_such_agency(s, as, file);

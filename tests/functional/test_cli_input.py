@@ -159,7 +159,7 @@ class Input(NetworkTest):
         self.assertEqual(self.ok(self.shops("odd.csv", row, "--as-issued")).json()["added"], 1)
         self.exits(BAD_INPUT, self.imi("enterprise", "show", AS_ISSUED), "as_issued")
         shown = self.ok(self.imi("--json", "enterprise", "show", AS_ISSUED, "--as-issued")).json()
-        self.assertEqual(shown["answer"]["as_issued"], True)
+        self.assertEqual(shown["as_issued"], True)
         self.assertIn("as issued", self.ok(self.imi("enterprise", "show", AS_ISSUED,
                                                     "--as-issued")).out)
         own = EVENTS + event("O-1").replace(uscc(0), AS_ISSUED)

@@ -143,6 +143,14 @@ TEST_CASE("A network written as TOML reads back as the same genesis") {
   CHECK(ledger::genesis_id(*back) == ledger::genesis_id(g));
 }
 
+TEST_CASE("A network's text may begin with a byte order mark, and titles are folded to one form") {
+  const ledger::Genesis g = sample();
+  const auto back = parse_network(
+      "\xEF\xBB\xBF" + replaced(network_text(g), "title = \"", "title = \" "), "n.toml", g.catalog);
+  if (!back) FAIL(describe(back.error()));
+  CHECK(*back == g);
+}
+
 TEST_CASE("A network with a mistake is refused with the line and what is wrong") {
   const std::string good = network_text(sample());
   CHECK(contains(network_error(replaced(good, "window = 8", "windows = 8")), "'windows'"));
