@@ -98,6 +98,11 @@ class Network {
 
 [[nodiscard]] std::filesystem::path node_folder(const std::filesystem::path& dir,
                                                 const NodeEntry& node);
+// Files of a node's folder: its process as `imi network up` started it, and its log.
+[[nodiscard]] std::filesystem::path pid_file(const std::filesystem::path& dir,
+                                             const NodeEntry& node);
+[[nodiscard]] std::filesystem::path log_file(const std::filesystem::path& dir,
+                                             const NodeEntry& node);
 // The running process of a node, if there is one: the one that holds the lock of its data folder,
 // or that `imi network up` started and that does not hold it yet. The pid file alone proves
 // nothing, and may be missing.

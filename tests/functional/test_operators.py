@@ -1,4 +1,4 @@
-"""Nobody is left guessing: what operators are told, and that a command that fails changes nothing."""
+"""Nobody is left guessing: what operators are told; and a command that fails changes nothing."""
 
 import contextlib
 import json
@@ -321,7 +321,7 @@ class Operators(NetworkTest):
                               "this machine's clock is", *words)
             self.assertNotIn("another node", told.err)
 
-    # ---- a home that cannot be written ------------------------------------------------------------
+    # ---- a home that cannot be written -----------------------------------------------------------
 
     def test_a_trusted_head_that_cannot_be_kept_is_told(self):
         client = self.temporary / "client"
