@@ -1,5 +1,5 @@
 // CHECKPOINT: q signatures over one LedgerHead make a height stable (OSDI'99 section 4.3; D1-D5).
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -24,6 +24,8 @@ void Replica::receive(const VerifiedMessage& m, const Checkpoint& c) {
 
 void Replica::record_checkpoint(MemberId member, const LedgerHead& head,
                                 const crypto::Signature& signature) {
+  IMI_INVARIANT("I18", head.epoch == set_.epoch && set_.contains(member), head.epoch, head.height,
+                member);
   const Hash256 digest = head.digest();
   Slot& slot = slots_[head.height];
   if (const auto it = slot.checkpoints.find(member); it != slot.checkpoints.end()) {
@@ -47,12 +49,14 @@ void Replica::record_checkpoint(MemberId member, const LedgerHead& head,
 
 void Replica::certify(Height h, const Hash256& digest) {
   const Slot* slot = find_slot(h);
+  IMI_INVARIANT("I10", slot != nullptr, h);
   CheckpointCertificate certificate;
   for (const auto& [member, seen] : slot->checkpoints) {
     if (seen.digest != digest) continue;
     certificate.signatures.push_back({member, seen.signature});
     certificate.head = seen.head;
   }
+  IMI_INVARIANT("I10", certificate.signatures.size() <= set_.members.size(), h);
   if (certificate.signatures.size() >= quorum_.q) adopt_stable(certificate);
 }
 
@@ -80,8 +84,6 @@ void Replica::adopt_stable(const CheckpointCertificate& certificate) {
   const LedgerHead& head = certificate.head;
   const Height h = head.height;
   if (halted_ || h <= stable_height_) return;
-  const auto& last = rules_.state().checkpoint;
-  check_own_signature(certificate.signatures, last && (h < last->height || head == *last));
   if (const auto it = decided_.find(h); it != decided_.end() && it->second.id != head.block) {
     return halt(HaltReason::kConflictingDecision, h);
   }
@@ -92,6 +94,7 @@ void Replica::adopt_stable(const CheckpointCertificate& certificate) {
   if (decided_tip_ < h && !decide_below(certificate)) {
     if (halted_) return;
   }
+  release_below(h, head.block);
   stable_height_ = h;
   stable_ = certificate;
   stable_link_ = {head.block, head.time};
@@ -100,7 +103,9 @@ void Replica::adopt_stable(const CheckpointCertificate& certificate) {
   slots_.erase(slots_.begin(), slots_.upper_bound(h));
   heads_.erase(heads_.begin(), heads_.upper_bound(h));
   own_checkpoints_.erase(own_checkpoints_.begin(), own_checkpoints_.upper_bound(h));
-  abandoned_.erase(abandoned_.begin(), abandoned_.upper_bound(h));
+  IMI_INVARIANT("I14", slots_.empty() || slots_.begin()->first > stable_height_, h);
+  IMI_INVARIANT("I2", rules_.state().stable_height() == stable_height_, stable_height_,
+                rules_.state().stable_height());
   forget_below();
   want_blocks();
 }

@@ -1,5 +1,5 @@
 // From q COMMITs to the executor: decisions, their order, and the blocks behind them (I7, I13).
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -77,6 +77,8 @@ void Replica::fill_facts(BlockInfo& info, const std::vector<ItemFacts>& items) {
   }
   std::ranges::sort(info.ids);
   info.repeats = std::ranges::adjacent_find(info.ids) != info.ids.end();
+  IMI_INVARIANT("I12", info.ids.size() == info.block->items.size(), info.ids.size(),
+                info.block->items.size());
   info.bodies = Bodies::kReady;
 }
 
@@ -136,6 +138,12 @@ std::optional<Replica::Link> Replica::link(Height h) const {
 
 void Replica::decide(Height h, Decision decision) {
   if (halted_) return;
+  IMI_INVARIANT(
+      "I10",
+      !decision.commit || (decision.commit->id == decision.id && decision.commit->height == h &&
+                           decision.commit->signatures.size() >= quorum_.q),
+      h, decision.id);
+  IMI_INVARIANT("I7", !decision.info || decision.info->id == decision.id, h, decision.id);
   const auto existing = decided_.find(h);
   if (existing == decided_.end() && h <= executed_.height) return;
   if (existing != decided_.end()) {
@@ -167,6 +175,27 @@ void Replica::decide(Height h, Decision decision) {
   advance_tip();
 }
 
+// Blocks accepted here up to `stable` whose decision is not known here. If one is the certified
+// block after all, its submissions leave the pool when it is executed.
+void Replica::release_below(Height stable, const BlockId& certified) {
+  const auto over = [&](Height h, const BlockId& id) {
+    const auto decided = decided_.find(h);
+    if (decided != decided_.end()) return decided->second.id != id;
+    return h > executed_.height && !(h == stable && id == certified);
+  };
+  for (auto it = abandoned_.begin(); it != abandoned_.end() && it->first <= stable;) {
+    for (const BlockInfoPtr& info : it->second) {
+      if (over(it->first, info->id)) release_items(*info);
+    }
+    it = abandoned_.erase(it);
+  }
+  for (auto it = slots_.begin(); it != slots_.end() && it->first <= stable; ++it) {
+    const auto& [h, slot] = *it;
+    if (!slot.accepted || !over(h, slot.proposal->id)) continue;
+    if (const BlockInfoPtr info = find_info(h, slot.proposal->id)) release_items(*info);
+  }
+}
+
 // Blocks accepted here at a height that another block won.
 void Replica::release_undecided(Height h, const BlockId& decided) {
   if (const auto it = abandoned_.find(h); it != abandoned_.end()) {
@@ -185,6 +214,7 @@ void Replica::advance_tip() {
   for (auto it = decided_.find(decided_tip_.next()); it != decided_.end() && it->second.header;
        it = decided_.find(decided_tip_.next())) {
     const Height h = decided_tip_.next();
+    IMI_INVARIANT("I7", it->first == h && decided_link(decided_tip_), it->first, h);
     if (it->second.header->parent != decided_link(decided_tip_)->id) {
       return halt(HaltReason::kConflictingDecision, h);
     }
@@ -232,6 +262,9 @@ void Replica::execute_decided() {
       return halt(HaltReason::kInvalidDecision, it->first);
     }
     if (d.info->bodies != Bodies::kReady) break;
+    IMI_INVARIANT("I13", it->first == emitted_.next() && it->first <= decided_tip_ && !d.emitted,
+                  it->first, emitted_, decided_tip_);
+    IMI_INVARIANT("I13", d.info->id == d.id, d.info->id, d.id);
     d.emitted = true;
     emitted_ = it->first;
     out_.execute.push_back({d.info->block, d.id, d.commit});
@@ -245,6 +278,7 @@ void Replica::on(const Executed& i) {
       it->second.id != i.head.block) {
     return halt(HaltReason::kWrongExecution, h);
   }
+  IMI_INVARIANT("I13", h <= emitted_ && h <= decided_tip_, h, emitted_, decided_tip_);
   executed_ = i.head;
   forget_executed(*it->second.info, i);
   if (h > stable_height_) {
@@ -259,6 +293,8 @@ void Replica::on(const Executed& i) {
 
 void Replica::forget_below() {
   const Height base = std::min(stable_height_, executed_.height);
+  IMI_INVARIANT("I13", base <= decided_tip_ && executed_.height <= emitted_, base, decided_tip_,
+                executed_.height, emitted_);
   decided_.erase(decided_.begin(), decided_.upper_bound(base));
 }
 

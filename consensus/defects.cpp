@@ -20,9 +20,13 @@ std::string_view name(Defect d) {
     case Defect::kTimeUnchecked: return "time-unchecked";
     case Defect::kHighestOnly: return "highest-only";
     case Defect::kNestedUnverified: return "nested-unverified";
+    case Defect::kSignUnasked: return "sign-unasked";
     case Defect::kExecuteOutOfOrder: return "execute-out-of-order";
     case Defect::kStaleNewViewHalts: return "stale-new-view-halts";
     case Defect::kNoLeastStep: return "no-least-step";
+    case Defect::kLeaveAlone: return "leave-alone";
+    case Defect::kCountUndue: return "count-undue";
+    case Defect::kShielded: return "shielded";
     case Defect::kCount: break;
   }
   return "unknown";

@@ -27,9 +27,13 @@ enum class Defect : std::uint8_t {
   kTimeUnchecked,          // C1 is not checked
   kHighestOnly,            // O takes only the top certificate's height, not each height (A3)
   kNestedUnverified,       // certificates inside VIEW-CHANGE are not verified (I10)
+  kSignUnasked,            // votes from the start, whatever peers saw it sign before (B6)
   kExecuteOutOfOrder,      // a decision is executed as soon as it is known (I13)
   kStaleNewViewHalts,      // a stale NEW-VIEW is taken for a broken chain (A4)
   kNoLeastStep,            // a block 1 ms after its parent may be too early (C1)
+  kLeaveAlone,             // a member's own wish is enough to leave a view (C4)
+  kCountUndue,             // the progress timer counts what fits no block now (C2)
+  kShielded,               // many submissions that fit no block hide those left out (C6)
   kCount,
 };
 [[nodiscard]] std::string_view name(Defect d);

@@ -1,5 +1,6 @@
 // The sentences of this module's enums, in one place.
 #include "consensus/effects.h"
+#include "consensus/replica.h"
 #include "consensus/safety_rules.h"
 #include "consensus/verify.h"
 
@@ -32,6 +33,7 @@ std::string_view describe(MessageError e) {
     case E::kViewChangeView: return "a VIEW-CHANGE is for another view than the NEW-VIEW";
     case E::kProposalHeights: return "the re-proposals are not of consecutive heights";
     case E::kEmptyRun: return "the answer carries no blocks";
+    case E::kBadStatement: return "a statement in a LAST-SEEN is malformed or out of order";
     case E::kBrokenRun: return "the blocks are not a chain that ends in the certificate";
   }
   return "unknown message error";
@@ -58,9 +60,25 @@ std::string_view describe(SafetyRefusal e) {
     case E::kOwnUnknownSignature:
       return "this key signed what this node does not remember: it is in use elsewhere, or the "
              "safety log is older than the key's last vote";
+    case E::kTooManyVoted:
+      return "so many blocks were voted for at this height that only empty ones are";
+    case E::kAwaitingPeers:
+      return "too few peers have answered yet what they last saw this validator sign";
     case E::kHeadMismatch: return "the executed head differs from the certified one";
   }
   return "unknown refusal";
+}
+
+std::string describe(const Signing& s) {
+  switch (s.state) {
+    case Signing::State::kSigns: return "signing";
+    case Signing::State::kAwaitingPeers:
+      return "asking peers what they last saw this validator sign: " + std::to_string(s.answers) +
+             " of " + std::to_string(s.answers_needed) + " answered";
+    case Signing::State::kStopped: return std::string(describe(s.stopped));
+    case Signing::State::kObserves: return std::string(describe(SafetyRefusal::kObserver));
+  }
+  return "unknown";
 }
 
 std::string_view describe(ViewChangeCause c) {

@@ -13,11 +13,12 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "consensus/input.h"
-#include "consensus/safety_state.h"
+#include "consensus/safety_rules.h"
 
 namespace imi::consensus {
 
@@ -147,6 +148,21 @@ struct Halt {
   Height height;
 };
 
+// B6: whether this replica signs, and if not, why.
+struct Signing {
+  enum class State : std::uint8_t {
+    kSigns,
+    kAwaitingPeers,  // it has asked peers what they last saw it sign
+    kStopped,        // for good
+    kObserves,       // no key, or its memory was lost
+  };
+  State state = State::kObserves;
+  SafetyRefusal stopped = SafetyRefusal::kNone;  // why, if it stopped
+  std::uint32_t answers = 0;                     // peers that have answered since the start
+  std::uint32_t answers_needed = 0;
+};
+[[nodiscard]] std::string describe(const Signing& s);
+
 // Signing stopped for good although the node goes on as an observer (B6).
 struct SigningStop {
   std::uint8_t reason = 0;  // SafetyRefusal
@@ -198,6 +214,7 @@ struct Effects {
   std::optional<WishStatus> wish;
   std::optional<Alarm> alarm;
   std::optional<SigningStop> signing_stop;
+  bool signing_begins = false;  // B6: enough peers answered after the start
   std::optional<Halt> halt;
   std::vector<Ignored> ignored;
 };

@@ -20,6 +20,8 @@ std::string_view name(MessageKind kind) {
     case MessageKind::kBlockData: return "BLOCK";
     case MessageKind::kCommitNotice: return "COMMIT-CERTIFICATE";
     case MessageKind::kCheckpointNotice: return "CHECKPOINT-CERTIFICATE";
+    case MessageKind::kAskLastSeen: return "ASK-LAST-SEEN";
+    case MessageKind::kLastSeen: return "LAST-SEEN";
   }
   return "unknown";
 }
@@ -44,6 +46,20 @@ std::expected<SignedMessage, CodecError> decode_message(ByteView bytes) {
   return decode<SignedMessage>(bytes);
 }
 
+bool is_of_unknown_kind(ByteView bytes) {
+  if (bytes.size() > kMaxMessageBytes) return false;
+  try {
+    DecodeArchive ar(bytes);
+    SchemaVersion<1> version;
+    Epoch epoch;
+    MemberId sender;
+    ar(version, epoch, sender);
+    return ar.byte() >= kMessageKinds;
+  } catch (const codec_detail::Failure&) {
+    return false;
+  }
+}
+
 Hash256 pre_prepare_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
                            Height height, const BlockId& id) {
   return vote_digest(genesis, StatementKind::kPrePrepare, epoch, member, view, height, id);
@@ -61,14 +77,24 @@ Hash256 commit_digest(const GenesisId& genesis, Epoch epoch, MemberId member, Vi
   return vote_digest(genesis, kind, epoch, member, view, height, id);
 }
 
+Hash256 view_change_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
+                           const Hash256& content) {
+  return vote_digest(genesis, StatementKind::kViewChange, epoch, member, view, content);
+}
+
 Hash256 view_change_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                            const ViewChange& message) {
-  return vote_digest(genesis, StatementKind::kViewChange, epoch, member, message);
+  return view_change_digest(genesis, epoch, member, message.view, content_digest(genesis, message));
+}
+
+Hash256 new_view_digest(const GenesisId& genesis, Epoch epoch, MemberId member, View view,
+                        const Hash256& content) {
+  return vote_digest(genesis, StatementKind::kNewView, epoch, member, view, content);
 }
 
 Hash256 new_view_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                         const NewView& message) {
-  return vote_digest(genesis, StatementKind::kNewView, epoch, member, message);
+  return new_view_digest(genesis, epoch, member, message.view, content_digest(genesis, message));
 }
 
 }  // namespace imi::consensus

@@ -1,10 +1,10 @@
-// The messages of consensus.md and their one wire form, SignedMessage.
+// The messages of consensus (docs/PROTOCOL.md) and their one wire form, SignedMessage.
 //
 // What is signed: chain::vote_digest(genesis, kind, epoch, member, fields...), where the fields are
 // those named below; so a PREPARE never replays as a COMMIT, nor on another chain, epoch, or
-// member. STATUS, FETCH, BLOCK and the certificate notices are unsigned: the transport's TLS
-// identity names their sender and their contents certify themselves; their signature field is
-// zero.
+// member. STATUS, FETCH, BLOCK, the certificate notices and the last-seen pair are unsigned: the
+// transport's TLS identity names their sender and their contents certify themselves; their
+// signature field is zero.
 //
 // Decoding is bounded by kMaxMessageBytes and by the limits in serialize(). A decoded message is
 // worth nothing until verify.h has made a VerifiedMessage of it.
@@ -18,6 +18,7 @@
 
 #include "chain/statement.h"
 #include "consensus/certificates.h"
+#include "consensus/statement.h"
 
 namespace imi::consensus {
 
@@ -33,8 +34,10 @@ enum class MessageKind : std::uint8_t {  // index of the payload variant; part o
   kBlockData = 8,
   kCommitNotice = 9,
   kCheckpointNotice = 10,
+  kAskLastSeen = 11,
+  kLastSeen = 12,
 };
-inline constexpr std::size_t kMessageKinds = 11;
+inline constexpr std::size_t kMessageKinds = 13;
 [[nodiscard]] std::string_view name(MessageKind kind);  // "PRE-PREPARE", ...
 [[nodiscard]] bool is_signed(MessageKind kind);
 
@@ -85,8 +88,9 @@ struct Checkpoint {
   }
 };
 
-// Signed: all of it. `stable` is empty while only genesis (height 0) is stable. Certificates are
-// in strictly ascending height within (stable, stable + L], one a height, views < view.
+// Signed: view, and the content_digest() of all of it. `stable` is empty while only genesis (height
+// 0) is stable. Certificates are in strictly ascending height within (stable, stable + L], one a
+// height, views < view.
 struct ViewChange {
   View view;  // the view its sender wants
   std::optional<CheckpointCertificate> stable;
@@ -125,8 +129,9 @@ struct ReProposal {
   }
 };
 
-// Signed: all of it. Exactly q VIEW-CHANGEs for `view`, strictly ascending by member, and the
-// re-proposals O that they imply (A3): recomputed by every backup (A7).
+// Signed: view, and the content_digest() of all of it. Exactly q VIEW-CHANGEs for `view`, strictly
+// ascending by member, and the re-proposals O that they imply (A3): recomputed by every backup
+// (A7).
 struct NewView {
   View view;
   std::vector<SignedViewChange> view_changes;
@@ -226,8 +231,33 @@ struct CheckpointNotice {
   }
 };
 
-using Payload = std::variant<PrePrepare, Prepare, Commit, Checkpoint, ViewChange, NewView, Status,
-                             FetchBlock, BlockData, CommitNotice, CheckpointNotice>;
+// Unsigned. B6: a validator that starts asks what its peers last saw it sign.
+struct AskLastSeen {
+  std::uint64_t start = 0;  // which start of the asker this is; the answer repeats it
+  bool operator==(const AskLastSeen&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(start);
+  }
+};
+
+// Unsigned; the statements certify themselves. The last of each kind that its sender saw `member`
+// sign, strictly ascending by kind.
+struct LastSeen {
+  std::uint64_t start = 0;
+  MemberId member;
+  std::vector<Statement> statements;
+  bool operator==(const LastSeen&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(start, member, statements);
+    require(ar, statements.size() <= kStatementKinds);
+  }
+};
+
+using Payload =
+    std::variant<PrePrepare, Prepare, Commit, Checkpoint, ViewChange, NewView, Status, FetchBlock,
+                 BlockData, CommitNotice, CheckpointNotice, AskLastSeen, LastSeen>;
 
 struct SignedMessage {
   SchemaVersion<1> version;
@@ -246,6 +276,10 @@ struct SignedMessage {
 // Bytes to message. Refuses more than kMaxMessageBytes with kLengthTooLarge.
 [[nodiscard]] std::expected<SignedMessage, CodecError> decode_message(ByteView bytes);
 
+// True for a message of a kind that this program does not know: a newer peer may send it. What
+// follows the kind is not looked at.
+[[nodiscard]] bool is_of_unknown_kind(ByteView bytes);
+
 // The digests that signatures cover.
 [[nodiscard]] Hash256 pre_prepare_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                                          View view, Height height, const BlockId& id);
@@ -254,7 +288,11 @@ struct SignedMessage {
 [[nodiscard]] Hash256 commit_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                                     View view, Height height, const BlockId& id);
 [[nodiscard]] Hash256 view_change_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
+                                         View view, const Hash256& content);
+[[nodiscard]] Hash256 view_change_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                                          const ViewChange& message);
+[[nodiscard]] Hash256 new_view_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
+                                      View view, const Hash256& content);
 [[nodiscard]] Hash256 new_view_digest(const GenesisId& genesis, Epoch epoch, MemberId member,
                                       const NewView& message);
 

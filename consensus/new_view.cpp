@@ -1,7 +1,7 @@
 // NEW-VIEW: choosing O (A3), and entering a view (OSDI'99 section 4.4; A4, A7).
 #include "consensus/new_view.h"
 
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -91,6 +91,8 @@ void Replica::try_new_view() {
     chosen.push_back({member, v, message->signature});
   }
   if (chosen.size() < quorum_.q) return;
+  IMI_INVARIANT("I3", rules_.state().view == view_ && rules_.state().changing, view_,
+                rules_.state().view);
   const Choice choice = choose(config_.genesis, chosen);
   if (const auto against = contradiction(view_, choice.headers)) {
     if (against->broken || planted(Defect::kStaleNewViewHalts)) {
@@ -132,24 +134,23 @@ void Replica::receive(const VerifiedMessage& m, const NewView& n) {
     message->sender = v.member;
     message->payload = v.message;
     message->signature = v.signature;
-    if (v.member == *me_) {
-      if (rules_.is_unknown_own(*message, {})) {
-        stop_signing(SafetyRefusal::kOwnUnknownSignature);
-      }
-      continue;
-    }
-    record_view_change(v.member, std::move(message));
+    if (v.member != *me_) record_view_change(v.member, std::move(message));
   }
   if (!halted_) enter_view(m.share());
 }
 
 void Replica::enter_view(const std::shared_ptr<const SignedMessage>& message) {
   const auto& n = std::get<NewView>(message->payload);
+  IMI_INVARIANT("I5", n.view > view_ || (n.view == view_ && changing_), n.view, view_, changing_);
+  IMI_INVARIANT("I10", n.view_changes.size() >= quorum_.q, n.view, n.view_changes.size());
   persist(rules_.note_entered(*message));
+  IMI_INVARIANT("I5", rules_.state().view == n.view && !rules_.state().changing, n.view,
+                rules_.state().view);
   leave_view();
   view_ = vote_view_ = n.view;
   changing_ = false;
   new_view_ = message;
+  resent_.clear();
   confirmed_ = false;
   proposed_in_view_ = false;
   entered_ = tick_;
@@ -178,13 +179,16 @@ void Replica::install_new_view(const NewView& n) {
     }
   }
   if (certificate != nullptr) adopt_stable(**certificate);
+  if (halted_) return;
   settled_ = n.proposals.empty() ? stable : n.proposals.back().header.height;
   for (const ReProposal& p : n.proposals) {
     if (halted_) return;
     const Height h = p.header.height;
     const BlockId id = chain::block_id(config_.genesis, p.header);
+    IMI_INVARIANT("I8", !decided_.contains(h) || decided_.at(h).id == id, n.view, h, id);
     if (h <= stable_height_ || height_refusal(h)) continue;
     Slot& slot = slots_[h];
+    IMI_INVARIANT("I1", !slot.proposal && !slot.accepted, n.view, h);
     install(h, slot, {p.header, id, p.signature, false, now_, tick_});
     if (!find_info(h, id)) fetch_block(h, id);
   }
@@ -199,8 +203,7 @@ void Replica::release_abandoned() {
     for (const BlockInfoPtr& info : blocks) {
       const bool chosen = (decided != decided_.end() && decided->second.id == info->id) ||
                           (slot != nullptr && slot->proposal && slot->proposal->id == info->id);
-      if (chosen) continue;
-      release_items(*info);
+      if (!chosen) release_items(*info);
     }
   }
   abandoned_.clear();

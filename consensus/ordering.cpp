@@ -1,5 +1,5 @@
 // PRE-PREPARE, PREPARE, COMMIT: the normal case (OSDI'99 section 4.2; A2, A5, B4, C1, F1, F2).
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -130,6 +130,8 @@ void Replica::install(Height h, Slot& slot, Proposal proposal) {
   // body does not make an honest proposal late.
   const bool late = proposal.fresh && !planted(Defect::kTimeUnchecked) &&
                     proposal.header.time.value < proposal.received.value - past_tolerance_ms();
+  IMI_INVARIANT("I1", !slot.proposal && !slot.accepted && !slot.prepared, h, view_);
+  IMI_INVARIANT("I14", proposal.header.height == h && h > stable_height_, h, stable_height_);
   slot.proposal = std::move(proposal);
   slot.refused = late;
   slot.noted = late;
@@ -197,6 +199,7 @@ Replica::Verdict Replica::judge(Height h, Slot& slot, std::optional<Ignored>& wh
 
 Replica::Verdict Replica::judge_facts(Height h, const Slot& slot, const BlockInfo& info,
                                       std::optional<Ignored>& why) const {
+  IMI_INVARIANT("I11", info.bodies == Bodies::kReady, h, info.id);
   if (info.ids.empty()) return Verdict::kAccept;
   const TimeMs time = slot.proposal->header.time;
   if (info.min_expiry <= time) {
@@ -243,6 +246,15 @@ bool Replica::repeats_in_ancestors(Height h, const BlockInfo& info, bool& known)
 }
 
 bool Replica::accept(Slot& slot, const BlockInfoPtr& info) {
+  const Height h = info->block->header.height;
+  IMI_INVARIANT("I1", slot.proposal && slot.proposal->id == info->id && !slot.accepted, h,
+                info->id);
+  IMI_INVARIANT("I11", info->bodies == Bodies::kReady, h, info->id);
+  IMI_INVARIANT("I14", h > stable_height_ && h <= window_end(), h, stable_height_);
+  IMI_INVARIANT("I15",
+                !link(h.prev()) || planted(Defect::kTimeUnchecked) ||
+                    link(h.prev())->time < info->block->header.time,
+                h);
   const bool leading = chain::primary(set_, vote_view_) == *me_;
   SignResult vote = leading
                         ? rules_.sign_pre_prepare(vote_view_, *info->block)
@@ -305,6 +317,12 @@ bool Replica::make_prepared(Slot& slot) {
   certificate.view = vote_view_;
   certificate.header = p.header;
   certificate.primary = p.signature;
+  const auto known = rules_.state().heights.find(p.header.height);
+  IMI_INVARIANT("I6",
+                known == rules_.state().heights.end() || !known->second.prepared ||
+                    known->second.prepared->view != vote_view_ ||
+                    known->second.prepared->header == p.header,
+                vote_view_, p.header.height, p.id);
   persist(rules_.note_prepared(certificate));
   slot.prepared = true;
   return true;
@@ -319,6 +337,8 @@ bool Replica::send_commit(Height h, Slot& slot) {
     if (decided == decided_.end() || !decided->second.commit || !decided->second.header) continue;
     persist(rules_.note_decided({*decided->second.header, *decided->second.commit}));
   }
+  IMI_INVARIANT("I9", slot.prepared && slot.proposal && vote_view_ == view_, h, vote_view_, view_);
+  IMI_INVARIANT("I14", h > stable_height_ && h <= window_end(), h, stable_height_);
   slot.committed = true;
   SignResult vote = rules_.sign_commit(vote_view_, h, slot.proposal->id);
   if (!vote) return false;
@@ -335,6 +355,7 @@ bool Replica::send_commit(Height h, Slot& slot) {
 void Replica::count_commits(Height h, View view, const BlockId& id) {
   if (const auto it = decided_.find(h); it != decided_.end() && it->second.commit) return;
   const Slot* slot = find_slot(h);
+  IMI_INVARIANT("I10", slot != nullptr, h, view);
   CommitCertificate certificate;
   for (const auto& [member, vote] : slot->commits) {
     if (vote.view == view && vote.id == id) {
@@ -342,6 +363,7 @@ void Replica::count_commits(Height h, View view, const BlockId& id) {
     }
   }
   if (certificate.signatures.size() < quorum_.q) return;
+  IMI_INVARIANT("I10", certificate.signatures.size() <= set_.members.size(), h, view);
   certificate.epoch = set_.epoch;
   certificate.view = view;
   certificate.height = h;

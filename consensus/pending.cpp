@@ -1,6 +1,7 @@
 // What the progress timer waits for (C2), and censorship (C6).
 #include "consensus/pending.h"
 
+#include "consensus/defects.h"
 #include "consensus/replica.h"
 
 namespace imi::consensus {
@@ -8,6 +9,7 @@ namespace imi::consensus {
 // ---- the submissions ----------------------------------------------------------------------------
 
 PendingSubmissions::Place PendingSubmissions::place_now(TimeMs expiry) const {
+  if (planted(Defect::kCountUndue)) return Place::kWaiting;
   if (expiry.value > next_block_time_.value + max_expiry_ms_ - slack_ms_) return Place::kTooEarly;
   if (expiry.value <= next_block_time_.value + slack_ms_) return Place::kTooLate;
   return Place::kWaiting;
@@ -137,6 +139,7 @@ std::optional<Ticks> PendingSubmissions::waiting_since() const {
 
 std::optional<PendingSubmissions::Waiting> PendingSubmissions::longest_at_primary() const {
   if (at_primary_.empty()) return std::nullopt;
+  if (planted(Defect::kShielded) && too_early_.size() > 64) return std::nullopt;
   return Waiting{at_primary_.begin()->first, at_primary_.begin()->second};
 }
 

@@ -1,5 +1,5 @@
 // The primary's side: which block comes next, and what may go into it (A5, C1, C3, C7, F1, F2).
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/replica.h"
 
 namespace imi::consensus {
@@ -21,7 +21,12 @@ std::optional<Replica::Link> Replica::proposal_link(Height h) const {
   return Link{slot->proposal->id, slot->proposal->header.time};
 }
 
+// With so many blocks voted for at a height, this member proposes empty ones alone (B2).
 std::uint32_t Replica::proposal_slots() const {
+  return rules_.only_empty(proposal_tip().next()) ? 0 : room();
+}
+
+std::uint32_t Replica::room() const {
   if (halted_ || changing_ || !rules_.can_sign() || !is_primary() || lagging()) return 0;
   const Height tip = proposal_tip();
   if (tip >= window_end() || !proposal_link(tip)) return 0;
@@ -97,6 +102,12 @@ void Replica::on(const Propose& i) {
 void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time) {
   const Height parent = proposal_tip();
   const Height h = parent.next();
+  IMI_INVARIANT("A5", h > stable_height_ && h <= window_end() && h > settled_, h, stable_height_,
+                settled_);
+  IMI_INVARIANT("I15", proposal_link(parent) && proposal_link(parent)->time < time, h, time);
+  for (const ItemFacts& item : items) {
+    IMI_INVARIANT("I16", time < item.expiry, h, time, item.expiry);
+  }
   auto block = std::make_shared<Block>();
   block->items.reserve(items.size());
   for (const ItemFacts& item : items) block->items.push_back(item.content);
@@ -114,6 +125,7 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
   }
   const BlockId id = chain::block_id(config_.genesis, block->header);
   Slot& slot = slots_[h];
+  IMI_INVARIANT("I1", !slot.proposal && !slot.accepted, h, view_);
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
   slot.proposal = Proposal{block->header, id, message->signature, true, now_, tick_};
   slot.accepted = true;
@@ -137,7 +149,7 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
 // works; one that has submissions to propose leaves a quarter of the view's time to the driver's
 // batch.
 void Replica::propose_empty_if_due() {
-  if (proposal_slots() == 0) return;
+  if (room() == 0) return;
   const bool idle = proposal_tip() <= decided_tip_;
   const bool heartbeat =
       confirmed_ && idle && tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);

@@ -1,7 +1,7 @@
 // The step itself, dispatch, and the small things that all phases use.
 #include "consensus/replica.h"
 
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 
 namespace imi::consensus {
@@ -23,17 +23,39 @@ Replica::Replica(const Config& config, const ValidatorSet& set, SafetyRules rule
 Effects Replica::step(const Input& input) {
   IMI_CHECK(started_, "start() comes before the first step");
   out_ = {};
+  const View view_before = view_;
+  const Height stable_before = stable_height_;
   if (!halted_) {
     std::visit([this](const auto& i) { on(i); }, input);
     if (!halted_) advance();
     if (!halted_) update_progress();
+    save_seen();
+    if (!halted_) check_step(view_before, stable_before);
   }
   if (planted(Defect::kVoteBeforePersist)) std::swap(out_.persist, withheld_);
   return std::exchange(out_, {});
 }
 
+// What holds between any two steps.
+void Replica::check_step(View view_before, Height stable_before) const {
+  IMI_INVARIANT("I5", view_ >= view_before && vote_view_ <= view_, view_, view_before, vote_view_);
+  IMI_INVARIANT("I5", !me_ || rules_.state().view == view_, view_, rules_.state().view);
+  IMI_INVARIANT("I13", executed_.height <= emitted_ && emitted_ <= decided_tip_, executed_.height,
+                emitted_, decided_tip_);
+  IMI_INVARIANT("I14", stable_height_ >= stable_before, stable_height_, stable_before);
+  IMI_INVARIANT("I14", slots_.empty() || slots_.begin()->first > stable_height_, stable_height_);
+  IMI_INVARIANT("D1", stable_ ? stable_->head.height == stable_height_ : stable_height_.value == 0,
+                stable_height_);
+  IMI_INVARIANT("I2", heads_.empty() || heads_.begin()->first > stable_height_, stable_height_);
+  IMI_INVARIANT(
+      "I7",
+      decided_.empty() || decided_.begin()->first > std::min(stable_height_, executed_.height),
+      stable_height_, executed_.height);
+}
+
 void Replica::on(const Receive& i) {
   const VerifiedMessage& m = i.message;
+  IMI_INVARIANT("I18", m->epoch == set_.epoch && set_.contains(m->sender), m->epoch, m->sender);
   if (!me_) {
     // D6: an observer advances on checkpoint certificates alone.
     if (const auto* notice = std::get_if<CheckpointNotice>(&m->payload)) {
@@ -41,12 +63,8 @@ void Replica::on(const Receive& i) {
     }
     return ignore(Ignored::kObserver);
   }
-  if (m->sender == *me_) {
-    if (is_signed(m->kind()) && rules_.is_unknown_own(*m, m.block_id())) {
-      return stop_signing(SafetyRefusal::kOwnUnknownSignature);
-    }
-    return ignore(Ignored::kDuplicate);
-  }
+  note_statements(*m);
+  if (m->sender == *me_) return ignore(Ignored::kDuplicate);
   std::visit([this, &m](const auto& payload) { receive(m, payload); }, m->payload);
 }
 
@@ -74,7 +92,20 @@ void Replica::persist_bodies(const BlockInfo& info) {
 }
 
 void Replica::send(std::optional<MemberId> to, std::shared_ptr<const SignedMessage> message) {
+  IMI_INVARIANT("A7", me_ && to != me_, message->sender);
+  if (message->sender == *me_ && is_signed(message->kind())) check_sent(*message);
   out_.send.push_back({to, std::move(message)});
+}
+
+// What leaves under our signature is in the state whose records go before it (I4), so it can be
+// told from what we never signed (I1-I3).
+void Replica::check_sent([[maybe_unused]] const SignedMessage& m) const {
+  std::optional<Statement> own;
+  const auto first = [&](const FoundStatement& s) {
+    if (!own) own = s.take(config_.genesis);
+  };
+  StatementFinder(config_.genesis, set_, first).in(m);
+  IMI_INVARIANT("I4", own && !rules_.is_unknown_own(*own), own->view, own->height);
 }
 
 void Replica::send_unsigned(std::optional<MemberId> to, Payload payload) {
@@ -92,17 +123,9 @@ void Replica::report_view() {
 }
 
 void Replica::stop_signing(SafetyRefusal reason) {
-  if (!rules_.can_sign()) return;
+  if (!rules_.holds_key()) return;
   persist(rules_.stop(reason));
   out_.signing_stop = SigningStop{static_cast<std::uint8_t>(reason)};
-}
-
-// B6 through certificates: our valid signature stands in one, and our state does not know it.
-void Replica::check_own_signature(const Signatures& signatures, bool known) {
-  if (!me_ || known || !rules_.can_sign()) return;
-  const bool ours = std::ranges::any_of(
-      signatures, [this](const MemberSignature& s) { return s.member == *me_; });
-  if (ours) stop_signing(SafetyRefusal::kOwnUnknownSignature);
 }
 
 void Replica::keep_evidence(MessageKind kind, MemberId member,

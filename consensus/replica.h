@@ -5,7 +5,7 @@
 // A handler is: a pure check that names its refusal, then the change of state, then the effects.
 // One file a phase: ordering.cpp (PRE-PREPARE, PREPARE, COMMIT), decisions.cpp (execution),
 // checkpoint.cpp, view_change.cpp, new_view.cpp, timers.cpp, status.cpp (retransmission), sync.cpp,
-// pending.cpp (C6).
+// pending.cpp (C6), last_seen.cpp (B6).
 //
 // Threading: none; one thread at a time calls step(). Errors: none are returned; what an input
 // could not do is in Effects::ignored, what must stop the node in Effects::halt.
@@ -35,6 +35,9 @@ struct RestartFacts {
   LedgerHead executed;  // the last executed head; genesis' head (height 0) on the first boot
   std::optional<CheckpointCertificate> stable;  // the highest it holds
   std::vector<RestartBlock> decided;            // stable + 1 .. executed, ascending (D2)
+  // Another at every start, best at random: answers to an earlier start's question count for
+  // nothing.
+  std::uint64_t start_number = 0;
 };
 
 class Replica {
@@ -44,8 +47,9 @@ class Replica {
   Replica(const Config& config, const ValidatorSet& set, SafetyRules rules,
           const RestartFacts& facts);
 
-  // Effects of starting: durable votes sent again (C5), bodies and blocks wanted. Call once,
-  // before the first step.
+  // Effects of starting: peers asked what they last saw this member sign (B6), bodies and blocks
+  // wanted. Durable votes are sent again (C5) when enough of them have answered. Call once, before
+  // the first step.
   [[nodiscard]] Effects start();
   [[nodiscard]] Effects step(const Input& input);
 
@@ -71,6 +75,7 @@ class Replica {
   [[nodiscard]] Height decided_height() const { return decided_tip_; }
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] bool is_voter() const { return rules_.can_sign(); }
+  [[nodiscard]] Signing signing() const;
   [[nodiscard]] bool lagging() const { return executed_.height < stable_height_; }  // D2
   [[nodiscard]] const SafetyState& safety_state() const { return rules_.state(); }
   // Seam of E1: the set that decides a height. One set today.
@@ -179,6 +184,8 @@ class Replica {
   void receive(const VerifiedMessage& m, const BlockData& b);
   void receive(const VerifiedMessage& m, const CommitNotice& n);
   void receive(const VerifiedMessage& m, const CheckpointNotice& n);
+  void receive(const VerifiedMessage& m, const AskLastSeen& ask);
+  void receive(const VerifiedMessage& m, const LastSeen& answer);
 
   // ---- ordering.cpp ---------------------------------------------------------------------------
   void advance();
@@ -197,6 +204,7 @@ class Replica {
   [[nodiscard]] std::optional<Ignored> height_refusal(Height h) const;
 
   // ---- propose.cpp ----------------------------------------------------------------------------
+  [[nodiscard]] std::uint32_t room() const;
   void propose_block(std::vector<ItemFacts> items, bool full, TimeMs time);
   void propose_empty_if_due();
   [[nodiscard]] Height proposal_tip() const;
@@ -209,6 +217,7 @@ class Replica {
   void execute_decided();
   void on_progress(Height h, View view);
   void release_undecided(Height h, const BlockId& decided);
+  void release_below(Height stable, const BlockId& certified);
   BlockInfoPtr learn_block(Height h, std::shared_ptr<const Block> block, const BlockId& id);
   [[nodiscard]] BlockInfoPtr find_info(Height h, const BlockId& id) const;
   void ask_bodies(Height h, BlockInfo& info);
@@ -270,6 +279,7 @@ class Replica {
   void fetch_missing();
   void fetch_block(Height h, const BlockId& id);
   [[nodiscard]] bool my_turn(Height h) const;
+  [[nodiscard]] bool resend_due(MemberId to, MessageKind kind, Ticks first_sent);
 
   // ---- sync.cpp -------------------------------------------------------------------------------
   void want_blocks();
@@ -285,6 +295,16 @@ class Replica {
   void forget_executed(const BlockInfo& info, const Executed& executed);
   void complain_if_left_out(const BlockInfo& info, Ticks received);
 
+  // ---- last_seen.cpp --------------------------------------------------------------------------
+  template <class Carrier>
+  void note_statements(const Carrier& carrier);
+  void note(const FoundStatement& s);
+  void check_own(const Statement& s);
+  void save_seen();
+  [[nodiscard]] std::uint32_t answers_needed() const;
+  void ask_peers();
+  void begin_signing();
+
   // ---- restart.cpp ----------------------------------------------------------------------------
   void restore(const RestartFacts& facts);
   void restore_view();
@@ -293,6 +313,8 @@ class Replica {
 
   // ---- small things ---------------------------------------------------------------------------
   void ignore(Ignored reason) { out_.ignored.push_back(reason); }
+  void check_sent(const SignedMessage& m) const;
+  void check_step(View view_before, Height stable_before) const;
   void halt(HaltReason reason, Height h);
   void persist(std::vector<SafetyRecord> records);
   void persist(std::optional<SafetyRecord> record);
@@ -301,7 +323,6 @@ class Replica {
   void send_unsigned(std::optional<MemberId> to, Payload payload);
   void report_view();
   void stop_signing(SafetyRefusal reason);
-  void check_own_signature(const Signatures& signatures, bool known);
   void keep_evidence(MessageKind kind, MemberId member, std::shared_ptr<const SignedMessage> a,
                      std::shared_ptr<const SignedMessage> b);
   [[nodiscard]] std::shared_ptr<const SignedMessage> vote_message(MemberId member, MessageKind kind,
@@ -354,8 +375,23 @@ class Replica {
   std::uint64_t status_round_ = 0;
   std::uint64_t fetch_round_ = 0;
   std::map<MemberId, Ticks> answered_;  // STATUS
+  // The long messages of this view that were sent again, to whom: when last, and how often.
+  struct Resent {
+    Ticks at = 0;
+    std::uint32_t times = 0;
+  };
+  std::map<std::pair<MemberId, MessageKind>, Resent> resent_;
 
   PendingSubmissions pending_;
+
+  // B6: the last statement of each kind by each other member, and those not yet persisted.
+  std::map<std::pair<MemberId, StatementOf>, Statement> seen_;
+  std::set<std::pair<MemberId, StatementOf>> unsaved_;
+  Ticks unsaved_since_ = 0;
+  std::uint64_t start_number_ = 0;
+  Ticks last_ask_ = 0;
+  std::set<MemberId> answers_;       // who answered since the start
+  std::map<MemberId, Ticks> asked_;  // by whom, when last
 
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;

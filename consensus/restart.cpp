@@ -1,7 +1,7 @@
 // Starting from what was durable (B1, C5): never a vote that contradicts one already sent.
 #include <limits>
 
-#include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/new_view.h"
 #include "consensus/replica.h"
@@ -14,12 +14,17 @@ void Replica::restore(const RestartFacts& facts) {
   stable_link_ = {BlockId{}, executed_.height.value == 0
                                  ? executed_.time
                                  : TimeMs(std::numeric_limits<std::int64_t>::min())};
+  start_number_ = facts.start_number;
+  for (const auto& [member, statements] : rules_.state().seen) {
+    for (const Statement& s : statements) seen_.insert({{member, s.kind}, s});
+  }
+  // B6: a ledger that is newer than the safety log shows it.
+  for (const RestartBlock& b : facts.decided) note_statements(b.commit);
   if (facts.stable) {
-    const auto& known = rules_.state().checkpoint;
-    check_own_signature(facts.stable->signatures,
-                        known && facts.stable->head.height <= known->height);
+    note_statements(*facts.stable);
     persist(rules_.note_stable(*facts.stable));
   }
+  if (!planted(Defect::kSignUnasked)) rules_.await_peers();
   const SafetyState& state = rules_.state();
   if (state.stable) {
     stable_ = state.stable;
@@ -131,11 +136,16 @@ Effects Replica::start() {
     }
   }
   advance_tip();
-  resend_votes();
+  if (rules_.awaiting()) {
+    ask_peers();
+  } else {
+    resend_votes();
+  }
   if (me_) send_status();
   report_view();
   want_blocks();
   if (!halted_) advance();
+  save_seen();
   return std::exchange(out_, {});
 }
 
@@ -156,6 +166,7 @@ void Replica::resend_votes() {
   for (auto& [h, slot] : slots_) {
     if (!slot.accepted) continue;
     const BlockInfoPtr info = find_info(h, slot.proposal->id);
+    IMI_INVARIANT("I11", info != nullptr, h, slot.proposal->id);
     SignResult vote = is_primary()
                           ? rules_.sign_pre_prepare(view_, *info->block)
                           : rules_.sign_prepare(view_, *info->block, slot.proposal->signature);
@@ -170,6 +181,7 @@ void Replica::resend_votes() {
         send(std::nullopt, message);
       }
     }
+    IMI_INVARIANT("I1", state.heights.contains(h), h);
     const auto& at = state.heights.find(h)->second;
     if (!at.committed || at.committed->view != view_) continue;
     SignResult commit = rules_.sign_commit(view_, h, at.committed->id);

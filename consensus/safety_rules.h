@@ -40,6 +40,8 @@ enum class SafetyRefusal : std::uint8_t {
   kCheckpointBelow = 14,      // CHECKPOINT at or below the last signed height (I2, D3)
   kOwnUnknownSignature = 15,  // our key signed what our state does not know (B6)
   kHeadMismatch = 16,         // our head differs from the certified one (D3)
+  kTooManyVoted = 18,         // too many blocks voted for at this height are kept already (B2)
+  kAwaitingPeers = 17,        // peers were asked what they last saw us sign (B6)
 };
 [[nodiscard]] std::string_view describe(SafetyRefusal e);
 
@@ -61,9 +63,19 @@ class SafetyRules {
   SafetyRules(SafetyRules&&) = default;
   SafetyRules& operator=(SafetyRules&&) = default;
 
-  [[nodiscard]] bool can_sign() const { return key_.has_value() && !state_.stopped; }
+  [[nodiscard]] bool can_sign() const { return holds_key() && !awaiting_; }
+  // It signs, or may come to: not an observer, and not stopped for good.
+  [[nodiscard]] bool holds_key() const { return key_.has_value() && !state_.stopped; }
+  // B6: between these two nothing is signed. Who is not told to wait signs from the beginning.
+  void await_peers() { awaiting_ = true; }
+  void begin_signing() { awaiting_ = false; }
+  [[nodiscard]] bool awaiting() const { return holds_key() && awaiting_; }
   [[nodiscard]] std::optional<MemberId> member() const { return me_; }
   [[nodiscard]] const SafetyState& state() const { return state_; }
+
+  // B2: a block voted for is kept until its height is stable, whatever comes later. With more than
+  // kMaxVotedBlocks that list submissions, only empty ones and re-proposals are voted for there.
+  [[nodiscard]] bool only_empty(Height height) const;
 
   [[nodiscard]] SignResult sign_pre_prepare(View view, const Block& block);
   // `primary`: the primary's signature of the PRE-PREPARE, which the record keeps.
@@ -84,20 +96,29 @@ class SafetyRules {
   [[nodiscard]] std::optional<SafetyRecord> note_decided(const DecidedCertificate& decided);
   [[nodiscard]] std::optional<SafetyRecord> note_entered(const SignedMessage& new_view);
   [[nodiscard]] std::optional<SafetyRecord> note_stable(const CheckpointCertificate& certificate);
+  // Statements of others that they may have to be reminded of (B6).
+  [[nodiscard]] std::optional<SafetyRecord> note_seen(PeersSeen seen);
   // Stops this key for good.
   [[nodiscard]] std::optional<SafetyRecord> stop(SafetyRefusal reason);
 
-  // B6: true if `message` bears our own valid signature and our state does not know it: the key
-  // lives elsewhere too, or the state is older than the key's last vote.
-  [[nodiscard]] bool is_unknown_own(const SignedMessage& message, const BlockId& id) const;
+  // B6: true if our state does not know `s`, which bears our own valid signature: the key lives
+  // elsewhere too, or the state is older than the key's last vote. Never true of what this state
+  // signed and has forgotten: at or below stable (D5), or replaced by a later view's.
+  [[nodiscard]] bool is_unknown_own(const Statement& s) const;
 
  private:
+  using E = SafetyRefusal;
   SafetyRules(const Config& config, ValidatorSet set);
+  [[nodiscard]] std::expected<void, SafetyRefusal> may_sign() const;
+  [[nodiscard]] bool is_unknown_vote(const Statement& s, const BlockId& id) const;
   [[nodiscard]] std::expected<void, SafetyRefusal> can_vote(View view, Height height) const;
   [[nodiscard]] SafetyRefusal record_proposal(View view, const Block& block,
                                               const crypto::Signature& primary, Signed& out);
   // True if the NEW-VIEW that opened `view` holds this proposal, signature and all.
   [[nodiscard]] bool re_proposed(View view, const BlockHeader& header) const;
+  [[nodiscard]] bool re_proposed(View view, const BlockId& id) const;
+  [[nodiscard]] bool too_many_voted(View view, const Block& block) const;
+  [[nodiscard]] crypto::Signature sign(const Hash256& digest) const;
   void keep(Signed& out, SafetyRecord record);
   [[nodiscard]] SignedMessage envelope(Payload payload) const;
 
@@ -107,6 +128,7 @@ class SafetyRules {
   std::optional<MemberId> me_;
   std::optional<crypto::SecretKey> key_;
   SafetyState state_;
+  bool awaiting_ = false;
 };
 
 }  // namespace imi::consensus

@@ -1,13 +1,12 @@
 #include "consensus/safety_state.h"
 
+#include <algorithm>
+
+#include "base/overloaded.h"
+
 namespace imi::consensus {
 
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
 
 // A block once voted for is served until its height is stable, also when a later view votes for
 // another: some member outside may hold a prepared certificate for it (B2, I11).
@@ -20,10 +19,6 @@ void accept(SafetyState& state, const AcceptedProposal& r) {
   }
   std::erase_if(at.voted, [&r](const Block& b) { return b.header == r.block.header; });
   at.accepted = r;
-  if (at.voted.size() > kMaxVotedBlocks) {
-    const bool first_prepared = at.prepared && at.prepared->header == at.voted.front().header;
-    at.voted.erase(at.voted.begin() + (first_prepared ? 1 : 0));
-  }
 }
 
 void prepare(SafetyState& state, const RecordedPrepared& r) {
@@ -31,6 +26,15 @@ void prepare(SafetyState& state, const RecordedPrepared& r) {
   if (h <= state.stable_height()) return;
   SafetyState::AtHeight& at = state.heights[h];
   if (!at.prepared || at.prepared->view < r.certificate.view) at.prepared = r.certificate;
+}
+
+void see(std::vector<Statement>& of_member, const Statement& s) {
+  const auto at = std::ranges::lower_bound(of_member, s.kind, {}, &Statement::kind);
+  if (at == of_member.end() || at->kind != s.kind) {
+    of_member.insert(at, s);
+  } else {
+    *at = s;
+  }
 }
 
 }  // namespace
@@ -62,6 +66,9 @@ void SafetyState::apply(const SafetyRecord& record) {
                    heights.erase(heights.begin(), heights.upper_bound(r.certificate.head.height));
                  },
                  [this](const SigningStopped& r) { stopped = r.reason; },
+                 [this](const PeersSeen& r) {
+                   for (const SeenStatement& s : r.statements) see(seen[s.member], s.statement);
+                 },
              },
              record);
 }

@@ -102,13 +102,35 @@ struct SigningStopped {
   }
 };
 
-// Distinct blocks voted for at one height that are kept beside the accepted one. More than one
-// takes a view change each; beyond the limit the oldest that is not prepared goes.
+// What peers were last seen to sign (B6): for them, should they lose their memory. Replaces the
+// earlier statement of the same member and kind.
+struct SeenStatement {
+  MemberId member;
+  Statement statement;
+  bool operator==(const SeenStatement&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(member, statement);
+  }
+};
+struct PeersSeen {
+  std::vector<SeenStatement> statements;
+  bool operator==(const PeersSeen&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(statements);
+  }
+};
+
+// Distinct blocks that list submissions, voted for at one height and kept beside the accepted one;
+// every further one takes a view that failed. None is dropped before its height is stable:
+// SafetyRules votes for no more of them instead, unless a NEW-VIEW re-proposes one. Empty blocks
+// are small and have no limit, so that a height can be decided after any number of views.
 inline constexpr std::size_t kMaxVotedBlocks = 16;
 
 using SafetyRecord =
     std::variant<PromisedView, EnteredView, AcceptedProposal, RecordedPrepared, RecordedDecision,
-                 CommitVote, CheckpointVote, StableCheckpoint, SigningStopped>;
+                 CommitVote, CheckpointVote, StableCheckpoint, SigningStopped, PeersSeen>;
 
 struct SafetyState {
   struct Vote {
@@ -138,16 +160,18 @@ struct SafetyState {
   View view;              // promised: no vote below it is ever signed again
   bool changing = false;  // true from VIEW-CHANGE(view) until NEW-VIEW(view)
   std::optional<CheckpointCertificate> stable;
-  std::optional<SignedMessage> view_change;  // the last own
-  std::optional<SignedMessage> new_view;     // the one that opened the last view entered
-  std::optional<LedgerHead> checkpoint;      // the last CHECKPOINT signed
-  std::map<Height, AtHeight> heights;        // above stable
-  std::optional<std::uint8_t> stopped;       // SafetyRefusal, if this key must not sign
+  std::optional<SignedMessage> view_change;         // the last own
+  std::optional<SignedMessage> new_view;            // the one that opened the last view entered
+  std::optional<LedgerHead> checkpoint;             // the last CHECKPOINT signed
+  std::map<Height, AtHeight> heights;               // above stable
+  std::optional<std::uint8_t> stopped;              // SafetyRefusal, if this key must not sign
+  std::map<MemberId, std::vector<Statement>> seen;  // of each other member, ascending by kind (B6)
 
   bool operator==(const SafetyState&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(version, epoch, view, changing, stable, view_change, new_view, checkpoint, heights, stopped);
+    ar(version, epoch, view, changing, stable, view_change, new_view, checkpoint, heights, stopped,
+       seen);
   }
   [[nodiscard]] Height stable_height() const { return stable ? stable->head.height : Height(0); }
   void apply(const SafetyRecord& record);

@@ -1,4 +1,5 @@
 // STATUS and the re-sending of what peers lack (A8); fetching of blocks by id.
+#include "base/invariant.h"
 #include "consensus/replica.h"
 
 namespace imi::consensus {
@@ -73,22 +74,43 @@ void Replica::answer_view(MemberId to, const Status& s) {
   if (!behind) return;
   if (!changing_) {
     // Any member relays the NEW-VIEW that opened the view (A7).
-    if (new_view_ && (is_primary() || my_turn(Height(0)))) send(to, new_view_);
+    if (new_view_ && (is_primary() || my_turn(Height(0))) &&
+        resend_due(to, MessageKind::kNewView, entered_)) {
+      send(to, new_view_);
+    }
     return;
   }
   if (tick_ - view_change_sent_ < config_.ticks(config_.status_period_ms)) return;
   // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whoever of their
   // signers stopped meanwhile (C4).
+  std::vector<std::shared_ptr<const SignedMessage>> due;
   for (const auto& [member, message] : view_changes_) {
     const View view = std::get<ViewChange>(message->payload).view;
     if (view < view_ || member == to) continue;
     const bool lacks = !s.view_changes.test(member);
     const bool own = member == *me_;
-    if (own ? lacks || s.view < view_ : lacks && my_turn(Height(member.value))) send(to, message);
+    if (own ? lacks || s.view < view_ : lacks && my_turn(Height(member.value))) {
+      due.push_back(message);
+    }
   }
+  if (due.empty() || !resend_due(to, MessageKind::kViewChange, view_change_sent_)) return;
+  for (const auto& message : due) send(to, message);
+}
+
+// With many members these messages have megabytes, and a copy may still be on its way when the
+// receiver's next STATUS comes: each further copy to it waits twice as long as the one before.
+bool Replica::resend_due(MemberId to, MessageKind kind, Ticks first_sent) {
+  Resent& last = resent_.try_emplace({to, kind}, Resent{first_sent, 0}).first->second;
+  const Ticks most = config_.ticks(config_.max_view_timeout_ms);
+  const Ticks wait = std::min(most, config_.ticks(config_.status_period_ms)
+                                        << std::min(last.times, std::uint32_t{16}));
+  if (tick_ - last.at < wait) return false;
+  last = {tick_, last.times + 1};
+  return true;
 }
 
 void Replica::answer_height(MemberId to, const Status& s, Height h, const HeightStatus& theirs) {
+  IMI_INVARIANT("I14", h > stable_height_ && h <= window_end(), h, stable_height_);
   const Slot* slot = find_slot(h);
   const Ticks age = config_.ticks(config_.status_period_ms);
   if (const auto it = own_checkpoints_.find(h);
@@ -146,14 +168,6 @@ void Replica::receive(const VerifiedMessage& m, const CommitNotice& n) {
   const auto it = decided_.find(h);
   if (it != decided_.end() && it->second.id == m.block_id() && it->second.commit) {
     return ignore(Ignored::kDuplicate);
-  }
-  for (const MemberSignature& signature : n.decided.commit.signatures) {
-    if (signature.member != *me_) continue;  // B6: did we sign this COMMIT?
-    SignedMessage own;
-    own.epoch = set_.epoch;
-    own.sender = *me_;
-    own.payload = Commit{n.decided.commit.view, h, m.block_id()};
-    if (rules_.is_unknown_own(own, {})) stop_signing(SafetyRefusal::kOwnUnknownSignature);
   }
   Decision d;
   d.id = m.block_id();

@@ -24,6 +24,7 @@ void Replica::on(const Synced& i) {
   const VerifiedBlocks& run = i.blocks;
   const auto* checkpoint = std::get_if<CheckpointCertificate>(&run.proof());
   if (checkpoint == nullptr && !me_) return ignore(Ignored::kSyncNotCertified);
+  std::visit([this](const auto& proof) { note_statements(proof); }, run.proof());
   const Height first = run.blocks().front()->header.height;
   const Height last = run.blocks().back()->header.height;
   if (last <= emitted_) {

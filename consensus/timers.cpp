@@ -12,6 +12,7 @@ void Replica::on(const Tick& i) {
   }
   if (!me_) return;
   pending_.update(next_block_time(now_), tick_);
+  if (rules_.awaiting() && tick_ - last_ask_ >= config_.ticks(config_.fetch_period_ms)) ask_peers();
   if (tick_ - last_status_ >= config_.ticks(config_.status_period_ms)) send_status();
   check_timeouts();
   if (!halted_) propose_empty_if_due();

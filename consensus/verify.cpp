@@ -5,8 +5,6 @@
 
 namespace imi::consensus {
 
-using E = MessageError;
-
 bool BoundedSignatureCache::contains(const SignatureKey& key) {
   return young_.contains(key) || old_.contains(key);
 }
@@ -253,8 +251,25 @@ Verifier::Result Verifier::check_unsigned(const SignedMessage& m, std::optional<
     if (!holds(c->certificate)) return std::unexpected(E::kBadCheckpointCertificate);
     return {};
   }
+  if (const auto* l = std::get_if<LastSeen>(&m.payload)) return check(*l);
+  if (std::holds_alternative<AskLastSeen>(m.payload)) return {};
   const Height asked = std::get<FetchBlock>(m.payload).height;
   if (asked.value == 0 || asked.value > kMaxHeight) return std::unexpected(E::kHeightTooLarge);
+  return {};
+}
+
+Verifier::Result Verifier::check(const LastSeen& l) const {
+  if (!set_.contains(l.member)) return std::unexpected(E::kUnknownSender);
+  for (std::size_t i = 0; i < l.statements.size(); ++i) {
+    const Statement& s = l.statements[i];
+    if (s.view.value > kMaxView) return std::unexpected(E::kViewTooLarge);
+    if (s.height.value > kMaxHeight) return std::unexpected(E::kHeightTooLarge);
+    const auto digest = signed_digest(genesis_, set_.epoch, l.member, s);
+    if (!digest || (i > 0 && s.kind <= l.statements[i - 1].kind)) {
+      return std::unexpected(E::kBadStatement);
+    }
+    if (!signature_holds(l.member, *digest, s.signature)) return std::unexpected(E::kBadSignature);
+  }
   return {};
 }
 

@@ -74,6 +74,7 @@ enum class MessageError : std::uint8_t {
   kViewChangeView,     // a VIEW-CHANGE for another view than the NEW-VIEW's
   kProposalHeights,    // re-proposals not of consecutive heights
   kEmptyRun,           // synced blocks: none
+  kBadStatement,       // LAST-SEEN: malformed, out of order, or of nobody
   kBrokenRun,          // synced blocks: not a chain of parents that ends in the certificate
 };
 [[nodiscard]] std::string_view describe(MessageError e);
@@ -140,6 +141,7 @@ class Verifier {
   [[nodiscard]] bool holds(const CheckpointCertificate& certificate) const;
 
  private:
+  using E = MessageError;
   using Result = std::expected<void, MessageError>;
   [[nodiscard]] bool signature_holds(MemberId member, const Hash256& digest,
                                      const crypto::Signature& signature) const;
@@ -152,6 +154,7 @@ class Verifier {
   [[nodiscard]] Result check(const SignedMessage& m, const NewView& n) const;
   [[nodiscard]] Result check_unsigned(const SignedMessage& m, std::optional<MemberId> peer,
                                       BlockId& id) const;
+  [[nodiscard]] Result check(const LastSeen& l) const;
   [[nodiscard]] Result check_payload(const SignedMessage& m, BlockId& id) const;
   [[nodiscard]] Result check_header(const BlockHeader& header) const;
   [[nodiscard]] Result check_certificate(const HeightCertificate& c) const;

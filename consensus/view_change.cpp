@@ -1,4 +1,5 @@
 // VIEW-CHANGE: leaving a view (OSDI'99 section 4.4; A6, A7, C3, C4).
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -13,6 +14,8 @@ void Replica::start_view_change(View target, Cause cause) {
   if (!rules_.can_sign() || target <= view_ || target.value > kMaxView) return;
   SignResult vote = rules_.sign_view_change(target);
   if (!vote) return;
+  IMI_INVARIANT("I5", rules_.state().view == target && rules_.state().changing, target,
+                rules_.state().view);
   persist(std::move(vote->records));
   // No failure of the primary, or most likely none: what others may have left the view for is near.
   const bool near =
@@ -32,6 +35,7 @@ void Replica::start_view_change(View target, Cause cause) {
   wish_.reset();
   ahead_since_.reset();
   view_change_sent_ = tick_;
+  resent_.clear();
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
   view_changes_[*me_] = message;
   send(std::nullopt, message);
@@ -141,7 +145,8 @@ void Replica::act_on_wishes() {
   for (std::uint16_t m = 0; m < set_.members.size(); ++m) {
     if (wants(MemberId(m), wish_->view)) ++count;
   }
-  if (count >= quorum_.weak) start_view_change(wish_->view, wish_->cause);
+  const std::uint32_t needed = planted(Defect::kLeaveAlone) ? 1 : quorum_.weak;
+  if (count >= needed) start_view_change(wish_->view, wish_->cause);
 }
 
 // Is a member known that has signed a VIEW-CHANGE for a view above this one?

@@ -22,7 +22,7 @@ struct Parameters {
   std::uint32_t past_skew_ms = 2'000;     // P: block time may be this far behind a clock
   std::uint32_t future_skew_ms = 1'000;   // F: and this far ahead
   std::uint32_t activation_delay = 32;    // D >= L: heights before a membership change counts
-  std::uint32_t rotation_heights = 0;     // R: planned view change every R heights; 0 = never
+  std::uint32_t rotation_heights = 64;    // R: planned view change every R heights; 0 = never
   // Blocks
   std::uint32_t max_block_items = 4'096;          // submissions
   std::uint32_t max_block_entries = 16'384;       // entries of all its submissions

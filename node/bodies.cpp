@@ -225,8 +225,9 @@ void Bodies::fetch_due() {
     if (state.missing.empty() || state.invalid || now < state.next_fetch_us) continue;
     if (state.attempts == 0 && now < state.give_up_us && arrivals_under_way(state)) continue;
     // Slower each time: what does not come for want of capacity must not be asked for more often.
-    state.next_fetch_us = now + (core_.limits.fetch_retry_us << std::min(state.attempts, 2U));
-    fetch(key, state);
+    if (fetch(key, state)) {
+      state.next_fetch_us = now + (core_.limits.fetch_retry_us << std::min(state.attempts, 2U));
+    }
   }
 }
 
@@ -237,11 +238,31 @@ bool Bodies::arrivals_under_way(const BlockState& state) const {
   return c.submissions_verified + c.submissions_refused < state.received_before;
 }
 
-void Bodies::fetch(const Key& key, BlockState& state) {
+// Nothing if the peer has not answered the last request and may still do.
+Bodies::Asked* Bodies::free_to_ask(PeerIndex peer) {
+  if (core_.is_self(peer) || !core_.ports.network.is_connected(peer)) return nullptr;
+  const NodeLimits& l = core_.limits;
+  const Pace fresh({l.fetch_retry_us << 2U, l.fetch_patience_max_us, l.fetch_items, 1});
+  Asked& asked = asked_.try_emplace(peer.value, Asked{fresh, std::nullopt}).first->second;
+  if (!asked.since_us) return &asked;
+  if (core_.now_us() - *asked.since_us < asked.pace.patience_us()) return nullptr;
+  asked.pace.late();
+  asked.since_us.reset();
+  return &asked;
+}
+
+void Bodies::answered(PeerIndex peer) {
+  const auto asked = asked_.find(peer.value);
+  if (asked == asked_.end() || !asked->second.since_us) return;
+  asked->second.pace.answered(core_.now_us() - *asked->second.since_us);
+  asked->second.since_us.reset();
+}
+
+bool Bodies::fetch(const Key& key, BlockState& state) {
   if (key.first <= core_.ports.ledger.applied().height && !state.asked_ledger) {
     state.asked_ledger = true;
     load_from_ledger(key.first);
-    return;
+    return true;
   }
   // Those who showed that they hold the block come first, then everybody else in turn.
   std::vector<chain::MemberId> order = state.holders;
@@ -249,18 +270,21 @@ void Bodies::fetch(const Key& key, BlockState& state) {
     const chain::MemberId member(static_cast<std::uint16_t>(m));
     if (std::find(order.begin(), order.end(), member) == order.end()) order.push_back(member);
   }
-  FetchBodiesFrame request{key.first, {}};
-  for (const chain::ContentHash& content : state.missing) {
-    if (request.contents.size() == core_.limits.fetch_items) break;
-    request.contents.push_back(content);
-  }
-  const SharedBytes frame = make_frame(FrameKind::kFetchBodies, request);
   for (std::size_t tried = 0; tried < order.size(); ++tried) {
-    const chain::MemberId member = order[state.attempts++ % order.size()];
-    const PeerIndex peer(member.value);
-    if (core_.is_self(peer) || !core_.ports.network.is_connected(peer)) continue;
-    if (core_.send(peer, Urgency::kControl, frame)) return;
+    const PeerIndex peer(order[state.attempts++ % order.size()].value);
+    Asked* asked = free_to_ask(peer);
+    if (asked == nullptr) continue;
+    FetchBodiesFrame request{key.first, {}};
+    for (const chain::ContentHash& content : state.missing) {
+      if (request.contents.size() == asked->pace.size()) break;
+      request.contents.push_back(content);
+    }
+    if (!core_.send(peer, Urgency::kControl, make_frame(FrameKind::kFetchBodies, request)))
+      continue;
+    asked->since_us = core_.now_us();
+    return true;
   }
+  return false;
 }
 
 // A block executed before a restart that is proposed again: its bodies are in the ledger.

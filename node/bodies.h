@@ -7,11 +7,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "node/core.h"
+#include "node/pace.h"
 #include "node/pool.h"
 
 namespace imi::node {
@@ -58,6 +60,9 @@ class Bodies {
 
   // Asks for what is missing and due. Once a tick.
   void fetch_due();
+  // A peer answered, or can answer no more.
+  void answered(PeerIndex peer);
+  void disconnected(PeerIndex peer) { asked_.erase(peer.value); }
   // Called when a body that was missing came.
   std::function<void()> on_arrival;
 
@@ -90,7 +95,15 @@ class Bodies {
   void settle(const Key& key, BlockState& state);
   void drop(BlockState& state);
   [[nodiscard]] bool arrivals_under_way(const BlockState& state) const;
-  void fetch(const Key& key, BlockState& state);
+  // One request to one peer under way at a time, so that a slow link is not filled with the same
+  // bodies from everybody; how long and how much is learnt (Pace).
+  struct Asked {
+    Pace pace;
+    std::optional<std::uint64_t> since_us;  // not answered
+  };
+  // False if nobody can be asked now.
+  bool fetch(const Key& key, BlockState& state);
+  [[nodiscard]] Asked* free_to_ask(PeerIndex peer);
   void load_from_ledger(chain::Height height);
   void log_one(const chain::ContentHash& content, std::vector<WalBody>& out);
 
@@ -99,6 +112,7 @@ class Bodies {
   std::map<Key, BlockState> blocks_;
   std::unordered_map<chain::ContentHash, Kept, FixedBytesHash> kept_;
   std::map<chain::ContentHash, std::set<Key>> wanted_;  // missing -> blocks that list it
+  std::map<std::uint32_t, Asked> asked_;                // by peer
   std::map<chain::ContentHash, Body> recovered_;
   std::set<chain::ContentHash> recovered_logged_;
   chain::Height recovered_until_;

@@ -19,6 +19,12 @@ Body make_body(ledger::Submission&& submission, SharedBytes bytes) {
 
 }  // namespace
 
+bool proves_a_lie(const BadBody& bad) {
+  if (bad.error.reason != ledger::AdmissionError::Reason::kMalformed) return true;
+  const auto why = static_cast<CodecError::Reason>(bad.error.b);
+  return why != CodecError::Reason::kUnknownTag && why != CodecError::Reason::kUnknownVersion;
+}
+
 std::vector<CheckedBody> check_bodies(std::span<SharedBytes> submissions,
                                       const ledger::AdmissionLimits& limits,
                                       crypto::KnownKeys& keys) {

@@ -21,6 +21,11 @@ struct BadBody {
 };
 using CheckedBody = std::expected<Body, BadBody>;
 
+// True for what no honest peer passes on: every honest node checked the same of it before, with
+// the chain's own limits. Not for content of a kind or version that this program does not know: a
+// newer one may.
+[[nodiscard]] bool proves_a_lie(const BadBody& bad);
+
 // Decodes, hashes and checks submissions, signatures included, once for all that this node does
 // with them. Takes the bytes; answers in their order.
 [[nodiscard]] std::vector<CheckedBody> check_bodies(std::span<SharedBytes> submissions,

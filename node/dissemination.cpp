@@ -32,11 +32,18 @@ void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
   const auto sent = sent_.find(number);
   if (sent == sent_.end() || sent->second.waiting_for.erase(from.value) == 0) return;
   const auto& contents = sent->second.contents;
+  std::vector<Body> refused_here;
   for (std::uint32_t i = 0; i < contents.size(); ++i) {
-    if (std::binary_search(refused.begin(), refused.end(), i)) continue;
-    held_by_peer(contents[i], from);
+    if (!std::binary_search(refused.begin(), refused.end(), i)) {
+      held_by_peer(contents[i], from);
+    } else if (const Body* body = pool_.find(contents[i]); body && is_primary(from)) {
+      refused_here.push_back(*body);
+    }
   }
+  if (!refused_here.empty()) on_refused(refused_here);
   if (sent->second.waiting_for.empty()) sent_.erase(sent);
+  // It has room for more. (One that refuses is not asked again at the speed of its refusals.)
+  if (refused.empty() && again_[from.value].last == number) again_[from.value].at_us = 0;
 }
 
 void Dissemination::flush() {
@@ -78,36 +85,77 @@ void Dissemination::send_frame(const std::vector<SharedBytes>& submissions,
   Sent sent{std::move(contents), {}};
   for (std::uint32_t p = 0; p < core_.validators; ++p) {
     if (only && only->value != p) continue;
-    if (core_.send(PeerIndex(p), Urgency::kBulk, frame)) sent.waiting_for.insert(p);
+    if (!core_.send(PeerIndex(p), Urgency::kBulk, frame)) continue;
+    sent.waiting_for.insert(p);
+    if (!is_primary(PeerIndex(p))) continue;
+    for (const chain::ContentHash& content : sent.contents) count_push(content);
   }
   if (!sent.waiting_for.empty()) sent_.emplace(number, std::move(sent));
   while (sent_.size() > core_.limits.max_unacknowledged) sent_.erase(sent_.begin());
 }
 
+void Dissemination::count_push(const chain::ContentHash& content) {
+  if (pool_.count_push(content) != core_.limits.pushes_that_count) return;
+  at_primary_.push_back(content);
+  core_.want_flush();
+}
+
 void Dissemination::repush_due() {
   const std::uint64_t now = core_.now_us();
-  if (now < next_repush_us_) return;
-  next_repush_us_ = now + core_.limits.repush_us;
-  const PeerIndex peer(primary_.value);
-  if (core_.is_self(peer) || !core_.ports.network.is_connected(peer) ||
-      now < core_.limits.repush_us) {
-    return;
+  for (std::uint32_t p = 0; p < core_.validators; ++p) {
+    const PeerIndex peer(p);
+    if (now < again_[p].at_us || core_.is_self(peer)) continue;
+    if (core_.ports.network.is_connected(peer)) push_again(p, again_[p]);
   }
-  const std::vector<Body> bodies =
-      pool_.not_held_by(primary_.value, now - core_.limits.repush_us, core_.limits.repush_items,
-                        core_.limits.push_bytes);
-  if (!bodies.empty()) push(bodies, peer);
+}
+
+void Dissemination::push_again(std::uint32_t peer, Again& again) {
+  const bool primary = is_primary(PeerIndex(peer));
+  const std::uint64_t period = primary ? core_.limits.repush_us : core_.limits.repush_others_us;
+  const std::uint64_t now = core_.now_us();
+  again.at_us = now + period;
+  again.last = 0;
+  if (pool_.items() == 0) return;
+  const std::uint64_t youngest = std::min(core_.limits.repush_us, now);
+  Pool::Unheld next{peer,
+                    again.all ? now + 1 : now - youngest,
+                    !primary,
+                    again.after,
+                    core_.limits.repush_items,
+                    core_.limits.push_bytes};
+  const std::vector<Body> bodies = pool_.not_held(next);
+  again.after = next.after;
+  if (next.after == 0) again.all = false;
+  if (bodies.empty()) return;
+  push(bodies, PeerIndex(peer));
+  if (next.after != 0) again.last = next_number_ - 1;
 }
 
 void Dissemination::on_view(chain::View view, chain::MemberId primary) {
   view_ = view;
   primary_ = primary;
   at_primary_.clear();
+  primary_let_off_ = false;
+  pool_.forget_pushes();
+  again_[primary.value] = {};
   if (core_.is_self(PeerIndex(primary.value))) return;
   std::vector<chain::ContentHash> held = pool_.held_by(primary.value, core_.limits.pool.max_items);
   if (!held.empty()) {
     core_.input(consensus::PendingAtPrimary{view, std::move(held)});
   }
+}
+
+void Dissemination::on_connected(PeerIndex peer) {
+  if (peer.value >= core_.validators) return;
+  again_[peer.value] = {0, 0, true, 0};
+  for (auto& [number, sent] : sent_) sent.waiting_for.erase(peer.value);
+  std::erase_if(sent_, [](const auto& s) { return s.second.waiting_for.empty(); });
+  const bool held_any = pool_.forget_held(peer.value);
+  if (!is_primary(peer) || !held_any || primary_let_off_) return;
+  primary_let_off_ = true;
+  at_primary_.clear();
+  pool_.forget_pushes();
+  core_.input(consensus::PrimaryForgot{view_});
 }
 
 }  // namespace imi::node

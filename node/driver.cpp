@@ -32,16 +32,17 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
       replica(o.consensus, o.set, make_rules(o), facts),
       verifier(std::make_shared<const consensus::Verifier>(o.consensus, o.set, ports.signatures)),
       bodies(core, pool),
-      outbox(core,
-             [this] {
-               return Outbox::Snapshot{replica.safety_state(),
-                                       bodies.to_log(replica.safety_state())};
-             }),
-      intake(core, verifier),
+      outbox(
+          core,
+          [this] {
+            return Outbox::Snapshot{replica.safety_state(), bodies.to_log(replica.safety_state())};
+          }),
+      work(core),
+      intake(core, work, verifier),
       dissemination(core, pool),
       waiters(core),
       execution(core, bodies),
-      sync(core, verifier, bodies, execution) {
+      sync(core, work, verifier, bodies, execution) {
   chain::Height until = facts.executed.height;
   const auto& heights = replica.safety_state().heights;
   if (!heights.empty()) until = std::max(until, heights.rbegin()->first);
@@ -52,6 +53,7 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
   }
   core.input = [this](consensus::Input in) { input(std::move(in)); };
   core.want_flush = [this] { want_flush(); };
+  dissemination.on_refused = [this](const std::vector<Body>& refused) { recheck(refused); };
   bodies.on_arrival = [this] {
     execution.advance();
     sync.advance();
@@ -175,12 +177,12 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     want_flush();
   }
   if (effects.wish) {
-    core.events.log(LogLevel::kInfo,
-                    effects.wish->cause
-                        ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
-                              std::string(consensus::describe(*effects.wish->cause))
-                        : "no longer wants to leave view " +
-                              std::to_string(effects.wish->view.value));
+    core.events.log(
+        LogLevel::kInfo,
+        effects.wish->cause
+            ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
+                  std::string(consensus::describe(*effects.wish->cause))
+            : "no longer wants to leave view " + std::to_string(effects.wish->view.value));
   }
   if (effects.alarm) {
     ++core.counters.alarms;
@@ -189,9 +191,13 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
                                           std::to_string(effects.alarm->height.value));
   }
   if (effects.signing_stop) {
-    const auto why = static_cast<consensus::SafetyRefusal>(effects.signing_stop->reason);
-    signing_stopped = consensus::describe(why);
-    core.events.log(LogLevel::kError, "this key signs nothing any more: " + signing_stopped);
+    core.events.log(LogLevel::kError,
+                    "this key signs nothing any more: " + consensus::describe(replica.signing()));
+  }
+  if (effects.signing_begins) {
+    core.events.log(LogLevel::kInfo,
+                    "peers showed nothing that this validator signed and does not remember: it "
+                    "signs from now on");
   }
   if (effects.halt) {
     const bool mismatch = effects.halt->reason == consensus::HaltReason::kHeadMismatch;
@@ -258,6 +264,27 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
   want_flush();
 }
 
+void Driver::Impl::recheck(const std::vector<Body>& bodies_refused) {
+  struct Job {
+    std::vector<Body> bodies;
+    std::vector<chain::ContentHash> refused;
+  };
+  auto job = std::make_shared<Job>(Job{bodies_refused, {}});
+  core.run(
+      core.ports.verify, Priority::kBulk,
+      [job, &ledger = core.ports.ledger] {
+        for (const Body& b : job->bodies) {
+          const auto precheck = ledger.precheck(*b.submission);
+          if (precheck && (precheck->refusal || precheck->applied)) {
+            job->refused.push_back(b.content());
+          }
+        }
+      },
+      [this, job] {
+        if (!job->refused.empty()) input(consensus::PendingRemoved{std::move(job->refused)});
+      });
+}
+
 void Driver::Impl::tick() {
   if (!core.running()) return;
   input(consensus::Tick{core.now()});
@@ -265,6 +292,7 @@ void Driver::Impl::tick() {
   dissemination.repush_due();
   waiters.expire_waits();
   sync.advance();
+  intake.give_back();
   const std::uint64_t now = core.now_us();
   if (now >= next_sweep_us) {
     next_sweep_us = now + kSweepUs;

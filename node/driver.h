@@ -146,7 +146,10 @@ struct DriverCounters {
   std::uint64_t steps = 0;
   std::uint64_t messages_in = 0;
   std::uint64_t messages_refused = 0;  // did not decode or verify
+  std::uint64_t messages_unknown = 0;  // of a kind that this program does not know
   std::uint64_t frames_malformed = 0;
+  std::uint64_t frames_unknown = 0;  // of a kind that this program does not know
+  std::uint64_t pushes_dropped = 0;  // beyond the sender's share
   std::uint64_t blocks_committed = 0;
   std::uint64_t blocks_executed = 0;
   std::uint64_t submissions_committed = 0;
@@ -158,9 +161,12 @@ struct DriverCounters {
   std::uint64_t submissions_received = 0;  // to be verified
   std::uint64_t submissions_verified = 0;
   std::uint64_t submissions_refused = 0;
+  std::uint64_t submissions_forged = 0;             // of those, from peers that must have known
   std::uint64_t submissions_rejected_by_state = 0;  // valid, and the state speaks against them
   std::uint64_t bodies_fetched = 0;
   std::uint64_t blocks_synced = 0;
+  std::uint64_t sync_late = 0;     // answers that were not there in time
+  std::uint64_t sync_unasked = 0;  // answers that nobody asked for
   std::uint64_t evidence = 0;
   std::uint64_t alarms = 0;
   std::uint64_t ignored[consensus::kIgnoredReasons] = {};

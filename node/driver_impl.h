@@ -10,6 +10,7 @@
 #include "node/dissemination.h"
 #include "node/evidence.h"
 #include "node/execution.h"
+#include "node/fair_work.h"
 #include "node/intake.h"
 #include "node/outbox.h"
 #include "node/pool.h"
@@ -32,6 +33,9 @@ struct Driver::Impl {
   void on_returned(const std::vector<consensus::Returned>& returned);
   void on_executed(const chain::LedgerHead& head, const chain::Block& block,
                    const LedgerPort::Bodies& executed, const LedgerPort::Repeats& repeats);
+  // What this node's own state speaks against by now is held against no primary (C6). It stays in
+  // the pool: a block may record the refusal.
+  void recheck(const std::vector<Body>& bodies);
   void tick();
 
   // ---- what comes in (receive.cpp)
@@ -43,6 +47,8 @@ struct Driver::Impl {
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
   bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
                        const ledger::LedgerDb::Precheck& precheck);
+  // Into the pool, and announced if it is new there: from clients and peers alike.
+  std::expected<Pool::Added, PoolRefusal> enter_pool(const Body& body, bool local);
   struct Submitted {
     SharedBytes bytes;
     WaitFor wait{};
@@ -79,6 +85,7 @@ struct Driver::Impl {
   std::shared_ptr<const consensus::Verifier> verifier;
   Bodies bodies;
   Outbox outbox;
+  FairWork work;
   Intake intake;
   Dissemination dissemination;
   SubmissionWaiters waiters;
@@ -100,7 +107,6 @@ struct Driver::Impl {
   static constexpr std::uint64_t kFollowUs = 5'000'000;
   std::map<std::uint32_t, std::uint64_t> followers;
   std::shared_ptr<const chain::CheckpointCertificate> newest;  // stable
-  std::string signing_stopped;
 };
 
 }  // namespace imi::node

@@ -90,6 +90,9 @@ std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions o
                                                                  const Ports& ports) {
   auto found = read_ledger(ports.ledger, options.safety);
   if (!found) return std::unexpected(found.error());
+  for (const std::uint8_t b : ports.random.fixed<FixedBytes<struct StartTag, 8>>().bytes) {
+    found->facts.start_number = found->facts.start_number << 8 | b;
+  }
   const auto limits = ledger::admission_limits(options.consensus.genesis, options.parameters);
   Recovered recovered;
   for (auto& [height, bodies] : found->bodies) {

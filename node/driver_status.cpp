@@ -33,9 +33,11 @@ std::string_view name(NodeRole r) {
 
 // Also after a restart: the safety log keeps why signing was stopped.
 std::string Driver::Impl::why_silent() const {
-  if (!signing_stopped.empty()) return signing_stopped;
   if (const auto& stopped = replica.safety_state().stopped) {
     return std::string(consensus::describe(static_cast<consensus::SafetyRefusal>(*stopped)));
+  }
+  if (replica.signing().state == consensus::Signing::State::kAwaitingPeers) {
+    return consensus::describe(replica.signing());
   }
   return silent_because.empty() ? "its key is not in use on this node" : silent_because;
 }
@@ -60,7 +62,8 @@ NodeStatus Driver::Impl::status() const {
       ++s.peers_connected;
     }
   }
-  const bool votes = s.role == NodeRole::kValidator;
+  const bool asking = replica.signing().state == consensus::Signing::State::kAwaitingPeers;
+  const bool votes = s.role == NodeRole::kValidator || asking;
   s.peers_needed = votes ? quorum.q - 1 : 1;
   s.pool_items = pool.items();
   s.pool_bytes = pool.bytes();
@@ -80,6 +83,8 @@ NodeStatus Driver::Impl::status() const {
     s.why_not = "catching up: at height " + std::to_string(s.executed.height.value) +
                 ", the network is at " + std::to_string(replica.stable_height().value) +
                 " or above";
+  } else if (asking) {
+    s.why_not = consensus::describe(replica.signing());
   } else if (votes && s.changing) {
     s.why_not = "changing to view " + std::to_string(s.view.value) + " (primary: member " +
                 std::to_string(s.primary.value) + ")";

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/invariant.h"
+
 namespace imi::node {
 
 void Execution::execute(const consensus::Execute& e, Bytes proof) {
@@ -41,6 +43,9 @@ void Execution::run(Next next, LedgerPort::Bodies bodies) {
           core_.halt(job->head.error());
           return;
         }
+        IMI_INVARIANT("I13", job->head->height == job->next.block->header.height, job->head->height,
+                      job->next.block->header.height);
+        IMI_INVARIANT("I7", job->head->block == job->next.id, job->head->block, job->next.id);
         applied_ = job->head->height;
         applied_known_ = true;
         on_executed(*job->head, *job->next.block, job->bodies, job->repeats);

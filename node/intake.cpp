@@ -10,6 +10,16 @@ using consensus::MessageError;
 
 // Consensus messages of one peer that may always wait, however many peers there are.
 constexpr std::size_t kLeastShare = 128;
+// Credits of skipped frames that one peer gets back in a tick.
+constexpr std::size_t kSkippedPerTick = 64;
+
+Intake::Intake(Core& core, FairWork& work, std::shared_ptr<const consensus::Verifier> verifier)
+    : core_(core),
+      work_(work),
+      verifier_(std::move(verifier)),
+      messages_of_(core.peers),
+      verifying_of_(core.peers + std::size_t{1}),
+      skipped_(core.peers) {}
 
 void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
   ++core_.counters.messages_in;
@@ -29,7 +39,9 @@ void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint
   for (const Received& r : piece.in) {
     auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
     if (!decoded) {
-      piece.verdicts.push_back(Verdict::kMalformed);
+      piece.verdicts.push_back(consensus::is_of_unknown_kind(ByteView(*r.frame).subspan(1))
+                                   ? Verdict::kUnknown
+                                   : Verdict::kMalformed);
       piece.out.emplace_back();
       continue;
     }
@@ -99,6 +111,10 @@ void Intake::hand_on(const Piece& piece) {
         core_.disconnect_misbehaving(piece.in[i].from,
                                      "a consensus message with a wrong signature");
         break;
+      case Verdict::kUnknown:
+        ++core_.counters.messages_unknown;
+        if (piece.in[i].hold) skipped_[piece.in[i].from.value].push_back(piece.in[i].hold);
+        break;
       case Verdict::kMalformed:
         core_.disconnect_misbehaving(piece.in[i].from, "a consensus message that does not parse");
         break;
@@ -106,57 +122,126 @@ void Intake::hand_on(const Piece& piece) {
   }
 }
 
-void Intake::check(std::vector<SharedBytes> bodies, bool lookup, std::function<void(Answer)> done) {
-  struct Job {
-    std::vector<SharedBytes> in;
-    std::vector<std::optional<CheckedBody>> out;
-    std::vector<ledger::LedgerDb::Precheck> prechecks;
-    std::size_t pieces = 0;
-    std::function<void(Answer)> done;
-  };
+void Intake::skip(PeerIndex from, std::shared_ptr<void> hold) {
+  ++core_.counters.frames_unknown;
+  if (hold) skipped_[from.value].push_back(std::move(hold));
+}
+
+void Intake::give_back() {
+  for (auto& credits : skipped_) {
+    for (std::size_t n = 0; n < kSkippedPerTick && !credits.empty(); ++n) credits.pop_front();
+  }
+}
+
+bool Intake::has_room(PeerIndex from, bool wanted) const {
+  const std::size_t share = from.value < core_.validators ? core_.limits.max_verifying_of_validator
+                                                          : core_.limits.max_verifying_of_observer;
+  return verifying_of_[from.value] < (wanted ? 2 * share : share);
+}
+
+std::size_t Intake::room_for_clients() const {
+  // The clients, each other validator, all observers together.
+  const std::size_t others = core_.validators - (core_.me ? 1U : 0U);
+  const std::size_t sources = 1 + others + (core_.peers > core_.validators ? 1U : 0U);
+  const std::size_t even =
+      std::max<std::size_t>(core_.limits.max_verifying_for_clients / sources, 1);
+  std::size_t used = verifying_of_[work_.clients().value];
+  std::size_t observers = 0;
+  for (std::uint32_t p = 0; p < core_.peers; ++p) {
+    if (p < core_.validators) {
+      used += std::min(verifying_of_[p], even);
+    } else {
+      observers += verifying_of_[p];
+    }
+  }
+  used += std::min(observers, even);
+  const std::size_t all = core_.limits.max_verifying_for_clients;
+  return all - std::min(used, all);
+}
+
+struct Intake::Job {
+  WorkSource source;
+  bool lookup = false;
+  std::vector<SharedBytes> in;
+  std::vector<std::optional<CheckedBody>> out;  // empty: not checked
+  std::vector<ledger::LedgerDb::Precheck> prechecks;
+  std::size_t pieces = 0;
+  bool lied = false;
+  std::function<void(Answer)> done;
+};
+
+void Intake::check(WorkSource source, std::vector<SharedBytes> bodies, bool lookup,
+                   std::function<void(Answer)> done) {
   auto job = std::make_shared<Job>();
   const std::size_t n = bodies.size();
   const std::size_t chunk = core_.limits.verify_chunk;
+  job->source = source;
+  job->lookup = lookup;
   job->in = std::move(bodies);
   job->out.resize(n);
   job->prechecks.resize(lookup ? n : 0);
   job->pieces = std::max<std::size_t>(1, (n + chunk - 1) / chunk);
   job->done = std::move(done);
   verifying_ += n;
+  verifying_of_[source.value] += n;
   core_.counters.submissions_received += n;
   for (std::size_t begin = 0; begin == 0 || begin < n; begin += chunk) {
-    const std::size_t end = std::min(n, begin + chunk);
-    core_.run(
-        core_.ports.verify, Priority::kBulk,
-        [job, begin, end, lookup, limits = core_.admission, keys = known_keys_,
-         &ledger = core_.ports.ledger] {
-          auto checked =
-              check_bodies(std::span(job->in).subspan(begin, end - begin), limits, *keys);
-          for (std::size_t i = begin; i < end; ++i) {
-            job->out[i] = std::move(checked[i - begin]);
-            if (!lookup || !job->out[i]->has_value()) continue;
-            if (auto precheck = ledger.precheck(*(*job->out[i])->submission)) {
-              job->prechecks[i] = std::move(*precheck);
-            }
-          }
-        },
-        [this, job, n] {
-          if (--job->pieces != 0) return;
-          verifying_ -= n;
-          Answer answer;
-          answer.bodies.reserve(n);
-          for (auto& b : job->out) {
-            if (b->has_value()) {
-              ++core_.counters.submissions_verified;
-            } else {
-              ++core_.counters.submissions_refused;
-            }
-            answer.bodies.push_back(std::move(*b));
-          }
-          answer.prechecks = std::move(job->prechecks);
-          job->done(std::move(answer));
-        });
+    check_piece(job, begin, std::min(n, begin + chunk));
   }
+}
+
+void Intake::check_piece(const std::shared_ptr<Job>& job, std::size_t begin, std::size_t end) {
+  work_.run(
+      job->source,
+      [job, begin, end, limits = core_.admission, keys = known_keys_,
+       &ledger = core_.ports.ledger] {
+        auto checked = check_bodies(std::span(job->in).subspan(begin, end - begin), limits, *keys);
+        for (std::size_t i = begin; i < end; ++i) {
+          job->out[i] = std::move(checked[i - begin]);
+          if (!job->lookup || !job->out[i]->has_value()) continue;
+          if (auto precheck = ledger.precheck(*(*job->out[i])->submission)) {
+            job->prechecks[i] = std::move(*precheck);
+          }
+        }
+      },
+      [this, job, begin, end](bool ran) { finish_piece(job, begin, end, ran); });
+}
+
+void Intake::finish_piece(const std::shared_ptr<Job>& job, std::size_t begin, std::size_t end,
+                          bool ran) {
+  verifying_ -= end - begin;
+  verifying_of_[job->source.value] -= end - begin;
+  const bool last = --job->pieces == 0;
+  std::string_view lie;
+  for (std::size_t i = begin; i < end; ++i) {
+    // Dropped ones count as refused: nobody waits for them.
+    const bool good = ran && job->out[i]->has_value();
+    ++(good ? core_.counters.submissions_verified : core_.counters.submissions_refused);
+    if (!ran || good || job->source == work_.clients()) continue;
+    if (!proves_a_lie(job->out[i]->error())) continue;
+    ++core_.counters.submissions_forged;
+    lie = ledger::name(job->out[i]->error().error.reason);
+  }
+  if (!lie.empty() && !std::exchange(job->lied, true)) {
+    core_.disconnect_misbehaving(PeerIndex(job->source.value),
+                                 "a submission that it must have refused: " + std::string(lie));
+    work_.drop(job->source);
+  }
+  if (last) finish(*job);
+}
+
+void Intake::finish(Job& job) {
+  Answer answer;
+  answer.bodies.reserve(job.out.size());
+  for (std::size_t i = 0; i < job.out.size(); ++i) {
+    if (!job.out[i]) {
+      answer.complete = false;
+      continue;
+    }
+    answer.bodies.push_back(std::move(*job.out[i]));
+    if (job.lookup) answer.prechecks.push_back(std::move(job.prechecks[i]));
+  }
+  job.done(std::move(answer));
 }
 
 }  // namespace imi::node

@@ -260,17 +260,40 @@ std::vector<chain::ContentHash> Pool::held_by(std::uint32_t member, std::size_t 
   return out;
 }
 
-std::vector<Body> Pool::not_held_by(std::uint32_t member, std::uint64_t before_us, std::size_t max,
-                                    std::size_t max_bytes) const {
+bool Pool::forget_held(std::uint32_t member) {
+  bool any = false;
+  for (const auto& [arrival, item] : order_) {
+    any = any || item->holders.test(member);
+    item->holders.clear(member);
+  }
+  return any;
+}
+
+std::vector<Body> Pool::not_held(Unheld& next) const {
   std::vector<Body> out;
   std::size_t bytes = 0;
-  for (const auto& [arrival, item] : order_) {
-    if (out.size() == max || bytes >= max_bytes || item->added_us >= before_us) break;
-    if (item->holders.test(member)) continue;
-    bytes += item->body.bytes->size();
-    out.push_back(item->body);
+  for (auto it = order_.upper_bound(next.after); it != order_.end(); ++it) {
+    const Item& item = *it->second;
+    if (item.added_us >= next.before_us) break;
+    if (out.size() == next.max || bytes >= next.max_bytes) return out;
+    next.after = it->first;
+    if (item.holders.test(next.member) || (next.local_only && !item.local)) continue;
+    bytes += item.body.bytes->size();
+    out.push_back(item.body);
   }
+  next.after = 0;
   return out;
+}
+
+std::uint8_t Pool::count_push(const chain::ContentHash& content) {
+  const auto it = items_.find(content);
+  if (it == items_.end()) return 0;
+  if (it->second->pushes != UINT8_MAX) ++it->second->pushes;
+  return it->second->pushes;
+}
+
+void Pool::forget_pushes() {
+  for (const auto& [arrival, item] : order_) item->pushes = 0;
 }
 
 }  // namespace imi::node

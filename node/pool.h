@@ -58,6 +58,7 @@ enum class PoolRefusal : std::uint8_t {
 struct MemberMask {
   std::uint64_t bits[2] = {0, 0};
   void set(std::uint32_t m) { bits[(m >> 6) & 1] |= std::uint64_t{1} << (m & 63); }
+  void clear(std::uint32_t m) { bits[(m >> 6) & 1] &= ~(std::uint64_t{1} << (m & 63)); }
   [[nodiscard]] bool test(std::uint32_t m) const {
     return ((bits[(m >> 6) & 1] >> (m & 63)) & 1) != 0;
   }
@@ -138,10 +139,26 @@ class Pool {
   // Items that `member` is known to hold, at most `max`, oldest first.
   [[nodiscard]] std::vector<chain::ContentHash> held_by(std::uint32_t member,
                                                         std::size_t max) const;
-  // Items older than `before_us` that `member` is not known to hold, at most `max` and `max_bytes`,
-  // oldest first: to be pushed to it again.
-  [[nodiscard]] std::vector<Body> not_held_by(std::uint32_t member, std::uint64_t before_us,
-                                              std::size_t max, std::size_t max_bytes) const;
+  // Whatever `member` was known to hold: it may have lost its memory. True if that was anything.
+  bool forget_held(std::uint32_t member);
+
+  // Items that a member is not known to hold: to be pushed to it again. In order of arrival, at
+  // most `max` and `max_bytes` a call, each call going on where the last one ended, so that what is
+  // never acknowledged stands in nobody's way.
+  struct Unheld {
+    std::uint32_t member = 0;
+    std::uint64_t before_us = 0;  // added before
+    bool local_only = false;      // of those that clients gave to this node
+    std::uint64_t after = 0;      // the arrival number to go on from; 0: the oldest
+    std::size_t max = 0;
+    std::size_t max_bytes = 0;
+  };
+  // `next.after` is where the next call goes on; 0 if nothing is left.
+  [[nodiscard]] std::vector<Body> not_held(Unheld& next) const;
+
+  // One more push of it to the present primary: how many there were in this view.
+  std::uint8_t count_push(const chain::ContentHash& content);
+  void forget_pushes();
 
  private:
   struct Item;
@@ -164,6 +181,7 @@ class Pool {
     std::uint64_t taken_us = 0;
     bool queued = true;
     bool local = false;
+    std::uint8_t pushes = 0;  // to the present primary
     MemberMask holders;
     std::map<ledger::AuthorId, Author>::iterator author;
     std::list<Item*>::iterator place;  // in the author's queue, if queued
@@ -186,7 +204,7 @@ class Pool {
   std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*> by_expiry_;
   std::list<Author*> ready_;  // whose turn it is, first the next
   Waiting waiting_;           // by expiry and arrival of the first item, which is not due yet
-  std::uint64_t next_arrival_ = 0;
+  std::uint64_t next_arrival_ = 1;
   std::size_t bytes_ = 0;
   std::size_t queued_ = 0;
   std::size_t queued_entries_ = 0;

@@ -78,6 +78,10 @@ class PeerNetwork {
   // False if it was not queued (not connected, queue full).
   virtual bool send(PeerIndex to, Urgency urgency, SharedBytes frame) = 0;
   [[nodiscard]] virtual bool is_connected(PeerIndex peer) const = 0;
+  // The feature bits that a connected peer announced; bits that this program does not know are
+  // passed on as they came. A kind of frame that not every version knows is sent only to peers that
+  // announced it.
+  [[nodiscard]] virtual std::uint64_t features(PeerIndex /*peer*/) const { return 0; }
   // The peer misbehaved: its connection is closed; it may come back later.
   virtual void disconnect(PeerIndex peer) = 0;
 };

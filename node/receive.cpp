@@ -41,7 +41,13 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
       send_notice(from);
       return;
   }
-  core.disconnect_misbehaving(from, "a frame of unknown kind " + std::to_string(frame->front()));
+  intake.skip(from, std::move(hold));  // a newer peer's; features tell it not to send them
+}
+
+std::expected<Pool::Added, PoolRefusal> Driver::Impl::enter_pool(const Body& body, bool local) {
+  const auto added = pool.add(body, core.now_us(), local);
+  if (added && *added == Pool::Added::kNew) dissemination.added(body, local);
+  return added;
 }
 
 bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
@@ -62,21 +68,31 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
   const chain::TimeMs latest(replica.next_block_time(core.now()).value +
                              core.parameters.max_expiry_ms + config.past_tolerance_ms);
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
-  const auto added = pool.add(body, core.now_us(), false);
-  if (!added) return false;
-  if (*added == Pool::Added::kNew) dissemination.added(body, false);
+  // Another signature of what is held: it is the same submission (B3).
+  const auto added = enter_pool(body, false);
+  if (!added) return added.error() == PoolRefusal::kConflict;
   dissemination.held_by_peer(body.content(), from);
   return true;
 }
 
+namespace {
+std::vector<SharedBytes> shared(std::vector<Bytes> submissions) {
+  std::vector<SharedBytes> out;
+  out.reserve(submissions.size());
+  for (Bytes& b : submissions) out.push_back(std::make_shared<const Bytes>(std::move(b)));
+  return out;
+}
+}  // namespace
+
 void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold) {
-  if (intake.full()) return;  // not acknowledged: it comes again
+  if (!intake.has_room(from, false)) {  // not acknowledged: it comes again
+    ++core.counters.pushes_dropped;
+    return;
+  }
   auto push = read_frame<PushFrame>(*frame);
   if (!push) return core.disconnect_misbehaving(from, "a push that does not parse");
-  std::vector<SharedBytes> in;
-  in.reserve(push->submissions.size());
-  for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
-  intake.check(std::move(in), true,
+  if (push->submissions.empty()) return dissemination.acknowledge(from, push->number, {});
+  intake.check(FairWork::peer(from), shared(std::move(push->submissions)), true,
                [this, from, number = push->number, asked = replica.executed_height(),
                 hold = std::move(hold)](Intake::Answer answer) {
                  // It may have been executed meanwhile. Not acknowledged: it comes again.
@@ -86,33 +102,36 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
                    if (!admit_from_peer(from, answer.bodies[i], answer.prechecks[i]))
                      refused.push_back(i);
                  }
-                 dissemination.acknowledge(from, number, std::move(refused));
+                 if (answer.complete) dissemination.acknowledge(from, number, std::move(refused));
                });
 }
 
 void Driver::Impl::on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold) {
-  if (bodies.missing() == 0 || intake.verifying() >= 2 * core.limits.max_verifying) return;
+  bodies.answered(from);
+  if (bodies.missing() == 0 || !intake.has_room(from, true)) return;
   auto answer = read_frame<BodiesFrame>(*frame);
   if (!answer) return core.disconnect_misbehaving(from, "bodies that do not parse");
-  std::vector<SharedBytes> in;
-  in.reserve(answer->submissions.size());
-  for (Bytes& b : answer->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
-  intake.check(std::move(in), false, [this, hold = std::move(hold)](Intake::Answer checked) {
-    for (const CheckedBody& body : checked.bodies) {
-      if (body) {
-        ++core.counters.bodies_fetched;
-        bodies.offer(*body);
-      } else if (body.error().content) {
-        bodies.refuse(*body.error().content);
-      }
-    }
-  });
+  if (answer->submissions.empty()) return;
+  intake.check(FairWork::peer(from), shared(std::move(answer->submissions)), false,
+               [this, hold = std::move(hold)](Intake::Answer checked) {
+                 for (const CheckedBody& body : checked.bodies) {
+                   if (body) {
+                     ++core.counters.bodies_fetched;
+                     bodies.offer(*body);
+                   } else if (body.error().content) {
+                     bodies.refuse(*body.error().content);
+                   }
+                 }
+               });
 }
 
 void Driver::Impl::on_peer(PeerIndex peer, bool connected) {
   if (!core.running()) return;
+  if (connected) dissemination.on_connected(peer);
   if (!connected) {
     followers.erase(peer.value);
+    bodies.disconnected(peer);
+    sync.disconnected(peer);
   } else if (!replica.is_voter() && peer.value < core.validators) {
     ask_to_follow(peer);
   }
@@ -127,7 +146,7 @@ void Driver::Impl::submit(Submitted s) {
                                : NodeRefusal{NodeRefusal::Reason::kStopping, {}}));
     return;
   }
-  if (intake.verifying() + submitted.size() >= core.limits.max_verifying_for_clients) {
+  if (submitted.size() >= intake.room_for_clients()) {
     s.done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kBusy, "submissions being verified"}));
     return;
   }
@@ -141,16 +160,17 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(std::move(in), true, [this, batch, asked = replica.executed_height()](
-                                        Intake::Answer answer) {
-    if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
-      std::ranges::move(*batch, std::back_inserter(submitted));
-      return want_flush();
-    }
-    for (std::size_t i = 0; i < batch->size(); ++i) {
-      admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
-    }
-  });
+  intake.check(
+      work.clients(), std::move(in), true,
+      [this, batch, asked = replica.executed_height()](Intake::Answer answer) {
+        if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
+          std::ranges::move(*batch, std::back_inserter(submitted));
+          return want_flush();
+        }
+        for (std::size_t i = 0; i < batch->size(); ++i) {
+          admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
+        }
+      });
 }
 
 void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,
@@ -184,13 +204,12 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     s.done(std::unexpected(ok.error()));
     return;
   }
-  const auto added = pool.add(body, core.now_us(), true);
+  const auto added = enter_pool(body, true);
   if (!added) {
     s.done(std::unexpected(added.error()));
     return;
   }
   bodies.offer(body);
-  if (*added == Pool::Added::kNew) dissemination.added(body, true);
   if (s.wait == WaitFor::kAccepted) {
     s.done(Fate{Fate::Kind::kPending, body.id(), {}, 0, false, body.expiry()});
   } else {

@@ -1,3 +1,4 @@
+// Catch-up: what this node asks of peers.
 #include "node/sync.h"
 
 #include <algorithm>
@@ -9,20 +10,31 @@
 namespace imi::node {
 
 namespace {
-// Of a frame, so that it stays well below the transport's 16 MiB.
-constexpr std::size_t kMaxBodiesFrameBytes = std::size_t{4} << 20;
-constexpr std::size_t kMaxRunsFrameBytes = std::size_t{12} << 20;
+// Requests that one peer has not answered; beyond it the oldest is forgotten.
+constexpr std::size_t kMaxUnanswered = 4;
+// A peer that is late time and again is passed over up to 2^this times as long as it is waited for.
+constexpr std::uint32_t kMaxPassedOver = 5;
 }  // namespace
 
-// ---- asking -------------------------------------------------------------------------------------
-
 struct Sync::Answer {
-  bool malformed = false;
-  std::string why;
+  std::optional<std::string> lie;
+  bool stale = false;  // all of it is here
   chain::Height from;
+  std::uint64_t arrived_us = 0;
   std::vector<consensus::VerifiedBlocks> runs;
   std::vector<Body> bodies;
 };
+
+Sync::Sync(Core& core, FairWork& work, std::shared_ptr<const consensus::Verifier> verifier,
+           Bodies& bodies, Execution& execution)
+    : core_(core),
+      work_(work),
+      verifier_(std::move(verifier)),
+      bodies_(bodies),
+      execution_(execution),
+      pace_({core.limits.sync_timeout_us, core.limits.sync_timeout_max_us, core.limits.sync_bytes,
+             core.limits.sync_bytes_min}),
+      asked_(core.validators) {}
 
 void Sync::want(const consensus::FetchBlocks& wanted) {
   want_us_ = core_.now_us();
@@ -33,18 +45,24 @@ void Sync::want(const consensus::FetchBlocks& wanted) {
   request_next();
 }
 
+// Those that answer come before those that were late of late, and these before those that are
+// passed over; among equals in turn.
 std::optional<PeerIndex> Sync::choose_peer() {
   const std::uint64_t now = core_.now_us();
-  std::optional<PeerIndex> penalised;
+  std::optional<PeerIndex> best;
+  std::pair<std::uint64_t, std::uint32_t> best_rank;
   for (std::uint32_t n = 0; n < core_.validators; ++n) {
     const PeerIndex peer(turn_++ % core_.validators);
     if (core_.is_self(peer) || !core_.ports.network.is_connected(peer)) continue;
-    const auto until = passed_over_until_us_.find(peer.value);
-    if (until == passed_over_until_us_.end() || until->second <= now) return peer;
-    penalised = peer;
+    const Asked& asked = asked_[peer.value];
+    const bool passed_over = asked.passed_over_until_us > now;
+    const std::pair rank(passed_over ? asked.passed_over_until_us : 0, asked.late_in_a_row);
+    if (best && rank >= best_rank) continue;
+    best = peer;
+    best_rank = rank;
   }
-  // All were passed over: better one of them than none, as long as it did not lie.
-  return penalised;
+  if (best) turn_ = best->value + 1;
+  return best;
 }
 
 void Sync::request_next() {
@@ -54,82 +72,142 @@ void Sync::request_next() {
   if (ahead >= core_.limits.sync_backlog) return;
   const auto peer = choose_peer();
   if (!peer) return;
-  const chain::Height to(std::min(to_.value, next_.value + core_.limits.sync_blocks - 1));
-  const FetchRunsFrame frame{next_, to, core_.follows};
+  const std::uint64_t blocks =
+      std::max<std::uint64_t>(core_.limits.sync_blocks * pace_.size() / core_.limits.sync_bytes, 1);
+  const chain::Height to(std::min(to_.value, next_.value + blocks - 1));
+  const FetchRunsFrame frame{next_, to, pace_.size(), core_.follows};
   if (!core_.send(*peer, Urgency::kControl, make_frame(FrameKind::kFetchRuns, frame))) return;
-  request_ = Request{*peer, next_, core_.now_us() + core_.limits.sync_timeout_us, false};
+  const std::uint64_t now = core_.now_us();
+  auto& unanswered = asked_[peer->value].unanswered;
+  unanswered.push_back({next_, now});
+  if (unanswered.size() > kMaxUnanswered) unanswered.erase(unanswered.begin());
+  request_ = Request{*peer, next_, now + pace_.patience_us(), false};
 }
 
 void Sync::on_runs(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
-  if (!request_ || request_->peer != from || request_->verifying) return;  // late: asked elsewhere
-  request_->verifying = true;
+  if (from.value >= core_.validators ||
+      asked_[from.value].verifying >= asked_[from.value].unanswered.size()) {
+    ++core_.counters.sync_unasked;
+    return;
+  }
+  ++asked_[from.value].verifying;
+  if (request_ && request_->peer == from) request_->arrived = true;
   auto answer = std::make_shared<Answer>();
-  core_.run(
-      core_.ports.verify, Priority::kBulk,
-      [answer, frame, expected = request_->from, limits = core_.admission, verifier = verifier_] {
-        auto decoded = read_frame<RunsFrame>(*frame);
-        if (!decoded) {
-          answer->malformed = true;
-          answer->why = "blocks that do not parse: " + describe(decoded.error());
-          return;
-        }
-        answer->from = decoded->from;
-        chain::Height next = expected;
-        for (consensus::SyncedBlocks& run : decoded->runs) {
-          auto verified = verifier->verify(std::move(run));
-          const bool follows =
-              verified.has_value() && verified->blocks().front()->header.height == next;
-          if (!follows) {
-            answer->malformed = true;
-            answer->why = verified ? "blocks of other heights than asked for"
-                                   : std::string(consensus::describe(verified.error()));
-            return;
-          }
-          next = verified->blocks().back()->header.height.next();
-          answer->runs.push_back(std::move(*verified));
-        }
-        for (Bytes& bytes : decoded->bodies) {
-          // The certificate vouches for the content hash; the body must only match it.
-          auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);
-          if (body) answer->bodies.push_back(std::move(*body));
-        }
+  answer->arrived_us = core_.now_us();
+  work_.run(
+      FairWork::peer(from),
+      [answer, frame, wanted = next_, limits = core_.admission, verifier = verifier_] {
+        verify(*answer, *frame, wanted, limits, *verifier);
       },
-      [this, from, answer, hold] { accept(from, *answer); });
+      [this, from, answer, hold](bool ran) { accept(from, *answer, ran); });
 }
 
-void Sync::accept(PeerIndex from, Answer& answer) {
-  if (!request_ || request_->peer != from) return;
-  const chain::Height asked = request_->from;
-  request_.reset();
-  if (answer.malformed || answer.from != asked) {
-    passed_over_until_us_[from.value] = core_.now_us() + core_.limits.peer_penalty_us;
-    core_.disconnect_misbehaving(from,
-                                 answer.why.empty() ? "an answer to another question" : answer.why);
-    request_next();
+void Sync::verify(Answer& answer, const Bytes& frame, chain::Height wanted,
+                  const ledger::AdmissionLimits& limits, const consensus::Verifier& verifier) {
+  auto decoded = read_frame<RunsFrame>(frame);
+  if (!decoded) {
+    answer.lie = "blocks that do not parse: " + describe(decoded.error());
     return;
   }
-  if (answer.runs.empty()) {  // it does not have them: an honest answer
-    passed_over_until_us_[from.value] = core_.now_us() + core_.limits.sync_timeout_us;
-    request_next();
+  answer.from = decoded->from;
+  if (decoded->runs.empty()) return;
+  const auto& last = decoded->runs.back().blocks;
+  if (!last.empty() && last.back().header.height < wanted) {
+    answer.stale = true;
     return;
   }
+  chain::Height next = decoded->from;
+  for (consensus::SyncedBlocks& run : decoded->runs) {
+    auto verified = verifier.verify(std::move(run));
+    if (!verified) {
+      answer.lie = consensus::describe(verified.error());
+      return;
+    }
+    if (verified->blocks().front()->header.height != next) {
+      answer.lie = "blocks of other heights than the answer says";
+      return;
+    }
+    next = verified->blocks().back()->header.height.next();
+    answer.runs.push_back(std::move(*verified));
+  }
+  for (Bytes& bytes : decoded->bodies) {
+    // The certificate vouches for the content hash; the body must only match it.
+    auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);
+    if (body) answer.bodies.push_back(std::move(*body));
+  }
+}
+
+// The request that it answers, or the oldest, is answered. Returns when that was made.
+std::uint64_t Sync::take_request(PeerIndex from, chain::Height height) {
+  Asked& asked = asked_[from.value];
+  if (asked.verifying != 0) --asked.verifying;  // not if it was disconnected meanwhile
+  auto& unanswered = asked.unanswered;
+  if (unanswered.empty()) return 0;
+  auto it = std::find_if(unanswered.begin(), unanswered.end(),
+                         [height](const Unanswered& u) { return u.from == height; });
+  if (it == unanswered.end()) it = unanswered.begin();
+  const std::uint64_t at = it->at_us;
+  unanswered.erase(it);
+  return at;
+}
+
+void Sync::accept(PeerIndex from, Answer& answer, bool ran) {
+  const std::uint64_t asked_us = take_request(from, answer.from);
+  const bool of_request = request_ && request_->peer == from;
+  const bool in_time = of_request && ran && !answer.lie && answer.from == request_->from;
+  // An older answer of this peer's, while the last is still on its way.
+  if (of_request && !in_time && ran && !answer.lie && !asked_[from.value].unanswered.empty()) {
+    request_->arrived = false;
+  } else if (of_request) {
+    request_.reset();
+  }
+  const std::uint64_t now = core_.now_us();
+  if (!ran) return request_next();
+  if (answer.lie) {
+    asked_[from.value].passed_over_until_us = now + core_.limits.peer_penalty_us;
+    core_.disconnect_misbehaving(from, *answer.lie);
+    return request_next();
+  }
+  const bool used = use(answer);
+  Asked& peer = asked_[from.value];
+  if (in_time && !used) {  // it does not have them: an honest answer
+    peer.passed_over_until_us = now + core_.limits.sync_timeout_us;
+  } else if (used) {
+    peer.passed_over_until_us = 0;
+    peer.late_in_a_row = 0;
+    if (in_time) pace_.answered(answer.arrived_us - asked_us);
+  }
+  advance();
+}
+
+bool Sync::use(Answer& answer) {
+  const chain::Height applied = core_.ports.ledger.applied().height;
   std::set<chain::ContentHash> vouched;
+  bool used = false;
   for (consensus::VerifiedBlocks& run : answer.runs) {
+    // Whatever reaches beyond what is here, also if it begins before that.
+    const chain::Height last = run.blocks().back()->header.height;
+    if (last < next_ || run.blocks().front()->header.height > next_) continue;
     for (std::size_t i = 0; i < run.blocks().size(); ++i) {
       const auto& block = run.blocks()[i];
+      if (block->header.height <= applied) continue;
       bodies_.keep(block->header.height, run.ids()[i], block);
       vouched.insert(block->items.begin(), block->items.end());
     }
-    next_ = run.blocks().back()->header.height.next();
+    next_ = last.next();
     ready_.push_back(std::move(run));
+    used = true;
   }
   // Their signatures were not checked: a quorum did, for exactly the contents that these blocks
   // list.
-  core_.counters.bodies_fetched += answer.bodies.size();
   for (const Body& b : answer.bodies) {
-    if (vouched.contains(b.content())) bodies_.offer(b);
+    if (!vouched.contains(b.content())) continue;
+    ++core_.counters.bodies_fetched;
+    bodies_.offer(b);
   }
-  advance();
+  // Another peer may be asked for the same: what comes of it is used if it reaches further.
+  if (request_ && next_ > request_->from) request_.reset();
+  return used;
 }
 
 void Sync::deliver_ready() {
@@ -154,8 +232,12 @@ void Sync::deliver_ready() {
 
 void Sync::advance() {
   const std::uint64_t now = core_.now_us();
-  if (request_ && !request_->verifying && now >= request_->deadline_us) {
-    passed_over_until_us_[request_->peer.value] = now + core_.limits.sync_timeout_us;
+  if (request_ && !request_->arrived && now >= request_->deadline_us) {
+    ++core_.counters.sync_late;
+    Asked& peer = asked_[request_->peer.value];
+    peer.passed_over_until_us = now + (pace_.patience_us() << peer.late_in_a_row);
+    peer.late_in_a_row = std::min(peer.late_in_a_row + 1, kMaxPassedOver);
+    pace_.late();
     request_.reset();
   }
   deliver_ready();
@@ -164,158 +246,15 @@ void Sync::advance() {
   request_next();
 }
 
-// ---- serving ------------------------------------------------------------------------------------
-
-namespace {
-
-// The blocks from a height on with what certifies them, as far as limits go.
-class RunBuilder {
- public:
-  RunBuilder(const LedgerPort& ledger, const FetchRunsFrame& request, std::size_t max_bytes)
-      : ledger_(ledger), request_(request), max_bytes_(max_bytes) {}
-
-  RunsFrame build() {
-    read();
-    RunsFrame out{request_.from, {}, {}};
-    std::size_t used = 0;
-    if (certified_ != 0) {
-      consensus::SyncedBlocks run;
-      for (std::size_t i = 0; i < certified_; ++i) run.blocks.push_back(blocks_[i].block);
-      run.proof = *certificate_;
-      out.runs.push_back(std::move(run));
-      used = certified_;
-    } else if (!request_.checkpoints_only) {
-      for (const ledger::StoredBlock& stored : blocks_) {
-        const auto proof = decode<StoredProof>(stored.commit_certificate);
-        if (!proof || !std::holds_alternative<consensus::CommitCertificate>(*proof)) break;
-        out.runs.push_back({{stored.block}, std::get<consensus::CommitCertificate>(*proof)});
-        ++used;
-      }
-    }
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < used; ++i) {
-      for (Bytes& body : blocks_[i].bodies) {
-        bytes += body.size();
-        if (bytes > kMaxRunsFrameBytes) return out;
-        out.bodies.push_back(std::move(body));
-      }
-    }
-    return out;
-  }
-
- private:
-  void read() {
-    std::size_t bytes = 0;
-    const std::uint64_t applied = ledger_.applied().height.value;
-    // Up to one more window than asked for, to find a certificate.
-    for (std::uint64_t h = request_.from.value; h <= applied && blocks_.size() < kMaxRunBlocks;
-         ++h) {
-      const bool enough = bytes >= max_bytes_ || h > request_.to.value;
-      if (enough && certified_ != 0) break;
-      if (bytes >= 4 * max_bytes_) break;
-      auto stored = ledger_.block(chain::Height(h));
-      if (!stored) break;
-      for (const Bytes& b : stored->bodies) bytes += b.size();
-      blocks_.push_back(std::move(*stored));
-      const auto certificate = ledger_.certificate_at(chain::Height(h));
-      if (certificate && *certificate) {
-        certified_ = blocks_.size();
-        certificate_ = **certificate;
-      }
-    }
-  }
-
-  const LedgerPort& ledger_;
-  FetchRunsFrame request_;
-  std::size_t max_bytes_;
-  std::vector<ledger::StoredBlock> blocks_;
-  std::size_t certified_ = 0;  // this many blocks end in `certificate_`
-  std::optional<chain::CheckpointCertificate> certificate_;
-};
-
-// Those of `wanted` that the block at `height` lists, at the end of `found`.
-void find_in_block(const LedgerPort& ledger, chain::Height height,
-                   const std::set<chain::ContentHash>& wanted, std::vector<SharedBytes>& found) {
-  auto stored = ledger.block(height);
-  if (!stored) return;
-  const auto& items = stored->block.items;
-  for (std::size_t i = 0; i < items.size() && i < stored->bodies.size(); ++i) {
-    if (!wanted.contains(items[i])) continue;
-    found.push_back(std::make_shared<const Bytes>(std::move(stored->bodies[i])));
-  }
-}
-
-std::vector<SharedBytes> bodies_frames(const std::vector<SharedBytes>& bodies) {
-  std::vector<SharedBytes> frames;
-  for (std::size_t at = 0; at < bodies.size();) {
-    const std::size_t first = at;
-    std::size_t bytes = 0;
-    while (at < bodies.size() &&
-           (at == first || bytes + bodies[at]->size() <= kMaxBodiesFrameBytes)) {
-      bytes += bodies[at++]->size();
-    }
-    frames.push_back(make_bodies_frame(std::span(bodies).subspan(first, at - first)));
-  }
-  return frames;
-}
-
-}  // namespace
-
-void Sync::serve_runs(PeerIndex to, const FetchRunsFrame& request) {
-  if (request.from.value == 0 || request.to < request.from) return;
-  std::uint64_t& serving = serving_[to.value];
-  if (serving >= core_.limits.serve_per_peer) return;  // it asks again, or another
-  ++serving;
-  auto frame = std::make_shared<SharedBytes>();
-  core_.run(
-      core_.ports.verify, Priority::kBulk,
-      [frame, request, max = core_.limits.sync_bytes, &ledger = core_.ports.ledger] {
-        *frame = make_frame(FrameKind::kRuns, RunBuilder(ledger, request, max).build());
-      },
-      [this, to, frame] {
-        --serving_[to.value];
-        (void)core_.send(to, Urgency::kBulk, *frame);
-      });
-}
-
-void Sync::serve_bodies(PeerIndex to, const FetchBodiesFrame& request) {
-  std::uint64_t& serving = serving_[to.value];
-  if (serving >= core_.limits.serve_per_peer) return;  // it asks again, or another
-  std::vector<SharedBytes> found;
-  std::set<chain::ContentHash> missing;
-  // What goes beyond the limits is asked for again: nobody gets more for a small request, nor one
-  // body twice.
-  std::set<chain::ContentHash> seen;
-  std::size_t bytes = 0;
-  for (const chain::ContentHash& content : request.contents) {
-    if (seen.size() >= core_.limits.fetch_items || bytes > core_.limits.serve_bytes) break;
-    if (!seen.insert(content).second) continue;
-    if (const Body* body = bodies_.find(content)) {
-      bytes += body->bytes->size();
-      found.push_back(body->bytes);
-    } else {
-      missing.insert(content);
-    }
-  }
-  const bool from_ledger = !missing.empty() && request.height.value != 0 &&
-                           request.height <= core_.ports.ledger.applied().height;
-  if (found.empty() && !from_ledger) return;
-  ++serving;
-  // What is at hand is wanted for a vote as a rule, and quick to send.
-  auto frames = std::make_shared<std::vector<SharedBytes>>();
-  core_.run(
-      core_.ports.verify, from_ledger ? Priority::kBulk : Priority::kVote,
-      [frames, found = std::move(found), missing = std::move(missing), from_ledger,
-       height = request.height, &ledger = core_.ports.ledger]() mutable {
-        if (from_ledger) find_in_block(ledger, height, missing, found);
-        *frames = bodies_frames(found);
-      },
-      [this, to, frames] {
-        --serving_[to.value];
-        for (const SharedBytes& frame : *frames) {
-          if (!core_.send(to, Urgency::kBulk, frame)) break;
-        }
-      });
+void Sync::disconnected(PeerIndex peer) {
+  if (peer.value >= core_.validators) return;
+  Asked& asked = asked_[peer.value];
+  asked.unanswered.clear();
+  asked.verifying = 0;
+  asked.late_in_a_row = 0;
+  if (!request_ || request_->peer != peer) return;
+  request_.reset();
+  request_next();
 }
 
 }  // namespace imi::node

@@ -67,6 +67,7 @@ struct FetchBodiesFrame {
   }
 };
 
+// The answer: those that the sender has, as far as its limits go; empty if it has none.
 struct BodiesFrame {
   std::vector<Bytes> submissions;
   template <class A>
@@ -76,15 +77,17 @@ struct BodiesFrame {
   }
 };
 
-// Catch-up (D2): asks for blocks from `from` on, at most to `to`. `checkpoints_only`: the asker is
-// an observer and cannot use commit certificates (D6).
+// Catch-up (D2): asks for blocks from `from` on, at most to `to`, and about `max_bytes` of them
+// with their bodies. `checkpoints_only`: the asker is an observer and cannot use commit
+// certificates (D6).
 struct FetchRunsFrame {
   chain::Height from;
   chain::Height to;
+  std::uint64_t max_bytes = 0;
   bool checkpoints_only = false;
   template <class A>
   void serialize(A& ar) {
-    ar(from, to, checkpoints_only);
+    ar(from, to, max_bytes, checkpoints_only);
   }
 };
 

@@ -129,7 +129,8 @@ void PeerConnection::on_handshake(const NetCode& ec) {
   peer_ = who;
   stage_ = Stage::kHello;
   append_fragment(small_out_, kHelloChannel, false,
-                  encode_hello({kPeerProtocolVersion, owner_.options_.genesis_id, owner_.run_}));
+                  encode_hello({kPeerProtocolVersion, owner_.options_.genesis_id, owner_.run_,
+                                owner_.options_.features}));
   in_.resize(kReadBufferBytes);
   read();
   pump();
@@ -199,6 +200,7 @@ bool PeerConnection::on_hello(ByteView payload) {
   }
   reader_.accept_messages();
   remote_run_ = hello->run;
+  remote_features_ = hello->features;
   owner_.on_hello(shared_from_this());  // goes live, retires, or closes
   return takes_messages();
 }

@@ -73,6 +73,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   [[nodiscard]] Stage stage() const { return stage_; }
   [[nodiscard]] bool dialled() const { return dialled_; }
   [[nodiscard]] std::uint64_t remote_run() const { return remote_run_; }
+  [[nodiscard]] std::uint64_t remote_features() const { return remote_features_; }
   [[nodiscard]] std::size_t peer() const { return peer_; }
   [[nodiscard]] const std::string& remote_text() const { return remote_text_; }
   [[nodiscard]] const asio::ip::address& remote_ip() const { return remote_ip_; }
@@ -109,6 +110,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   bool resolving_ = false;
   std::string detail_;  // of its end
   std::uint64_t remote_run_ = 0;
+  std::uint64_t remote_features_ = 0;
   std::string remote_text_;
   asio::ip::address remote_ip_;
 
@@ -160,6 +162,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
     std::string dial_address;
     std::chrono::milliseconds backoff{};
     SteadyClock::time_point barred_until{};
+    std::chrono::milliseconds bar{};  // the last one
     SteadyClock::time_point live_since{};
     // What was logged last of why it is not connected, so that each dialling is not.
     std::optional<PeerRefusal> told;
@@ -180,6 +183,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   void set_address(PeerId peer, std::string address);
   void disconnect(PeerId peer);
   bool is_connected(PeerId peer);
+  std::uint64_t features(PeerId peer);
   PeerTransportStats stats();
   void post_resume(std::size_t peer);
 
@@ -211,6 +215,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   void dial_later(Peer& p, std::chrono::milliseconds delay);
   void dial(Peer& p);
   void grow_backoff(Peer& p);
+  void grow_bar(Peer& p);
   std::chrono::milliseconds jitter(std::chrono::milliseconds d);
   [[nodiscard]] bool is_better(const PeerConnection& fresh, const PeerConnection& old) const;
   [[nodiscard]] std::size_t observers_connected() const;

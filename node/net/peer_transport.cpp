@@ -44,38 +44,6 @@ int connection_slot() {
   return slot;
 }
 
-// ---- Credit
-// --------------------------------------------------------------------------------------
-
-void Credit::Account::give_back(std::size_t bytes) {
-  const std::size_t left = held_.fetch_sub(bytes) - bytes;
-  if (left > limit_ / 2 || !paused_.exchange(false)) return;
-  if (const auto owner = owner_.lock()) owner->post_resume(peer_);
-}
-
-bool Credit::Account::must_pause() {
-  if (held_.load() <= limit_) return false;
-  paused_.store(true);
-  // What was given back before the flag was up saw no flag.
-  if (held_.load() <= limit_ / 2 && paused_.exchange(false)) return false;
-  return true;
-}
-
-void Credit::release() {
-  if (account_ && bytes_ != 0) account_->give_back(bytes_);
-  account_.reset();
-  bytes_ = 0;
-}
-
-Credit& Credit::operator=(Credit&& o) noexcept {
-  if (this != &o) {
-    release();
-    account_ = std::move(o.account_);
-    bytes_ = std::exchange(o.bytes_, 0);
-  }
-  return *this;
-}
-
 // ---- setting up
 // ----------------------------------------------------------------------------------
 
@@ -298,6 +266,18 @@ void PeerTransport::Impl::grow_backoff(Peer& p) {
   p.backoff = std::min(p.backoff * 2, options_.limits.backoff_max);
 }
 
+// Longer each time. What was already on its way when the connection was closed is not one more.
+void PeerTransport::Impl::grow_bar(Peer& p) {
+  const auto now = SteadyClock::now();
+  const PeerLimits& l = options_.limits;
+  if (now < p.barred_until) return;
+  const bool forgiven = p.bar.count() == 0 || now - p.barred_until > l.bar_forgiven;
+  p.bar = forgiven ? l.bar_min : std::min(2 * p.bar, l.bar_max);
+  p.barred_until = now + p.bar;
+  const std::lock_guard lock(p.mutex);
+  p.stats.cut_off += 1;
+}
+
 // ---- connections come and go
 // ---------------------------------------------------------------------
 
@@ -355,6 +335,7 @@ void PeerTransport::Impl::attach(const Connection& c, Peer& p) {
     p.queue.rewind();
     p.stats.connections += 1;
     p.stats.we_dialled = c->dialled();
+    p.stats.features = c->remote_features();
     p.stats.address = c->remote_text();
   }
   if (is_new) {
@@ -390,6 +371,7 @@ void PeerTransport::Impl::detach(const Connection& c, Peer& p, PeerRefusal why) 
     p.stats.last_detail = c->detail();
     p.stats.clock_ahead_us.reset();
     p.connected = false;
+    p.stats.features = 0;
     p.queue.clear();
   }
   log(why, NetLogLevel::kWarning,
@@ -442,7 +424,7 @@ void PeerTransport::Impl::deliver(Peer& p, TrafficClass c, Bytes payload) {
     p.stats.bytes_in += payload.size();
   }
   if (!callbacks_.on_message) return;
-  const std::size_t n = payload.size();
+  const std::size_t n = payload.size() + kMessageCost;
   p.account->take(n);
   callbacks_.on_message(PeerMessage{p.id, c, std::move(payload), Credit(p.account, n)});
 }
@@ -520,7 +502,7 @@ void PeerTransport::Impl::set_address(PeerId peer, std::string address) {
 void PeerTransport::Impl::disconnect(PeerId peer) {
   if (!valid(peer)) return;
   asio::post(io_, [this, &p = *peers_[peer.value]] {
-    p.barred_until = SteadyClock::now() + options_.limits.backoff_max;
+    grow_bar(p);
     const auto retiring = retiring_;
     for (const Connection& c : retiring) {
       if (c->peer() == p.id.value) c->close(PeerRefusal::kCutOff);
@@ -535,6 +517,13 @@ bool PeerTransport::Impl::is_connected(PeerId peer) {
   Peer& p = *peers_[peer.value];
   const std::lock_guard lock(p.mutex);
   return p.connected;
+}
+
+std::uint64_t PeerTransport::Impl::features(PeerId peer) {
+  if (!valid(peer)) return 0;
+  Peer& p = *peers_[peer.value];
+  const std::lock_guard lock(p.mutex);
+  return p.stats.features;
 }
 
 void PeerTransport::Impl::post_resume(std::size_t peer) {
@@ -586,6 +575,7 @@ void PeerTransport::set_address(PeerId peer, std::string address) {
 }
 void PeerTransport::disconnect(PeerId peer) { impl_->disconnect(peer); }
 bool PeerTransport::is_connected(PeerId peer) const { return impl_->is_connected(peer); }
+std::uint64_t PeerTransport::features(PeerId peer) const { return impl_->features(peer); }
 PeerTransportStats PeerTransport::stats() const { return impl_->stats(); }
 void PeerTransport::stop() { impl_->stop(); }
 

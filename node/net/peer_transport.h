@@ -2,8 +2,9 @@
 //
 // Every connection is TLS 1.3 with certificates both ways. A peer IS the holder of the key whose
 // pin is configured; nothing else gets past the handshake (no CA, no names, no resumption). Before
-// the first message both sides exchange a hello {magic, protocol version, genesis id, run}: another
-// chain or version is refused by name.
+// the first message both sides exchange a hello {magic, protocol version, genesis id, run,
+// features}: another chain or version is refused by name. Features are bits by which a peer says
+// what it understands beyond the version; who does not know a bit ignores it.
 //
 // What is promised: messages of one class to one peer arrive in order, whole and unaltered while
 // one connection lasts. Nothing is promised across connections: what was queued or under way when a
@@ -25,7 +26,11 @@
 // callback is called.
 //
 // Bounds: all in PeerLimits. Back-pressure: a received message holds a Credit; while a peer's
-// unreleased credits exceed max_unreleased_bytes nothing more is read from it.
+// unreleased credits exceed max_unreleased_bytes nothing more is read from it. Each message costs
+// its bytes and kMessageCost, so that small ones are bounded in number.
+//
+// A peer that misbehaved (disconnect()) is barred for bar_min, twice as long each further time, up
+// to bar_max; bar_forgiven after the last time it begins at bar_min again.
 #pragma once
 
 #include <atomic>
@@ -59,6 +64,7 @@ inline constexpr std::size_t kTrafficClassCount = 3;
 
 inline constexpr std::size_t kMaxMessageBytes = 16u << 20;
 inline constexpr std::size_t kMaxFragmentBytes = 64u << 10;
+inline constexpr std::size_t kMessageCost = 512;
 inline constexpr std::uint16_t kPeerProtocolVersion = 1;
 
 struct PeerInfo {
@@ -87,6 +93,9 @@ struct PeerLimits {
   std::chrono::milliseconds write_deadline{8'000};    // nothing taken for so long: gone
   std::chrono::milliseconds backoff_min{50};
   std::chrono::milliseconds backoff_max{2'000};
+  std::chrono::milliseconds bar_min{2'000};  // after disconnect()
+  std::chrono::milliseconds bar_max{128'000};
+  std::chrono::milliseconds bar_forgiven{600'000};
 };
 
 // Bytes received that the owner has not finished with. Released when destroyed; movable; may be
@@ -157,6 +166,7 @@ struct PeerTransportOptions {
   bool listen = true;             // false: dials only
   TlsIdentity identity;
   Hash256 genesis_id;
+  std::uint64_t features = 0;   // what this node understands
   std::vector<PeerInfo> peers;  // this node itself included: recognised by its pin
   PeerLimits limits;
   // The wall clock told to peers and compared with theirs, microseconds since 1970; absent: the
@@ -185,6 +195,8 @@ struct PeerStats {
   std::uint64_t round_trip_us = 0;  // of the last ping; 0: none yet
   // Its wall clock minus ours, by its own word, while connected; exact to half a round trip.
   std::optional<std::int64_t> clock_ahead_us;
+  std::uint64_t features = 0;       // as the connected peer announced them
+  std::uint64_t cut_off = 0;        // how often it was disconnected for misbehaviour
 };
 struct PeerTransportStats {
   std::vector<PeerStats> peers;  // without this node itself
@@ -218,10 +230,12 @@ class PeerTransport {
   // Where a peer is dialled from now on ("host:port"). For networks whose ports are not known
   // before they listen (tests, `imi network`).
   void set_address(PeerId peer, std::string address);
-  // Closes the connection to a peer that misbehaved; it may connect again after backoff_max.
+  // Closes the connection to a peer that misbehaved; it may connect again after its bar.
   void disconnect(PeerId peer);
 
   [[nodiscard]] bool is_connected(PeerId peer) const;
+  // What the connected peer announced; 0 if there is none.
+  [[nodiscard]] std::uint64_t features(PeerId peer) const;
   [[nodiscard]] PeerTransportStats stats() const;
 
   void stop();  // idempotent; not from a callback

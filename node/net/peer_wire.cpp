@@ -10,7 +10,7 @@ namespace imi::node {
 namespace {
 
 constexpr std::string_view kMagic = "IMI-peer";
-constexpr std::size_t kHelloBytes = 8 + 2 + 32 + 8;
+constexpr std::size_t kHelloBytes = 8 + 2 + 32 + 8 + 8;
 constexpr std::size_t kPingBytes = 1 + 8 + 8;
 // A small message may keep a little room that it grew by; a large one gives it back.
 constexpr std::size_t kKeepCapacity = 4096;
@@ -34,6 +34,7 @@ Bytes encode_hello(const Hello& h) {
   put_le(out, h.version);
   append(out, h.genesis_id.view());
   put_le(out, h.run);
+  put_le(out, h.features);
   return out;
 }
 
@@ -47,6 +48,7 @@ std::expected<Hello, PeerRefusal> decode_hello(ByteView p) {
   if (p.size() != kHelloBytes) return std::unexpected(PeerRefusal::kNotImi);
   h.genesis_id = Hash256::from(p.subspan(10, 32));
   h.run = get_le<std::uint64_t>(p.subspan(42));
+  h.features = get_le<std::uint64_t>(p.subspan(50));
   return h;
 }
 

@@ -22,7 +22,8 @@ inline constexpr std::size_t kMaxSmallFrame = 64;  // of the control and hello c
 struct Hello {
   std::uint16_t version = kPeerProtocolVersion;
   Hash256 genesis_id;
-  std::uint64_t run = 0;  // random, one a start of the process
+  std::uint64_t run = 0;       // random, one per start of the process
+  std::uint64_t features = 0;  // bits that the receiver does not know say nothing to it
 };
 [[nodiscard]] Bytes encode_hello(const Hello& h);
 // kNotImi, or kWrongVersion when a later version may have more to say.

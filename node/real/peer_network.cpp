@@ -55,6 +55,10 @@ bool TransportNetwork::is_connected(PeerIndex peer) const {
   return transport_ != nullptr && transport_->is_connected(PeerId(peer.value));
 }
 
+std::uint64_t TransportNetwork::features(PeerIndex peer) const {
+  return transport_ != nullptr ? transport_->features(PeerId(peer.value)) : 0;
+}
+
 void TransportNetwork::disconnect(PeerIndex peer) {
   if (transport_ != nullptr) transport_->disconnect(PeerId(peer.value));
 }

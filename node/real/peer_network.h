@@ -27,6 +27,7 @@ class TransportNetwork final : public PeerNetwork {
 
   bool send(PeerIndex to, Urgency urgency, SharedBytes frame) override;
   [[nodiscard]] bool is_connected(PeerIndex peer) const override;
+  [[nodiscard]] std::uint64_t features(PeerIndex peer) const override;
   void disconnect(PeerIndex peer) override;
 
  private:

@@ -288,6 +288,13 @@ std::vector<ByzantineMember::Outgoing> ByzantineMember::outgoing(std::uint16_t t
     const auto message = consensus::decode_message(ByteView(*frame).subspan(1));
     if (message && mind_->trap_ && trap_outgoing(to, *message, out)) return out;
     if (message && message->sender == me_) {
+      const auto* s = std::get_if<consensus::Status>(&message->payload);
+      if (t.feign_wishes && s != nullptr) {
+        consensus::Status wishing = *s;
+        wishing.wish = s->view.next();
+        out.push_back({to, node::make_frame(node::FrameKind::kConsensus, signed_as_me(wishing))});
+        return out;
+      }
       if (t.censorship == Censorship::kSlow &&
           message->kind() == consensus::MessageKind::kPrePrepare) {
         out.push_back({to, frame, kJustInTime});

@@ -60,6 +60,7 @@ struct ByzantineTraits {
   // Of directed plans only.
   Censorship censorship = Censorship::kNone;
   bool withhold_new_view = false;  // stale_new_view.cpp
+  bool feign_wishes = false;       // each STATUS wishes the next view (C4)
 
   [[nodiscard]] static ByzantineTraits draw(Rng& rng);
 };

@@ -14,8 +14,9 @@ class Censor final : public Scenario {
   using Scenario::Scenario;
 
   void start() override {
-    const auto kind = static_cast<Censorship>(1 + rng_.below(kCensorships - 1));
-    c_.mind().traits().censorship = kind;
+    Censorship& kind = c_.mind().traits().censorship;
+    const auto drawn = static_cast<Censorship>(1 + rng_.below(kCensorships - 1));
+    if (kind == Censorship::kNone) kind = drawn;
     static constexpr const char* kNames[kCensorships] = {"",
                                                          "censor that acknowledges nothing",
                                                          "censor that acknowledges to one",
@@ -45,12 +46,13 @@ class Censor final : public Scenario {
       const std::size_t number = c_.submit_new(100 * kSecond, all_honest(), false);
       const SubmissionId id = c_.submission(number).known.id;
       c_.count("submission that censors must not keep out");
-      c_.queue().schedule(kWorld, c_.inclusion_bound(), [this, id] {
-        if (running_ && !c_.oracle().effect(id)) {
-          c_.oracle().report("C6", "a submission that all honest members held for " +
-                                       std::to_string(c_.inclusion_bound() / kSecond) +
-                                       " s is in no block");
-        }
+      const Micros bound = c_.inclusion_bound();
+      c_.queue().schedule(kWorld, bound, [this, id, bound] {
+        if (!running_) return;
+        c_.count("submission included in time");
+        if (c_.oracle().effect(id)) return;
+        c_.oracle().report("C6", "a submission that all honest members held for " +
+                                     std::to_string(bound / kSecond) + " s is in no block");
       });
       victims();
     });

@@ -11,7 +11,6 @@ namespace imi::sim {
 namespace {
 
 constexpr std::size_t kTraceKept = 4'096;
-constexpr Micros kMaxFaultTime = 60'000'000;
 constexpr std::uint32_t kMaxTries = 6;
 
 std::uint16_t byzantine_members(const RunOptions& o) {
@@ -41,13 +40,25 @@ bool directed(Plan plan) { return plan > Plan::kEquivocate; }
 // Of what a run has by default: some rules take long to come to bear.
 std::uint64_t events_of(const RunOptions& o) {
   switch (o.plan) {
-    case Plan::kCensor: return 8 * o.events;
+    case Plan::kCensor: return 12 * o.events;
     case Plan::kPester:
     case Plan::kStale:
     case Plan::kPipeline:
     case Plan::kClocks: return 2 * o.events;
     default: return o.events;
   }
+}
+
+// Planned rotation (C8): not where a plan counts view changes or says which member is the primary.
+std::uint32_t rotation_of(const RunOptions& o) {
+  const bool drawn = Rng::stream(o.seed, "rotation").chance_ppm(500'000);
+  if (!drawn || o.plan == Plan::kCalm || (directed(o.plan) && o.plan != Plan::kCensor)) return 0;
+  return o.plan == Plan::kCensor ? 8 : 24;
+}
+
+// Rules that take long to come to bear have longer runs.
+Micros fault_time_of(const RunOptions& o) {
+  return o.plan == Plan::kCensor ? 110 * kSecond : 60 * kSecond;
 }
 
 // Which members lie: drawn from the seed.
@@ -101,7 +112,7 @@ std::optional<Plan> plan_named(std::string_view text) {
 
 Cluster::Cluster(const RunOptions& options)
     : options_(options),
-      world_(options.replicas),
+      world_(options.replicas, rotation_of(options)),
       trace_(kTraceKept),
       connected_(std::size_t{options.replicas} * (options.replicas + std::size_t{1}), false),
       clients_(world_, Rng::stream(options.seed, "clients")),
@@ -128,7 +139,7 @@ Cluster::Cluster(const RunOptions& options)
                             signatures_,
                             [this](std::uint16_t a, std::uint16_t b) { return connected(a, b); },
                             [this](std::uint16_t a, std::uint16_t b) { on_disconnect(a, b); },
-                            [this](std::uint16_t a) { on_leaves_view(a); },
+                            [this](std::uint16_t a, View to) { on_leaves_view(a, to); },
                             options.plan == Plan::kPester};
   Rng traits_rng = Rng::stream(options.seed, "traits");
   ByzantineTraits traits = ByzantineTraits::draw(traits_rng);
@@ -212,8 +223,8 @@ void Cluster::run() {
     scenario_->start();
     watch_changing();
   }
-  while (queue_.events_run() < events_of(options_) && queue_.now() < kMaxFaultTime) {
-    if (!step(kMaxFaultTime)) break;
+  while (queue_.events_run() < events_of(options_) && queue_.now() < fault_time_of(options_)) {
+    if (!step(fault_time_of(options_))) break;
   }
   if (oracle_->violation()) return;
   heal();
@@ -264,10 +275,20 @@ void Cluster::on_disconnect(std::uint16_t by, std::uint16_t peer) {
 }
 
 // I26: in these plans nothing is wrong with the primary or its links.
-void Cluster::on_leaves_view(std::uint16_t i) {
+void Cluster::on_leaves_view(std::uint16_t i, View to) {
   const bool nobody_may =
       options_.plan == Plan::kPester || (options_.plan == Plan::kCalm && liars().empty());
-  if (nobody_may && counts(i)) {
+  if (!nobody_may || !counts(i)) return;
+  // But one planned view change per cap of the timers, to take along a member that f liars, who
+  // feigned their wishes, and a cause of its own made leave (C4).
+  const Micros cap = Micros{world_.genesis().parameters.max_timeout_ms} * 1000;
+  const bool feigned = mind_->traits().feign_wishes;
+  if (feigned && to != left_for_ && (left_for_ == View(0) || queue_.now() - left_at_ >= cap)) {
+    left_for_ = to;
+    left_at_ = queue_.now();
+    ++counters_["view left for feigned wishes"];
+  }
+  if (!feigned || to != left_for_) {
     oracle_->report(
         "I26", "member " + std::to_string(i) + " leaves a view whose primary and links are good");
   }

@@ -98,7 +98,7 @@ class Cluster {
   void reconnect_all();
   void set_client_gap(Micros min, Micros max) { client_gap_ = {min, max}; }
   // What C6 promises for a submission that all honest members hold.
-  [[nodiscard]] Micros inclusion_bound() const;
+  [[nodiscard]] Micros inclusion_bound();
   // Returns the submission's number. `retried`: given to any member, until it is acknowledged.
   std::size_t submit_new(Micros life, const std::vector<std::uint16_t>& gateways,
                          bool retried = true);
@@ -129,7 +129,7 @@ class Cluster {
   void break_if_cut(std::uint16_t a, std::uint16_t b, Micros delay);
   void restart_halted();
   void on_disconnect(std::uint16_t by, std::uint16_t peer);
-  void on_leaves_view(std::uint16_t i);
+  void on_leaves_view(std::uint16_t i, View to);
   void watch_changing();
 
   void schedule_client();
@@ -157,7 +157,9 @@ class Cluster {
   std::optional<std::uint16_t> broken_;  // the member that executes wrongly, if one does
   std::unique_ptr<Nemesis> nemesis_;
   std::unique_ptr<Scenario> scenario_;  // of a directed plan
-  Micros alone_since_ = 0;              // when somebody was first seen alone in `changing`
+  View left_for_;                       // I26: the view change that feigned wishes may cause
+  Micros left_at_ = 0;
+  Micros alone_since_ = 0;  // when somebody was first seen alone in `changing`
   Clients clients_;
   std::vector<PendingSubmission> submissions_;
   Rng rng_;

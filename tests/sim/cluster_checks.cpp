@@ -11,7 +11,7 @@ namespace imi::sim {
 namespace {
 
 constexpr std::size_t kTailLines = 40;
-constexpr Micros kAlone = 6 * kSecond;
+constexpr Micros kAlone = 12 * kSecond;  // the cap of the timers is 8 s
 
 }  // namespace
 
@@ -140,7 +140,22 @@ void Cluster::watch_changing() {
   });
 }
 
-Micros Cluster::inclusion_bound() const { return 30 * kSecond; }
+// B of I22, from the back-off that members have now, and a second until all hold it.
+Micros Cluster::inclusion_bound() {
+  constexpr Micros kRepush = kSecond;  // U
+  const ledger::Parameters& p = world_.genesis().parameters;
+  const auto f = static_cast<Micros>((size() - 1) / 3);
+  std::uint32_t k = static_cast<std::uint32_t>(f);
+  std::uint32_t backoff = 0;
+  for (std::uint16_t i = 0; i < size(); ++i) {
+    if (counts(i)) backoff = std::max(backoff, host(i).status().backoff);
+  }
+  k += backoff;
+  const Micros t =
+      std::min(Micros{p.timeout_ms} << std::min(k, 10U), Micros{p.max_timeout_ms}) * 1000;
+  const Micros in_office = std::max(4 * kRepush + 2 * t, Micros{p.rotation_heights} * t);
+  return f * (in_office + 2 * t) + 2 * t + kSecond;
+}
 
 // D3: a member whose execution comes to another head than the certified one stops, and says so.
 void Cluster::check_broken_machine() {

@@ -443,7 +443,7 @@ void Host::on_effects(const consensus::Effects& e) {
   if (e.view) {
     status_.view = e.view->view;
     status_.changing = e.view->changing;
-    if (e.view->changing) around_.leaves_view(index());
+    if (e.view->changing) around_.leaves_view(index(), e.view->view);
     status_changed_ = true;
     if (e.view->cause == consensus::ViewChangeCause::kComplaint) ++counters_.complaints;
     trace(e.view->changing ? "leaves for view, backoff" : "enters view, backoff",

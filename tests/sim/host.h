@@ -29,7 +29,7 @@ struct Surroundings {
   consensus::SignatureCache& signatures;
   std::function<bool(std::uint16_t, std::uint16_t)> connected;
   std::function<void(std::uint16_t, std::uint16_t)> disconnect;  // by the first
-  std::function<void(std::uint16_t)> leaves_view;
+  std::function<void(std::uint16_t, View)> leaves_view;
   bool small_limits = false;  // nodes verify little at a time
 };
 

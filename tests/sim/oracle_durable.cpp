@@ -58,6 +58,7 @@ void Oracle::on_durable_record(MemberId m, const consensus::SafetyRecord& record
                     [&](const auto& entry) { return entry.first.second <= node.stable; });
     }
     void operator()(const consensus::SigningStopped&) const {}
+    void operator()(const consensus::PeersSeen&) const {}
   };
   std::visit(Visit{*this, m, facts(m)}, record);
 }

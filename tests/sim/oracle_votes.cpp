@@ -76,6 +76,8 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
     void operator()(const consensus::NewView&) const { o.see_new_view(from, m); }
     void operator()(const consensus::Status&) const {}
     void operator()(const consensus::FetchBlock&) const {}
+    void operator()(const consensus::AskLastSeen&) const {}
+    void operator()(const consensus::LastSeen&) const {}
     void operator()(const consensus::BlockData& p) const {
       if (!o.judged(from)) return;
       const BlockId id = chain::block_id(o.setup_.genesis, p.block.header);
@@ -86,6 +88,8 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
       o.see_header(p.decided.header, chain::block_id(o.setup_.genesis, p.decided.header));
       o.check_commit_certificate(p.decided.commit);
     }
+    void operator()(const consensus::AskLastSeen&) const {}
+    void operator()(const consensus::LastSeen&) const {}
     void operator()(const consensus::CheckpointNotice& p) const {
       if (o.judged(from)) o.check_checkpoint_certificate(p.certificate);
     }

@@ -21,6 +21,10 @@ class Pester final : public Scenario {
     c_.set_client_gap(200'000, 2'500'000);
     // All kinds together, or one of them by itself.
     if (rng_.chance_ppm(700'000)) only_ = rng_.below(kKinds);
+    if (rng_.chance_ppm(400'000)) {
+      c_.mind().traits().feign_wishes = true;
+      c_.count("members that feign wishes");
+    }
     next();
   }
 

@@ -40,6 +40,12 @@ ByzantineTraits forged_certificates() {
   return t;
 }
 
+ByzantineTraits censors(Censorship kind) {
+  ByzantineTraits t;
+  t.censorship = kind;
+  return t;
+}
+
 std::vector<Expectation> expectations() {
   using enum Plan;
   return {
@@ -72,6 +78,10 @@ std::vector<Expectation> expectations() {
       {Defect::kExecuteOutOfOrder, {"halt"}, {kStorm, kPartition}, true, "not-next"},
       {Defect::kStaleNewViewHalts, {"halt"}, {kStale}, true, "two different blocks"},
       {Defect::kNoLeastStep, {"I21", "I22"}, {kClocks}},
+      {Defect::kSignUnasked, {"I19"}, {kRestore}},
+      {Defect::kLeaveAlone, {"I26", "C4"}, {kPester}},
+      {Defect::kCountUndue, {"I26"}, {kPester}},
+      {Defect::kShielded, {"C6"}, {kCensor}, true, "", censors(Censorship::kShield)},
   };
 }
 

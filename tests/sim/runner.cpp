@@ -333,6 +333,8 @@ std::vector<std::string> required_counters() {
           "submission pushed to one member only",
           "push flood by an observer",
           "push flood by a member",
+          "members that feign wishes",
+          "submission included in time",
           "liar disconnected",
           "censor that acknowledges nothing",
           "censor that acknowledges to one",

@@ -82,11 +82,13 @@ void fill_bytes(ClientSubmission& out, const ledger::Submission& submission) {
 
 }  // namespace
 
-World::World(std::uint16_t replicas) : issuer_key_(make_key(9'002)) {
+World::World(std::uint16_t replicas, std::uint32_t rotation_heights)
+    : issuer_key_(make_key(9'002)) {
   genesis_.chain_name = "sim";
   genesis_.suite = crypto::kSuiteName;
   genesis_.time = chain::TimeMs(kStart);
   genesis_.parameters = make_parameters();
+  genesis_.parameters.rotation_heights = rotation_heights;
   genesis_.catalog = make_catalog();
   for (std::uint16_t i = 0; i < replicas; ++i) {
     validator_keys_.push_back(make_key(1'000 + i));

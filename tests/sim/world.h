@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kTickMs = 20;
 
 class World {
  public:
-  explicit World(std::uint16_t replicas);
+  World(std::uint16_t replicas, std::uint32_t rotation_heights);
 
   [[nodiscard]] const ledger::Genesis& genesis() const { return genesis_; }
   [[nodiscard]] const chain::GenesisId& id() const { return id_; }

@@ -18,7 +18,7 @@ Cluster::Cluster(ClusterOptions options)
   verifier_ = std::make_unique<Verifier>(members.config, members.set, cache_);
   nodes_.resize(options.n);
   for (std::size_t i = 0; i < options.n; ++i) {
-    nodes_[i].heads.push_back(members.genesis_head());
+    nodes_[i].disk.heads.push_back(members.genesis_head());
     restart(i);
   }
 }
@@ -56,7 +56,7 @@ void Cluster::submit(std::uint64_t count) {
   for (std::uint64_t n = 0; n < count; ++n) {
     // As clients do: from the later of the clock and the newest head's time (C1).
     std::int64_t now = now_ms();
-    for (const Node& node : nodes_) now = std::max(now, node.heads.back().time.value);
+    for (const Node& node : nodes_) now = std::max(now, node.disk.heads.back().time.value);
     const ItemFacts f = Members::item(next_item_++, now + 300'000);
     items_[f.content] = f;
     added.items.push_back(f);
@@ -101,19 +101,21 @@ void Cluster::restart(std::size_t i) {
   Node& node = nodes_[i];
   if (node.replica) crash(i);
   SafetyState state;
-  for (const Bytes& record : node.log) {
+  for (const Bytes& record : node.disk.log) {
     auto decoded = decode<SafetyRecord>(record);
     IMI_CHECK(decoded.has_value(), "the safety log decodes");
     state.apply(*decoded);
   }
-  if (state != node.durable) violate("folding the log differs from the state kept");
+  if (state != node.disk.durable) violate("folding the log differs from the state kept");
   RestartFacts facts;
-  facts.executed = node.heads.back();
-  facts.stable = node.stable;
-  const std::uint64_t stable = node.stable ? node.stable->head.height.value : 0;
-  for (std::uint64_t h = stable; h < node.blocks.size(); ++h) {
-    if (node.commits[h]) facts.decided.push_back({node.blocks[h], *node.commits[h]});
+  facts.executed = node.disk.heads.back();
+  facts.stable = node.disk.stable;
+  const std::uint64_t stable = node.disk.stable ? node.disk.stable->head.height.value : 0;
+  for (std::uint64_t h = stable; h < node.disk.blocks.size(); ++h) {
+    if (node.disk.commits[h]) facts.decided.push_back({node.disk.blocks[h], *node.disk.commits[h]});
   }
+  facts.start_number = node.life;
+  node.signed_since_start = 0;
   const MemberId me(static_cast<std::uint16_t>(i));
   node.replica = std::make_unique<Replica>(
       members.config, members.set,
@@ -121,6 +123,15 @@ void Cluster::restart(std::size_t i) {
       facts);
   apply(i, node.replica->start());
   if (alive(i)) offer(i);
+}
+
+void Cluster::replace_disk(std::size_t i, Disk disk) {
+  IMI_CHECK(!alive(i));
+  nodes_[i].disk = std::move(disk);
+  nodes_[i].applied.clear();
+  for (const Block& b : nodes_[i].disk.blocks) {
+    for (const ContentHash& c : b.items) nodes_[i].applied.insert(items_.at(c).id);
+  }
 }
 
 void Cluster::isolate(const std::set<std::size_t>& group) { isolated_ = group; }
@@ -162,10 +173,11 @@ void Cluster::offer(std::size_t i) {
 void Cluster::apply(std::size_t i, Effects effects) {
   Node& node = nodes_[i];
   for (const SafetyRecord& r : effects.persist.records) {
-    node.log.push_back(encode(r));
-    node.durable.apply(r);
+    node.disk.log.push_back(encode(r));
+    node.disk.durable.apply(r);
   }
   for (const Send& s : effects.send) {
+    if (is_signed(s.message->kind()) && s.message->sender.value == i) ++node.signed_since_start;
     check_sent(i, *s.message);
     transmit(i, s);
   }
@@ -176,7 +188,7 @@ void Cluster::apply(std::size_t i, Effects effects) {
     schedule(node.executor_free - tick_, i, true, [this, i, e] { execute(i, e); });
   }
   if (effects.stable) {
-    node.stable = effects.stable;
+    node.disk.stable = effects.stable;
     ++counters["stable"];
   }
   for (const NeedBodies& need : effects.need_bodies) {
@@ -261,13 +273,14 @@ void Cluster::answer_bodies(std::size_t i, const NeedBodies& need) {
 
 void Cluster::execute(std::size_t i, const Execute& e) {
   Node& node = nodes_[i];
-  if (e.block->header.height.value != node.heads.size()) violate("I13: execution out of order");
-  LedgerHead head = members.execute(node.heads.back(), *e.block);
+  if (e.block->header.height.value != node.disk.heads.size())
+    violate("I13: execution out of order");
+  LedgerHead head = members.execute(node.disk.heads.back(), *e.block);
   if (alter_head) head = alter_head(MemberId(static_cast<std::uint16_t>(i)), head);
   if (!faulty.contains(i)) check_executed(i, *e.block, head);
-  node.blocks.push_back(*e.block);
-  node.commits.push_back(e.commit);
-  node.heads.push_back(head);
+  node.disk.blocks.push_back(*e.block);
+  node.disk.commits.push_back(e.commit);
+  node.disk.heads.push_back(head);
   for (const ContentHash& c : e.block->items) {
     node.pool.erase(c);
     node.applied.insert(items_.at(c).id);
@@ -284,17 +297,17 @@ void Cluster::fetch(std::size_t i, const FetchBlocks& f) {
   const std::size_t peer = dice_.below(nodes_.size());
   if (peer == i || !alive(peer) || isolated_.contains(i) != isolated_.contains(peer)) return;
   const Node& from = nodes_[peer];
-  const bool whole = from.stable && from.stable->head.height >= f.to &&
-                     from.blocks.size() >= from.stable->head.height.value;
+  const bool whole = from.disk.stable && from.disk.stable->head.height >= f.to &&
+                     from.disk.blocks.size() >= from.disk.stable->head.height.value;
   SyncedBlocks synced;
   if (whole) {
-    for (std::uint64_t h = f.from.value; h <= from.stable->head.height.value; ++h) {
-      synced.blocks.push_back(from.blocks[h - 1]);
+    for (std::uint64_t h = f.from.value; h <= from.disk.stable->head.height.value; ++h) {
+      synced.blocks.push_back(from.disk.blocks[h - 1]);
     }
-    synced.proof = *from.stable;
-  } else if (from.blocks.size() >= f.from.value && from.commits[f.from.value - 1]) {
-    synced.blocks.push_back(from.blocks[f.from.value - 1]);
-    synced.proof = *from.commits[f.from.value - 1];
+    synced.proof = *from.disk.stable;
+  } else if (from.disk.blocks.size() >= f.from.value && from.disk.commits[f.from.value - 1]) {
+    synced.blocks.push_back(from.disk.blocks[f.from.value - 1]);
+    synced.proof = *from.disk.commits[f.from.value - 1];
   } else {
     return;
   }
@@ -308,7 +321,7 @@ void Cluster::fetch(std::size_t i, const FetchBlocks& f) {
 
 void Cluster::check_sent(std::size_t i, const SignedMessage& m) {
   if (faulty.contains(i) || m.sender.value != i) return;
-  const SafetyState& d = nodes_[i].durable;
+  const SafetyState& d = nodes_[i].disk.durable;
   const auto vote = [&](View view, Height h, const BlockId& id) {
     const auto [it, first] = signed_.insert({{m.kind(), m.sender, view, h}, id});
     if (!first && it->second != id) violate("I1: two ids signed by " + std::to_string(i));
@@ -371,8 +384,8 @@ void Cluster::check_executed(std::size_t i, const Block& block, const LedgerHead
   const Height h = block.header.height;
   const auto [it, first] = heads_.insert({h, head});
   if (!first && it->second != head && !alter_head) violate("I12: different heads");
-  if (block.header.parent != nodes_[i].heads.back().block) violate("I7: a broken parent");
-  if (block.header.time <= nodes_[i].heads.back().time) violate("I15: time went back");
+  if (block.header.parent != nodes_[i].disk.heads.back().block) violate("I7: a broken parent");
+  if (block.header.time <= nodes_[i].disk.heads.back().time) violate("I15: time went back");
   for (const ContentHash& c : block.items) {
     const auto item = items_.find(c);
     if (item == items_.end()) return violate("an unknown submission was executed");

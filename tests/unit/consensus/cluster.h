@@ -63,6 +63,22 @@ class Cluster {
   void submit(std::uint64_t count);  // to the pools of all live members
   void crash(std::size_t i);         // memory is lost; what was persisted stays
   void restart(std::size_t i);
+  // What a member has on disk: for backups that are restored.
+  struct Disk {
+    SafetyState durable;
+    std::vector<Bytes> log;
+    std::vector<Block> blocks;  // by height - 1
+    std::vector<std::optional<CommitCertificate>> commits;
+    std::vector<LedgerHead> heads;  // from genesis
+    std::optional<CheckpointCertificate> stable;
+  };
+  [[nodiscard]] Disk disk(std::size_t i) const { return nodes_[i].disk; }
+  void replace_disk(std::size_t i, Disk disk);  // of a member that is down
+  [[nodiscard]] Disk empty_disk() const { return {{}, {}, {}, {}, {members.genesis_head()}, {}}; }
+  // Signed messages of its own that left a member since it was started.
+  [[nodiscard]] std::uint64_t signed_since_start(std::size_t i) const {
+    return nodes_[i].signed_since_start;
+  }
   void isolate(const std::set<std::size_t>& group);  // only messages within the group or without
   void heal();
   // Puts a message on the wire as if `from`'s host had sent it.
@@ -70,17 +86,19 @@ class Cluster {
 
   [[nodiscard]] bool alive(std::size_t i) const { return nodes_[i].replica != nullptr; }
   [[nodiscard]] Replica& at(std::size_t i) { return *nodes_[i].replica; }
-  [[nodiscard]] std::uint64_t executed(std::size_t i) const { return nodes_[i].heads.size() - 1; }
+  [[nodiscard]] std::uint64_t executed(std::size_t i) const {
+    return nodes_[i].disk.heads.size() - 1;
+  }
   [[nodiscard]] std::uint64_t lowest_executed() const;
   [[nodiscard]] std::uint64_t lowest_stable() const;
   [[nodiscard]] View highest_view() const;
   [[nodiscard]] std::size_t submissions_left(std::size_t i) const { return nodes_[i].pool.size(); }
-  [[nodiscard]] const SafetyState& durable(std::size_t i) const { return nodes_[i].durable; }
+  [[nodiscard]] const SafetyState& durable(std::size_t i) const { return nodes_[i].disk.durable; }
   [[nodiscard]] std::int64_t now_ms() const {
     return 1'000'000 + clock_ahead_ms + std::int64_t(tick_) * 10;
   }
   [[nodiscard]] const LedgerHead& head(std::size_t i, std::uint64_t h) const {
-    return nodes_[i].heads[h];
+    return nodes_[i].disk.heads[h];
   }
 
   // What the oracle saw go wrong; empty is good.
@@ -106,12 +124,8 @@ class Cluster {
   };
   struct Node {
     std::unique_ptr<Replica> replica;
-    SafetyState durable;
-    std::vector<Bytes> log;
-    std::vector<Block> blocks;  // by height - 1
-    std::vector<std::optional<CommitCertificate>> commits;
-    std::vector<LedgerHead> heads;  // from genesis
-    std::optional<CheckpointCertificate> stable;
+    Disk disk;
+    std::uint64_t signed_since_start = 0;
     std::map<ContentHash, ItemFacts> pool;
     std::set<ContentHash> proposed;
     std::set<SubmissionId> applied;

@@ -176,3 +176,86 @@ TEST_CASE("a primary alone cannot run ahead of the clocks (C1)") {
   CHECK(sent(at_most.receive(at_most.members.pre_prepare(View(0), due)), MessageKind::kPrepare) ==
         1);
 }
+
+namespace {
+
+// Four members that committed and went idle; what member 2 had on disk halfway.
+struct Idle {
+  Cluster c{ClusterOptions{}};
+  Cluster::Disk old;
+  Idle() {
+    c.submit(8);
+    REQUIRE(c.run_until([&] { return c.lowest_executed() >= 2; }, 400));
+    old = c.disk(2);
+    c.submit(20);
+    REQUIRE(c.run_until([&] { return c.submissions_left(0) == 0; }, 600));
+    c.run(150);  // idle: no vote is under way
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an old backup restored on an idle network is noticed before anything is signed (B6)") {
+  Idle i;
+  i.c.crash(2);
+  i.c.replace_disk(2, i.old);
+  i.c.restart(2);
+  i.c.run(20);
+  CHECK(i.c.at(2).signing().state == Signing::State::kStopped);
+  CHECK(i.c.signed_since_start(2) == 0);
+  // The others go on, and it follows without a vote.
+  i.c.submit(8);
+  CHECK(i.c.run_until([&] { return i.c.submissions_left(0) == 0; }, 600));
+  CHECK(i.c.signed_since_start(2) == 0);
+  require_clean(i.c);
+}
+
+TEST_CASE("a second initialisation after total loss is noticed before anything is signed (B6)") {
+  Idle i;
+  i.c.crash(2);
+  i.c.replace_disk(2, i.c.empty_disk());
+  i.c.restart(2);
+  i.c.run(20);
+  CHECK(i.c.at(2).signing().state == Signing::State::kStopped);
+  CHECK(i.c.signed_since_start(2) == 0);
+  require_clean(i.c);
+}
+
+TEST_CASE("lost memory is noticed although the whole network was restarted with it (B6)") {
+  for (const bool wiped : {false, true}) {
+    Idle i;
+    for (std::size_t n = 0; n < 4; ++n) i.c.crash(n);
+    i.c.replace_disk(2, wiped ? i.c.empty_disk() : i.old);
+    for (std::size_t n = 0; n < 4; ++n) i.c.restart(n);
+    i.c.run(20);
+    CHECK(i.c.at(2).signing().state == Signing::State::kStopped);
+    CHECK(i.c.signed_since_start(2) == 0);
+    i.c.submit(8);
+    CHECK(i.c.run_until([&] { return i.c.submissions_left(0) == 0; }, 600));
+    require_clean(i.c);
+  }
+}
+
+TEST_CASE("a network that is restarted whole starts, also with f members down (B6)") {
+  for (const std::size_t n : {4u, 7u}) {
+    ClusterOptions o;
+    o.n = n;
+    Cluster c(o);
+    c.submit(8);
+    REQUIRE(c.run_until([&] { return c.lowest_executed() >= 2; }, 400));
+    for (std::size_t i = 0; i < n; ++i) c.crash(i);
+    const std::size_t f = c.members.set.quorum().f;
+    for (std::size_t i = 0; i < n - f; ++i) c.restart(i);
+    CHECK(c.run_until(
+        [&] {
+          for (std::size_t i = 0; i < n - f; ++i) {
+            if (c.at(i).signing().state != Signing::State::kSigns) return false;
+          }
+          return true;
+        },
+        20));
+    c.submit(8);
+    CHECK(c.run_until([&] { return c.submissions_left(0) == 0; }, 600));
+    require_clean(c);
+  }
+}

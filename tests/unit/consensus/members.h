@@ -142,6 +142,15 @@ struct Members {
     return new_view(leader(v), n);
   }
 
+  // The statement that a signed message of m makes by itself.
+  [[nodiscard]] std::vector<Statement> statements(const SignedMessage& message) const {
+    std::vector<Statement> out;
+    StatementFinder(config.genesis, set, [&](const FoundStatement& s) {
+      if (out.empty()) out.push_back(s.take(config.genesis));
+    }).in(message);
+    return out;
+  }
+
   // ---- certificates, by the lowest members without `absent` -------------------------------------
   // (a certificate with a member's own signature that it never made would tell it, by B6, to stop)
   std::optional<MemberId> absent;

@@ -50,6 +50,8 @@ TEST_CASE("every kind of message decodes to itself and passes the door") {
       m.wrap(MemberId(1), BlockData{d.b2}),
       m.wrap(MemberId(1), CommitNotice{{d.b2.header, m.committed(View(0), d.b2)}}),
       m.wrap(MemberId(1), CheckpointNotice{m.certified(head)}),
+      m.wrap(MemberId(1), AskLastSeen{7}),
+      m.wrap(MemberId(1), LastSeen{7, MemberId(2), m.statements(m.checkpoint(MemberId(2), head))}),
   };
   REQUIRE(all.size() == kMessageKinds);
   for (const SignedMessage& message : all) {

@@ -307,6 +307,14 @@ class Scenario {
     if (const auto* r = std::get_if<StableCheckpoint>(&record)) {
       return "stable " + id(r->certificate.head.block);
     }
+    if (const auto* r = std::get_if<PeersSeen>(&record)) {
+      std::string out = "seen";
+      for (const SeenStatement& s : r->statements) {
+        out += " " + num(s.member.value) + ":" +
+               std::string(name(static_cast<MessageKind>(s.statement.kind)));
+      }
+      return out;
+    }
     return "signing-stopped";
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 
 #include "tests/unit/consensus/members.h"
 
@@ -21,7 +22,26 @@ class Solo {
             SafetyRules(members.config, members.set, MemberId(me), members.keys[me].clone(), state),
             facts ? *facts : RestartFacts{members.genesis_head(), {}, {}}) {
     started = replica_.start();
+    if (replica_.signing().state == Signing::State::kAwaitingPeers) answer();
     tick();
+  }
+
+  // B6: as many peers as it takes say that they have seen nothing of it. What it does then belongs
+  // to its start.
+  void answer() {
+    each_other([this](MemberId m) {
+      if (replica_.signing().state != Signing::State::kAwaitingPeers) return;
+      Effects e = receive(members.wrap(m, LastSeen{0, me(), {}}));
+      const auto add = [](auto& to, auto& from) {
+        std::ranges::move(from, std::back_inserter(to));
+      };
+      add(started.persist.records, e.persist.records);
+      add(started.persist.blocks, e.persist.blocks);
+      add(started.send, e.send);
+      add(started.execute, e.execute);
+      add(started.need_bodies, e.need_bodies);
+      if (e.halt) started.halt = e.halt;
+    });
   }
 
   Effects started;

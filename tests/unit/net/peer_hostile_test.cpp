@@ -55,7 +55,7 @@ class RawPeer {
   void send(ByteView bytes) { (void)SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())); }
   void say_hello(const Hash256& genesis, std::uint16_t version = kPeerProtocolVersion) {
     Bytes frame;
-    append_fragment(frame, kHelloChannel, false, encode_hello({version, genesis, 42}));
+    append_fragment(frame, kHelloChannel, false, encode_hello({version, genesis, 42, 0}));
     send(frame);
   }
   // True once the other side has closed.

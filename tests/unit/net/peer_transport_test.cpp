@@ -246,7 +246,7 @@ TEST_CASE("a vote queue that overflows cuts the peer off instead of losing votes
 
 TEST_CASE("a peer that was cut off does not come back at once") {
   PeerLimits limits;
-  limits.backoff_max = std::chrono::milliseconds(900);
+  limits.bar_min = std::chrono::milliseconds(900);
   PeerNet net(2, limits);
   net.start_all_linked();
   REQUIRE(net.wait_connected());
@@ -254,6 +254,70 @@ TEST_CASE("a peer that was cut off does not come back at once") {
   CHECK(net.witness(0).wait_end(PeerRefusal::kCutOff));
   CHECK(net.witness(0).wait_refused(PeerRefusal::kCutOff));
   REQUIRE(net.wait_connected());  // and does later
+}
+
+TEST_CASE("a peer that is cut off again is barred for longer, and is so once per connection") {
+  PeerLimits limits;
+  limits.bar_min = std::chrono::milliseconds(40);
+  limits.bar_max = std::chrono::milliseconds(160);
+  PeerNet net(2, limits);
+  net.start_all_linked();
+  std::vector<std::chrono::milliseconds> away;
+  for (std::uint64_t n = 1; n <= 4; ++n) {
+    REQUIRE(net.wait_connected());
+    const auto since = std::chrono::steady_clock::now();
+    // What came of it before it was gone counts together.
+    for (int i = 0; i < 50; ++i) net.node(0).disconnect(PeerId(1));
+    REQUIRE(net.witness(0).wait([&] { return net.witness(0).ends.size() == n; }));
+    REQUIRE(net.wait_connected());
+    away.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - since));
+    CHECK(net.node(0).stats().peers[0].cut_off == n);
+  }
+  CHECK(away[0].count() >= 39);  // at least the bar; nothing is said of how much more
+  CHECK(away[1].count() >= 79);
+  CHECK(away[2].count() >= 159);
+  CHECK(away[3].count() >= 159);
+}
+
+TEST_CASE("each side learns the other's features, those it does not know included") {
+  PeerNet net(2);
+  auto newer = net.options(1);
+  newer.features = 0x8000'0000'0000'0005;
+  net.start(0);
+  net.start(1, newer);
+  net.link(0, 1);
+  REQUIRE(net.wait_connected());
+  CHECK(net.node(0).features(PeerId(1)) == 0x8000'0000'0000'0005);
+  CHECK(net.node(0).stats().peers[0].features == 0x8000'0000'0000'0005);
+  CHECK(net.node(1).features(PeerId(0)) == 0);
+  CHECK(net.node(0).features(PeerId(7)) == 0);
+  net.kill(1);
+  REQUIRE(net.witness(0).wait([&] { return net.witness(0).connected.empty(); }));
+  CHECK(net.node(0).features(PeerId(1)) == 0);
+}
+
+TEST_CASE("messages that nobody has dealt with are bounded in number too, however small") {
+  PeerLimits limits;
+  limits.max_unreleased_bytes = 100 * kMessageCost;
+  PeerNet net(2, limits);
+  net.start_all_linked();
+  REQUIRE(net.wait_connected());
+  Witness& w = net.witness(1);
+  // The witness keeps every credit. One read may bring in some more before reading stops.
+  constexpr std::size_t kSent = 100'000;
+  for (std::size_t i = 0; i < kSent; ++i) {
+    (void)net.node(0).send(PeerId(1), TrafficClass::kControl, message_of("x"));
+  }
+  REQUIRE(w.wait([&] { return w.messages.size() > 100; }));
+  const std::uint64_t in = net.node(1).stats().peers[0].messages_in;
+  CHECK(in < kSent / 2);
+  // Once they are dealt with it goes on.
+  std::size_t seen = 0;
+  while (seen < kSent) {
+    REQUIRE(w.wait([&] { return !w.messages.empty(); }));
+    seen += w.read([&] { return std::exchange(w.messages, {}).size(); });
+  }
 }
 
 TEST_CASE("observers are taken up to their limit and validators always") {

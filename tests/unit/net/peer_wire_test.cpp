@@ -149,15 +149,17 @@ TEST_CASE("before the hello nothing else is accepted") {
   CHECK(r.error() == PeerRefusal::kNotImi);
 }
 
-TEST_CASE("a hello says version, chain and run, and other bytes are refused by name") {
+TEST_CASE("a hello says version, chain, run and features, and other bytes are refused by name") {
   Hello h;
   h.genesis_id.bytes[3] = 9;
   h.run = 0x0123456789abcdef;
+  h.features = 0xfedcba9876543210;  // also bits that nobody has given a meaning yet
   const Bytes bytes = encode_hello(h);
   const auto back = decode_hello(bytes);
   REQUIRE(back);
   CHECK(back->genesis_id == h.genesis_id);
   CHECK(back->run == h.run);
+  CHECK(back->features == h.features);
   Bytes other = bytes;
   other[8] = 2;
   CHECK(decode_hello(other).error() == PeerRefusal::kWrongVersion);

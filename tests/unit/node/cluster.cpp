@@ -249,7 +249,7 @@ bool Cluster::certified_everywhere(std::uint64_t height) const {
 std::shared_ptr<const ledger::Submission> Cluster::submission(std::uint32_t n) {
   // As clients do: from the later of the clock and the newest head's time (C1).
   std::int64_t now = node(0).now().value;
-  for (const auto& n : nodes) now = std::max(now, n->certified.time.value);
+  for (const auto& each : nodes) now = std::max(now, each->certified.time.value);
   const chain::TimeMs expiry(now + 60'000);
   return chain.submit_at({ledger::test::TestChain::enterprise(n)}, expiry);
 }

@@ -187,10 +187,46 @@ TEST_CASE("who holds what is remembered, for the push to a primary that has not 
   pool.mark_held(a.content(), 70);
   CHECK(pool.held_by(70, 10) == std::vector{a.content()});
   CHECK(pool.held_by(6, 10).empty());
-  const auto missing = pool.not_held_by(70, 100, 10, 1 << 20);
+  Pool::Unheld next{70, 100, false, 0, 10, 1 << 20};
+  const auto missing = pool.not_held(next);
   REQUIRE(missing.size() == 1);
   CHECK(missing[0].content() == b.content());
-  CHECK(pool.not_held_by(70, 15, 10, 1 << 20).empty());
+  CHECK(next.after == 0);
+  Pool::Unheld older{70, 15, false, 0, 10, 1 << 20};
+  CHECK(pool.not_held(older).empty());
+  CHECK(pool.forget_held(70));
+  CHECK_FALSE(pool.forget_held(70));
+  CHECK(pool.held_by(70, 10).empty());
+}
+
+TEST_CASE("what a member never acknowledges does not keep what came later from it") {
+  Pool pool({});
+  std::vector<Body> bodies;
+  for (std::uint32_t n = 0; n < 10; ++n) {
+    bodies.push_back(make(1, n));
+    REQUIRE(pool.add(bodies.back(), n, n % 2 == 0));
+  }
+  std::vector<chain::ContentHash> seen;
+  Pool::Unheld next{3, 100, false, 0, 4, 1 << 20};
+  for (int round = 0; round < 3; ++round) {
+    for (const Body& b : pool.not_held(next)) seen.push_back(b.content());
+    CHECK((next.after == 0) == (round == 2));
+  }
+  REQUIRE(seen.size() == 10);
+  for (std::size_t n = 0; n < 10; ++n) CHECK(seen[n] == bodies[n].content());
+  Pool::Unheld local{3, 100, true, 0, 100, 1 << 20};
+  CHECK(pool.not_held(local).size() == 5);
+}
+
+TEST_CASE("pushes to the present primary are counted until there is another") {
+  Pool pool({});
+  const Body a = make(1, 0);
+  REQUIRE(pool.add(a, 10, true));
+  CHECK(pool.count_push(a.content()) == 1);
+  CHECK(pool.count_push(a.content()) == 2);
+  pool.forget_pushes();
+  CHECK(pool.count_push(a.content()) == 1);
+  CHECK(pool.count_push(make(1, 1).content()) == 0);
 }
 
 }  // namespace imi::node::test

@@ -21,14 +21,14 @@ struct Running : Cluster {
   void commit(std::uint32_t via, std::uint32_t first, std::uint32_t count) {
     std::uint32_t done = 0;
     for (std::uint32_t n = first; n < first + count; ++n) {
-      node(via).submit_later(*submission(n), WaitFor::kCertified, 20'000, [&done](SubmitResult r) {
+      node(via).submit_later(*submission(n), WaitFor::kCertified, 60'000, [&done](SubmitResult r) {
         REQUIRE(r);
         CHECK(r->kind == Fate::Kind::kCommitted);
         CHECK(r->certified);
         ++done;
       });
     }
-    REQUIRE(run_until([&done, count] { return done == count; }));
+    REQUIRE(run_until([&done, count] { return done == count; }, 60'000));
   }
   void same_stores() {
     REQUIRE(run_until([this] { return certified_everywhere(1); }));
@@ -46,10 +46,16 @@ struct Running : Cluster {
   }
 };
 
+using RunningCluster = Running;
+
 // Member `from` pushes it to one node.
 inline void push(TestNode& to, std::uint32_t from, const ledger::Submission& s) {
   const SharedBytes bytes = std::make_shared<const Bytes>(encode(s));
   to.driver->on_message(PeerIndex(from), make_push_frame(1, std::span(&bytes, 1)));
+}
+
+inline SharedBytes encoded(const ledger::Submission& s) {
+  return std::make_shared<const Bytes>(encode(s));
 }
 
 }  // namespace imi::node::test
