@@ -311,7 +311,7 @@ void Network::wait_until_committing(const UpOptions& o) {
       // Committing, and not only remembering that it once did.
       const bool fresh = s.height >= 1 && session_.now_ms() - s.block_time_ms <= kFreshMs;
       if (s.ready && fresh) continue;
-      if (s.role == "silent-validator" && s.reads && fresh &&
+      if (s.role == "silent-validator" && !s.awaits && s.reads && fresh &&
           elapsed() - silent_since.emplace(s.entry.name, elapsed()).first->second >= kSilentMs) {
         continue;
       }

@@ -41,11 +41,12 @@ struct NodeState {
   NodeEntry entry;
   std::optional<Process> process;
   bool answers = false;
-  bool ready = false;  // it can answer and commit
-  bool reads = false;  // it answers reads
-  std::string role;    // as its `status` says: validator, silent-validator, observer
-  bool votes = false;  // ready, and its key signs: counts for the quorum
-  std::string halted;  // why it halted, its process gone or not: "disk full", or a code
+  bool ready = false;   // it can answer and commit
+  bool reads = false;   // it answers reads
+  std::string role;     // as its `status` says: validator, silent-validator, observer
+  bool awaits = false;  // silent only until its peers told what they saw it sign
+  bool votes = false;   // ready, and its key signs: counts for the quorum
+  std::string halted;   // why it halted, its process gone or not: "disk full", or a code
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;

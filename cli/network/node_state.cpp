@@ -69,6 +69,7 @@ NodeState ask(const NodeEntry& entry) {
   };
   s.ready = flag("ready");
   s.reads = flag("answers");
+  s.awaits = flag("awaiting_peers");
   s.why = printable(text_or_empty(v, "why_not"));
   s.votes = s.ready && s.role == "validator";
   s.halted = halt_text(v);
