@@ -117,7 +117,8 @@ enum class NodeRole : std::uint8_t {
 
 struct NodeStatus {
   NodeRole role{};
-  std::string silent_because;  // kSilentValidator: why
+  std::string silent_because;   // kSilentValidator: why
+  bool awaiting_peers = false;  // silent only until enough peers told what they saw it sign (B6)
   chain::Epoch epoch;
   chain::View view;
   bool changing = false;

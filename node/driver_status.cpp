@@ -63,6 +63,7 @@ NodeStatus Driver::Impl::status() const {
     }
   }
   const bool asking = replica.signing().state == consensus::Signing::State::kAwaitingPeers;
+  s.awaiting_peers = asking && s.role == NodeRole::kSilentValidator;
   const bool votes = s.role == NodeRole::kValidator || asking;
   s.peers_needed = votes ? quorum.q - 1 : 1;
   s.pool_items = pool.items();

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kDiskIntervalUs = 1'000'000;
 constexpr std::uint64_t kRepeatUs = 600'000'000;
+// At a start the peers are asked first what they saw the validator sign: that is soon over.
+constexpr std::uint64_t kSilencePatienceUs = 1'000'000;
 // A state that passes sooner is not told: peers reconnect, views change.
 constexpr std::uint64_t kPatienceUs = 5'000'000;
 
@@ -105,7 +107,8 @@ NodeHealth HealthWatch::look(const NodeStatus& s, const std::vector<PeerRow>& pe
   tell(clocks_, key, out.clocks.problem, "the clocks of this node and its peers agree again",
        kPatienceUs);
   tell(silence_, s.role == NodeRole::kSilentValidator ? s.silent_because : std::string(),
-       "this validator signs nothing: " + s.silent_because, "this validator signs again", 0);
+       "this validator signs nothing: " + s.silent_because, "this validator signs again",
+       kSilencePatienceUs);
   // What has a line of its own is not said twice.
   const bool own_line = s.halted || s.role != NodeRole::kValidator;
   tell(readiness_, out.ready() || own_line ? "" : "not ready", "not ready: " + out.why(),

@@ -54,6 +54,7 @@ std::string state_of(const NodeState& n) {
   if (!n.process) return "down";
   if (!n.answers) return "silent";
   if (n.votes) return "serving";
+  if (n.awaits) return "asking peers";
   if (n.role == kSilentRole) return n.reads ? "reads only" : "signs nothing";
   return "not ready";
 }
@@ -86,11 +87,11 @@ Standing standing_of(const std::vector<NodeState>& nodes) {
       continue;
     }
     const std::string state =
-        n.halted.empty() && n.role == kSilentRole ? "signs nothing" : state_of(n);
+        n.halted.empty() && n.role == kSilentRole && !n.awaits ? "signs nothing" : state_of(n);
     out.others += fmt::format("{}{} ({})", out.others.empty() ? "" : ", ", n.entry.name, state);
     out.down = out.down || (!n.process && n.halted.empty());
     out.halted = out.halted || !n.halted.empty();
-    out.silent = out.silent || n.role == kSilentRole;
+    out.silent = out.silent || (n.role == kSilentRole && !n.awaits);
     if (n.process && !n.answers) out.mute = n.entry.name;
   }
   return out;

@@ -41,11 +41,12 @@ struct NodeState {
   NodeEntry entry;
   std::optional<Process> process;
   bool answers = false;
-  bool ready = false;  // it can answer and commit
-  bool reads = false;  // it answers reads
-  std::string role;    // as its `status` says: validator, silent-validator, observer
-  bool votes = false;  // ready, and its key signs: counts for the quorum
-  std::string halted;  // why it halted, its process gone or not: "disk full", or a code
+  bool ready = false;   // it can answer and commit
+  bool reads = false;   // it answers reads
+  std::string role;     // as its `status` says: validator, silent-validator, observer
+  bool awaits = false;  // silent only until its peers told what they saw it sign
+  bool votes = false;   // ready, and its key signs: counts for the quorum
+  std::string halted;   // why it halted, its process gone or not: "disk full", or a code
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;
@@ -98,6 +99,11 @@ class Network {
 
 [[nodiscard]] std::filesystem::path node_folder(const std::filesystem::path& dir,
                                                 const NodeEntry& node);
+// Files of a node's folder: its process as `imi network up` started it, and its log.
+[[nodiscard]] std::filesystem::path pid_file(const std::filesystem::path& dir,
+                                             const NodeEntry& node);
+[[nodiscard]] std::filesystem::path log_file(const std::filesystem::path& dir,
+                                             const NodeEntry& node);
 // The running process of a node, if there is one: the one that holds the lock of its data folder,
 // or that `imi network up` started and that does not hold it yet. The pid file alone proves
 // nothing, and may be missing.

@@ -141,6 +141,7 @@ void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
   out["disk_free_bytes"] = health.disk.free_bytes;
   if (!health.ready()) out["why_not"] = health.why();
   if (!s.silent_because.empty()) out["silent_because"] = s.silent_because;
+  if (s.awaiting_peers) out["awaiting_peers"] = true;
   if (s.halted) {
     out["halted"] =
         json::object{{"code", std::string(name(s.halted->code))}, {"sentence", s.halted->sentence}};

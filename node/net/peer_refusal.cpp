@@ -1,5 +1,5 @@
 #include "base/check.h"
-#include "node/net/peer_transport.h"
+#include "node/net/peer_impl.h"
 
 namespace imi::node {
 
@@ -71,6 +71,37 @@ std::string_view describe(PeerRefusal r) {
     case PeerRefusal::kStopping: return "this node is stopping";
   }
   IMI_CHECK(false, "a refusal out of range");
+}
+
+// An attempt came to nothing. Each is dialled again and again, so the same reason is logged once a
+// minute.
+void PeerTransport::Impl::note_failure(Peer* p, const PeerConnection& c, PeerRefusal why) {
+  const std::string detail = c.detail().empty() ? "" : " (" + c.detail() + ")";
+  bool tell = true;
+  if (p != nullptr) {
+    {
+      const std::lock_guard lock(p->mutex);
+      p->stats.last_end = why;
+      p->stats.last_detail =
+          "at " + c.remote_text() + (c.detail().empty() ? "" : ": ") + c.detail();
+    }
+    const auto now = SteadyClock::now();
+    tell = p->told != why || now - p->told_at >= kTellAgain;
+    if (tell) {
+      p->told = why;
+      p->told_at = now;
+    }
+  }
+  if (tell) {
+    log(why, NetLogLevel::kWarning,
+        "no connection with " + (p != nullptr ? p->info.name + " at " : std::string()) +
+            c.remote_text() + ": " + std::string(describe(why)) + detail);
+  }
+  const bool reached = why != PeerRefusal::kUnreachable && why != PeerRefusal::kUnresolved &&
+                       why != PeerRefusal::kConnectionRefused;
+  if (!reached) return;
+  refused_count_.fetch_add(1);
+  if (callbacks_.on_refused) callbacks_.on_refused(c.remote_text(), why);
 }
 
 }  // namespace imi::node

@@ -1,6 +1,5 @@
-/* A disk that is full while the file named by FULL_WHEN exists: LD_PRELOAD it. Sockets and pipes are
- * left alone.
- * cc -shared -fPIC -o full_disk.so full_disk.c -ldl */
+/* A disk that is full while the file named by FULL_WHEN exists: LD_PRELOAD it. Sockets and pipes
+ * are left alone. cc -shared -fPIC -o full_disk.so full_disk.c -ldl */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
