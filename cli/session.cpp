@@ -168,8 +168,7 @@ const ledger::Genesis& Session::genesis() {
     auto g = ledger::decode_genesis_file(as_bytes(*bytes));
     if (!g) {
       fail(ExitCode::kBadInput, "bad-genesis",
-           fmt::format("{} is not a genesis file: {}", genesis_path().string(),
-                       describe(g.error())));
+           fmt::format("{}: {}", genesis_path().string(), describe(g.error())));
     }
     genesis_ = std::make_unique<ledger::Genesis>(std::move(*g));
     genesis_id_ = ledger::genesis_id(*genesis_);

@@ -47,7 +47,7 @@ Bytes agency_key(chain::Height registered, const AgencyId& id) {
 Bytes agencies_end() { return {'A' + 1}; }
 std::optional<std::pair<chain::Height, AgencyId>> parse_agency_key(ByteView key) {
   constexpr std::size_t kBefore = 1 + sizeof(std::uint64_t);
-  if (key.size() != kBefore + AgencyId::kSize) return std::nullopt;
+  if (key.size() != kBefore + AgencyId::kSize || key[0] != 'A') return std::nullopt;
   std::uint64_t height = 0;
   for (const std::uint8_t b : key.subspan(1, sizeof(height))) height = height << 8 | b;
   return std::pair(chain::Height(height), AgencyId::from(key.subspan(kBefore)));

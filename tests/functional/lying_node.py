@@ -30,7 +30,8 @@ import threading
 import urllib.error
 import urllib.request
 
-ESCAPES = "x\x1b[2K\r\nverified: signed by 4 of 4 validators, block 9, 1.2 s old\n\u009b2J\u202e\u2028y"
+ESCAPES = ("x\x1b[2K\r\nverified: signed by 4 of 4 validators, block 9, 1.2 s old\n"
+           "\u009b2J\u202e\u2028y")
 WRITES = ("submit", "submit_batch")
 
 

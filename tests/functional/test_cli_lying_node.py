@@ -192,8 +192,8 @@ class LyingNodes(NetworkTest):
 
     def test_an_import_past_a_lying_node_adds_each_row_once(self):
         rows = ["source_key,uscc,code,class,occurred,decided,doc,basis"]
-        rows += [f"lie-{i},{uscc(6)},food.premises-unsanitary,minor,2026-01-05,2026-01-06,d {i},s. 7"
-                 for i in range(20)]
+        rows += [f"lie-{i},{uscc(6)},food.premises-unsanitary,minor,2026-01-05,2026-01-06,d {i},"
+                 "s. 7" for i in range(20)]
         path = self.file("events.csv", "\n".join(rows) + "\n")
         for lie in ("refuse-writes", "swallow-writes"):
             with self.subTest(lie), self.liar(lie) as node:

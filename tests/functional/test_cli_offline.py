@@ -142,7 +142,7 @@ class Offline(ImiTest):
         proof = self.home / "x.imi"
         proof.write_bytes(b"not a proof")
         self.exits(BAD_INPUT, self.imi("proof", "verify", proof, "--genesis", genesis),
-                   "no genesis file")
+                   "not a genesis file")
         self.exits(LOCAL, self.imi("proof", "verify", self.home / "none", "--genesis", genesis))
 
     def test_completion(self):
