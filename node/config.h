@@ -3,7 +3,7 @@
 // value stand on one line; letters other than ASCII stand in "double quotes" or comments.
 //
 //   [node]
-//   name = "validator-0"          # for people, logs, and the audience of signed queries
+//   name = "validator-0"          # for people and logs
 //   data = "data"                 # folder; relative paths are relative to this file
 //   genesis = "../genesis.imi"
 //   key = "keys/validator.key"    # absent: an observer, signs nothing

@@ -261,8 +261,7 @@ struct NodeProcess::Impl final : DriverEvents {
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
     // A third of a second of work that is better done now than under the first load.
-    verify->run(
-        Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
+    verify->run(Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
     return {};
   }
 
@@ -286,7 +285,8 @@ struct NodeProcess::Impl final : DriverEvents {
     access = std::make_unique<LoopNodeAccess>(loop, [this] { return network->rows(); });
     access->attach(*driver);
     handlers = std::make_unique<Handlers>(
-        HandlerOptions{config.name, std::string(kVersion), evidence.get()}, *access, *db, clock);
+        HandlerOptions{config.name, files.tls->pin, std::string(kVersion), evidence.get()}, *access,
+        *db, clock);
     RpcServerOptions o;
     o.address = config.rpc_listen.host;
     o.port = config.rpc_listen.port;

@@ -128,6 +128,8 @@ constexpr std::array kTable = {
       "height {height} is not here; the node has {oldest} to {newest}"},
     ErrorSpec{Error::kNoCertifiedHead, "no-certified-head", 503, X::kUnreachable,
       "the node has no certified head yet; ask again shortly"},
+    ErrorSpec{Error::kWrongAudience, "wrong-audience", 403, X::kRefused,
+      "the query was signed for another node; sign it for this one, whose id its status gives"},
 };
 // clang-format on
 

@@ -98,6 +98,7 @@ enum class Error : std::int32_t {
   kNotTheSubject = 2007,       //
   kHeightNotAvailable = 2008,  // {height, oldest, newest}
   kNoCertifiedHead = 2009,     //
+  kWrongAudience = 2010,       // {audience}
 };
 
 struct ErrorSpec {

@@ -185,13 +185,14 @@ void add_records(std::vector<MethodSpec>& out) {
       {"person",
        "A person's own record",
        "Answered to the person alone: the query is signed with the subject's key and names this "
-       "network, a time limit and a nonce. Without one the error is `purpose-required`.",
+       "network, this node (`id` of `status`), a time and a nonce. Without one the error is "
+       "`purpose-required`.",
        {{"query", ParamType::kBase64Url, false, 1, kMaxQueryText, {}, "the signed query's bytes"},
         prove_param()},
        IMI_READ_SCHEMA("person", R"({"type": "object"})"),
        {Error::kPurposeRequired, Error::kQueryMalformed, Error::kQueryBadSignature,
-        Error::kQueryExpired, Error::kNotTheSubject, Error::kWrongChain, Error::kNotFound,
-        Error::kNoCertifiedHead},
+        Error::kQueryExpired, Error::kWrongAudience, Error::kNotTheSubject, Error::kWrongChain,
+        Error::kNotFound, Error::kNoCertifiedHead},
        "",
        R"({"query": "AQID"})",
        R"({)" IMI_EXAMPLE_HEAD R"(, "person": {"status": "active"}})"});
@@ -298,8 +299,10 @@ void add_node(std::vector<MethodSpec>& out) {
                  "Name, role, version, heights, view, pool, peers and whether it is ready. This "
                  "is the node's word: nothing in it is proved.",
                  {},
-                 R"({"type": "object", "required": ["name", "version", "genesis", "height",
+                 R"({"type": "object", "required": ["name", "id", "version", "genesis", "height",
                      "ready"], "properties": {"name": {"type": "string"},
+                     "id": {"$ref": "#/components/schemas/Hash",
+                            "description": "SHA-256 of its TLS key, the audience of queries"},
                      "version": {"type": "string"},
                      "genesis": {"$ref": "#/components/schemas/Hash"},
                      "height": {"$ref": "#/components/schemas/Height"},
@@ -308,7 +311,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/status",
                  "{}",
                  R"({"name": "node-0", "version": "0.1.0", "ready": true, "height": 7,
-                     "genesis": )" IMI_EXAMPLE_HASH R"(})"});
+                     "id": )" IMI_EXAMPLE_HASH R"(, "genesis": )" IMI_EXAMPLE_HASH R"(})"});
   out.push_back({"validators",
                  "The validator set",
                  "Members of the current epoch with their keys.",

@@ -11,6 +11,7 @@
 #include "cli/commands/person.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
+#include "cli/read/audience.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
 #include "cli/values.h"
@@ -53,16 +54,41 @@ ledger::SubjectPerson person_entry(Session& s, const std::string& name, const Pe
   return e;
 }
 
+namespace {
+
+// Of the node that is asked first.
+Hash256 audience_of_current(Session& s) {
+  if (const auto known = known_audience(s, s.client().current().text())) return *known;
+  const json::value status = s.call("status", {});
+  const auto told = told_audience(status);
+  if (!told) {
+    fail(ExitCode::kUnreachable, "bad-response",
+         fmt::format("{}: {}", s.client().current().text(), told.error()),
+         "another node with --node");
+  }
+  return *told;
+}
+
+}  // namespace
+
 Verified read_person(Session& s, const std::string& name, std::uint64_t from) {
   const PersonFile p = load_person(s, name);
   const crypto::SecretKey key = s.load_key(person_key_path(s, name));
   ledger::SignedQueryBody body;
   body.question = {p.sid, {from, ledger::kMaxPageEvents}};
-  body.nonce = crypto::system_random().fixed<ledger::Nonce>();
-  body.time = chain::TimeMs(s.now_ms());
-  body.audience = "*";
-  const auto query = ledger::sign_query(s.genesis_id(), body, key);
-  return read_verified(s, "person", {{"query", to_base64url(encode(query))}}, body.question);
+  for (std::size_t tries = 0;; ++tries) {
+    body.nonce = crypto::system_random().fixed<ledger::Nonce>();
+    body.time = chain::TimeMs(s.now_ms());
+    body.audience = audience_of_current(s);
+    const auto query = ledger::sign_query(s.genesis_id(), body, key);
+    try {
+      return read_verified(s, "person", {{"query", to_base64url(encode(query))}}, body.question);
+    } catch (const Failure& f) {
+      // The node for which it was signed does not answer, and the next one was asked: sign again.
+      const bool another = f.name == rpc::spec(rpc::Error::kWrongAudience).name;
+      if (!another || tries >= s.addresses().size()) throw;
+    }
+  }
 }
 
 namespace {

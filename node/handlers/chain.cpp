@@ -89,6 +89,7 @@ void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
   const auto& members = db.genesis().validators.members;
   json::object out{
       {"name", options.node_name},
+      {"id", to_hex(options.node_id)},
       {"version", options.version},
       {"chain", db.genesis().chain_name},
       {"genesis", to_hex(db.genesis_id())},

@@ -17,7 +17,8 @@
 namespace imi::node {
 
 struct HandlerOptions {
-  std::string node_name;  // the audience of signed queries, and the name in `status`
+  std::string node_name;  // the name in `status`
+  Hash256 node_id{};      // the pin of its TLS key: the audience of signed queries
   std::string version;
   const EvidenceStore* evidence = nullptr;  // outlives the object; null: none is shown
   std::size_t blocks_page_bytes = rpc::kMaxBlocksPageBytes;

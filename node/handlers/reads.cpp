@@ -82,7 +82,7 @@ void Handlers::Impl::person(RpcRequest& q, RpcResponder& r) {
   if (!reader) return r.error(rpc::make_error(Error::kNoCertifiedHead));
   reply("person", query->body.question,
         ledger::answer_person(*reader, *query, flag_param(q, "prove"),
-                              {options.node_name, clock.now(), replays}),
+                              {options.node_id, clock.now(), replays}),
         r);
 }
 
