@@ -21,13 +21,14 @@ void Dissemination::held_by_peer(const chain::ContentHash& content, PeerIndex pe
   }
 }
 
-void Dissemination::acknowledge(PeerIndex to, std::uint64_t number, std::vector<std::uint32_t> refused) {
+void Dissemination::acknowledge(PeerIndex to, std::uint64_t number,
+                                std::vector<std::uint32_t> refused) {
   (void)core_.send(to, Urgency::kControl,
                    make_frame(FrameKind::kAck, AckFrame{number, std::move(refused)}));
 }
 
 void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
-                    const std::vector<std::uint32_t>& refused) {
+                           const std::vector<std::uint32_t>& refused) {
   const auto sent = sent_.find(number);
   if (sent == sent_.end() || sent->second.waiting_for.erase(from.value) == 0) return;
   const auto& contents = sent->second.contents;
@@ -67,7 +68,8 @@ void Dissemination::push(const std::vector<Body>& bodies, std::optional<PeerInde
 }
 
 void Dissemination::send_frame(const std::vector<SharedBytes>& submissions,
-                        std::vector<chain::ContentHash> contents, std::optional<PeerIndex> only) {
+                               std::vector<chain::ContentHash> contents,
+                               std::optional<PeerIndex> only) {
   const std::uint64_t number = next_number_++;
   const SharedBytes frame = make_push_frame(number, submissions);
   Sent sent{std::move(contents), {}};

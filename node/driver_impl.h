@@ -6,14 +6,14 @@
 
 #include "consensus/replica.h"
 #include "node/bodies.h"
-#include "node/submission_waiters.h"
 #include "node/core.h"
+#include "node/dissemination.h"
 #include "node/evidence.h"
 #include "node/execution.h"
 #include "node/intake.h"
 #include "node/outbox.h"
 #include "node/pool.h"
-#include "node/dissemination.h"
+#include "node/submission_waiters.h"
 #include "node/sync.h"
 
 namespace imi::node {

@@ -96,7 +96,8 @@ void Intake::hand_on(const Piece& piece) {
       case Verdict::kForged:
         // Who signs it or passes it on has checked it before.
         ++core_.counters.messages_refused;
-        core_.disconnect_misbehaving(piece.in[i].from, "a consensus message with a wrong signature");
+        core_.disconnect_misbehaving(piece.in[i].from,
+                                     "a consensus message with a wrong signature");
         break;
       case Verdict::kMalformed:
         core_.disconnect_misbehaving(piece.in[i].from, "a consensus message that does not parse");

@@ -20,20 +20,23 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
     }
     case FrameKind::kFetchBodies: {
       const auto request = read_frame<FetchBodiesFrame>(*frame);
-      if (!request) return core.disconnect_misbehaving(from, "a request for bodies that does not parse");
+      if (!request)
+        return core.disconnect_misbehaving(from, "a request for bodies that does not parse");
       sync.serve_bodies(from, *request);
       return;
     }
     case FrameKind::kBodies: on_bodies(from, frame, std::move(hold)); return;
     case FrameKind::kFetchRuns: {
       const auto request = read_frame<FetchRunsFrame>(*frame);
-      if (!request) return core.disconnect_misbehaving(from, "a request for blocks that does not parse");
+      if (!request)
+        return core.disconnect_misbehaving(from, "a request for blocks that does not parse");
       sync.serve_runs(from, *request);
       return;
     }
     case FrameKind::kRuns: sync.on_runs(from, std::move(frame), std::move(hold)); return;
     case FrameKind::kFollow:
-      if (frame->size() != 1) return core.disconnect_misbehaving(from, "a request to follow that does not parse");
+      if (frame->size() != 1)
+        return core.disconnect_misbehaving(from, "a request to follow that does not parse");
       followers[from.value] = core.now_us() + kFollowUs;
       send_notice(from);
       return;
@@ -152,9 +155,13 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     return;
   }
   if (precheck.applied) {
-    waiters.answer(
-        {Fate::Kind::kCommitted, body.id(), precheck.applied->height, precheck.applied->index, false, {}},
-        s.wait, s.timeout_ms, s.done);
+    waiters.answer({Fate::Kind::kCommitted,
+                    body.id(),
+                    precheck.applied->height,
+                    precheck.applied->index,
+                    false,
+                    {}},
+                   s.wait, s.timeout_ms, s.done);
     return;
   }
   if (precheck.refusal) {

@@ -103,7 +103,8 @@ void Sync::accept(PeerIndex from, Answer& answer) {
   request_.reset();
   if (answer.malformed || answer.from != asked) {
     passed_over_until_us_[from.value] = core_.now_us() + core_.limits.peer_penalty_us;
-    core_.disconnect_misbehaving(from, answer.why.empty() ? "an answer to another question" : answer.why);
+    core_.disconnect_misbehaving(from,
+                                 answer.why.empty() ? "an answer to another question" : answer.why);
     request_next();
     return;
   }
