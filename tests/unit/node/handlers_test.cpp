@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "consensus/messages.h"
+#include "ledger/queries.h"
 #include "ledger/verify_proof.h"
 #include "node/real/threads.h"
 #include "rpc/methods.h"
