@@ -219,8 +219,13 @@ TEST_CASE("executed heights that are re-proposed are voted for again (A4)") {
 
 TEST_CASE(
     "a submission that the primary holds and leaves out of blocks with room is complained of") {
-  const auto complains = [](bool full, bool at_primary) {
+  const auto complains = [](bool full, bool at_primary, std::uint64_t shields = 0) {
     Solo s;
+    for (std::uint64_t n = 0; n < shields; ++n) {  // the primary has them, and they are not due
+      const ItemFacts far = Members::item(1'000 + n, kNow + 1'100'000);
+      s.give(PendingAdded{{far}});
+      s.give(PendingAtPrimary{View(0), {far.content}});
+    }
     const ItemFacts left_out = Members::item(1, kNow + 100'000);
     s.give(PendingAdded{{left_out}});
     if (at_primary) s.give(PendingAtPrimary{View(0), {left_out.content}});
@@ -247,6 +252,7 @@ TEST_CASE(
     return false;
   };
   CHECK(complains(false, true));
+  CHECK(complains(false, true, 200));    // what does not fit shields nothing
   CHECK_FALSE(complains(true, true));    // full blocks: overload, not censorship (C6)
   CHECK_FALSE(complains(false, false));  // the primary never had it
 }

@@ -307,4 +307,25 @@ TEST_CASE("what reached one validator alone is pushed again to all of them") {
   CHECK(c.run_until([&] { return c.node(c.backup(2)).driver->status().pool_items == 1; }, 6'000));
 }
 
+TEST_CASE("a planned rotation moves the primary on, fails nobody and costs a client little (C8)") {
+  Running c;
+  const std::uint64_t heights = c.chain.genesis().parameters.rotation_heights;
+  REQUIRE(heights > 0);
+  std::uint64_t slowest_us = 0;
+  std::uint64_t total_us = 0;
+  const std::uint32_t count = static_cast<std::uint32_t>(2 * heights + 10);
+  for (std::uint32_t n = 0; n < count; ++n) {
+    const std::uint64_t began = c.now_us;
+    const SubmitResult r = c.node(n % 4).submit(*c.submission(n), WaitFor::kCertified);
+    REQUIRE(r);
+    total_us += c.now_us - began;
+    slowest_us = std::max(slowest_us, c.now_us - began);
+  }
+  CHECK(c.highest_view() == 2);
+  for (const auto& n : c.nodes) CHECK(n->driver->status().backoff == 0);
+  // Virtual time: a tick until the wish, and a few hops and syncs.
+  MESSAGE("mean " << total_us / count << " us, at a rotation " << slowest_us << " us");
+  CHECK(slowest_us < 50'000);
+}
+
 }  // namespace imi::node::test
