@@ -14,5 +14,9 @@ namespace imi {
 
 // "850 ms", "2.3 s", "3 min 20 s", "1 h 5 min", "2 d 3 h"; "-2.3 s".
 [[nodiscard]] std::string span_text(std::int64_t ms);
+// The text of a file without the UTF-8 byte order mark that some editors write before it.
+[[nodiscard]] constexpr std::string_view without_byte_order_mark(std::string_view s) {
+  return s.starts_with("\xEF\xBB\xBF") ? s.substr(3) : s;
+}
 
 }  // namespace imi

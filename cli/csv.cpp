@@ -2,9 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
+#include "cli/encoding.h"
 #include "cli/text.h"
+#include "cli/typed.h"
 
 namespace imi::cli {
+namespace {
+
+// Nothing to be seen, or the end-of-file mark of old systems.
+bool is_padding(const std::string& field) { return field == "\x1A" || is_blank(field); }
+
+}  // namespace
 
 std::string describe(const RowError& e) {
   if (e.row == 0) return e.reason;
@@ -14,25 +25,46 @@ std::string describe(const RowError& e) {
   return fmt::format("row {}, column {} ({}): {}", e.row, e.column, e.column_name, e.reason);
 }
 
-std::string not_utf8_hint(std::string_view text, std::size_t at) {
-  const auto b = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  // In GBK and GB18030 a lead byte 0x81..0xFE is followed by 0x40..0xFE or, in four-byte forms, a
-  // digit.
-  const bool gb =
-      b(at) >= 0x81 && b(at) <= 0xFE &&
-      ((b(at + 1) >= 0x40 && b(at + 1) <= 0xFE) || (b(at + 1) >= '0' && b(at + 1) <= '9'));
-  return fmt::format("byte 0x{:02x} is not UTF-8{}", b(at),
-                     gb ? "; it looks like GBK/GB18030: convert with "
-                          "`iconv -f GB18030 -t UTF-8 in.csv > out.csv`"
-                        : "; save the file as UTF-8");
-}
-
 int CsvReader::get() {
+  if (ahead_at_ < ahead_.size()) {
+    ++offset_;
+    return static_cast<unsigned char>(ahead_[ahead_at_++]);
+  }
   const int c = in_.rdbuf()->sbumpc();
   if (c != std::istream::traits_type::eof()) ++offset_;
   return c;
+}
+
+int CsvReader::peek() {
+  if (ahead_at_ < ahead_.size()) return static_cast<unsigned char>(ahead_[ahead_at_]);
+  return in_.rdbuf()->sgetc();
+}
+
+void CsvReader::look_ahead() {
+  static constexpr std::string_view kSeparators = ",;\t|";
+  std::array<std::size_t, kSeparators.size()> count{};
+  bool quoted = false;
+  while (ahead_.size() < kMaxRowBytes) {
+    const int c = in_.rdbuf()->sbumpc();
+    if (c == std::istream::traits_type::eof()) break;
+    ahead_ += static_cast<char>(c);
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == '\n' || c == '\r') break;
+    const auto at = kSeparators.find(static_cast<char>(c));
+    if (at != std::string_view::npos) ++count[at];
+  }
+  const auto most = std::max_element(count.begin(), count.end());
+  if (*most > 0) separator_ = kSeparators[static_cast<std::size_t>(most - count.begin())];
+  // A spreadsheet's own line: sep=;
+  const std::string_view line = std::string_view(ahead_).substr(0, ahead_.find_first_of("\r\n"));
+  if (line.size() == 5 && line.starts_with("sep=")) {
+    separator_ = line[4];
+    ahead_at_ = ahead_.size();
+    offset_ += ahead_.size();
+    if (ahead_.ends_with('\r') && peek() == '\n') (void)get();
+    ++row_;
+  }
 }
 
 void CsvReader::note(std::size_t column, std::string reason, bool fatal) {
@@ -62,6 +94,7 @@ std::expected<bool, RowError> CsvReader::start() {
       offset_ -= 3;
     }
   }
+  look_ahead();
   return true;
 }
 
@@ -71,7 +104,7 @@ std::expected<bool, RowError> CsvReader::next(CsvRow& row) {
   }
   while (!over_) {
     auto more = next_row(row);
-    const bool blank = more && *more && row.fields.size() == 1 && row.fields[0].empty();
+    const bool blank = more && *more && std::ranges::all_of(row.fields, is_padding);
     if (!blank) return more;
   }
   return false;
@@ -99,21 +132,18 @@ bool CsvReader::take(int c, CsvRow& row, std::string& field, State& state) {
     return true;
   }
   if (eof || c == '\n') {
-    if (state != State::kQuoteInQuoted && field.ends_with('\r')) field.pop_back();
     over_ = eof;
     end_field(row, field);
     return false;
   }
-  if (c == ',') {
+  if (c == separator_) {
     end_field(row, field);
     state = State::kFieldStart;
   } else if (state == State::kFieldStart && c == '"') {
     state = State::kQuoted;
   } else if (state == State::kQuoteInQuoted) {
-    if (c != '\r') {
-      note(row.fields.size() + 1,
-           "text after a closing quote: inside a quoted field, write a quote twice");
-    }
+    note(row.fields.size() + 1,
+         "text after a closing quote: inside a quoted field, write a quote twice");
   } else {
     if (c == '"') {
       note(row.fields.size() + 1,
@@ -147,7 +177,11 @@ std::expected<bool, RowError> CsvReader::next_row(CsvRow& row) {
   std::string field;
   const std::uint64_t began = offset_;
   while (true) {
-    const int c = get();
+    int c = get();
+    if (c == '\r' && state != State::kQuoted) {  // CRLF, or CR alone: one line end
+      if (peek() == '\n') (void)get();
+      c = '\n';
+    }
     if (c == std::istream::traits_type::eof() && offset_ == began) {
       --row_;
       over_ = true;

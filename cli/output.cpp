@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -23,6 +24,20 @@ namespace {
 std::string json_line(const json::value& value) {
   return json_printable(json::serialize(value)) + "\n";
 }
+
+// One text of a terminal's width that follows `label`: what does not fit goes on under its first
+// line, indented, so that no text can be made to begin a line by its length.
+std::string hanging(std::string_view text, const Terminal& terminal, std::string_view label = {},
+                    Style style = Style::kPlain) {
+  const std::size_t indent = std::max<std::size_t>(label.size(), 2);
+  const std::size_t width = terminal.wraps ? terminal.width - indent : kAnyWidth;
+  std::string out;
+  for (const std::string& line : wrap(printable(text), width)) {
+    if (!out.empty()) out += "\n" + std::string(indent, ' ');
+    out += styled(line, style, terminal.color);
+  }
+  return out;
+}
 }  // namespace
 
 Output::Output(bool json, bool quiet)
@@ -37,7 +52,7 @@ void Output::put(std::string_view text) {
 void Output::raw(std::string_view text) { put(text); }
 
 void Output::line(std::string_view text) {
-  if (!json_) put(printable(text) + "\n");
+  if (!json_) put(hanging(text, out_) + "\n");
 }
 
 void Output::heading(std::string_view text) {
@@ -54,23 +69,20 @@ void Output::show(const Fields& fields) {
 }
 
 void Output::styled_line(std::string_view text, Style style) {
-  if (json_) return;
-  for (const std::string& l : wrap(printable(text), out_.wraps ? out_.width : kAnyWidth)) {
-    put(styled(l, style, out_.color) + "\n");
-  }
+  if (!json_) put(hanging(text, out_, {}, style) + "\n");
 }
 
 void Output::note(std::string_view text) {
   if (json_ || quiet_) return;
   std::fflush(stdout);  // in the order written, where both go to one file
-  std::fputs((styled(printable(text), Style::kDim, err_.color) + "\n").c_str(), stderr);
+  std::fputs((hanging(text, err_, {}, Style::kDim) + "\n").c_str(), stderr);
 }
 
 void Output::warn(std::string_view text) {
   std::fflush(stdout);
-  const std::string shown =
-      json_ ? json_line(json::object{{"warning", text}})
-            : styled("warning: ", Style::kWarn, err_.color) + printable(text) + "\n";
+  const std::string shown = json_ ? json_line(json::object{{"warning", text}})
+                                  : styled("warning: ", Style::kWarn, err_.color) +
+                                        hanging(text, err_, "warning: ") + "\n";
   std::fputs(shown.c_str(), stderr);
 }
 
@@ -114,10 +126,15 @@ void Output::error(const Failure& f) {
     std::fputs(json_line(json::object{{"error", std::move(e)}}).c_str(), stderr);
     return;
   }
-  std::string shown = styled("error: ", Style::kBad, err_.color) + printable(f.what) + "\n";
-  for (const std::string& detail : f.details) shown += "       " + printable(detail) + "\n";
+  constexpr std::string_view kError = "error: ";
+  constexpr std::string_view kTry = "  try: ";
+  std::string shown =
+      styled(kError, Style::kBad, err_.color) + hanging(f.what, err_, kError) + "\n";
+  for (const std::string& detail : f.details) {
+    shown += std::string(kError.size(), ' ') + hanging(detail, err_, kError) + "\n";
+  }
   if (!f.hint.empty()) {
-    shown += styled("  try: ", Style::kDim, err_.color) + printable(f.hint) + "\n";
+    shown += styled(kTry, Style::kDim, err_.color) + hanging(f.hint, err_, kTry) + "\n";
   }
   std::fputs(shown.c_str(), stderr);
 }

@@ -4,7 +4,8 @@
 //
 // No text can act on the terminal or begin a line of its own: every function but raw() makes what
 // it is given printable() (cli/text.h), so that callers need not know which of it is foreign. One
-// call of line(), note(), warn() is one line.
+// call of line(), note() or warn() is one line; on a terminal that is too narrow for it, the rest
+// stands indented below.
 //
 // A command that cannot go on throws Failure; main turns it into a message and an exit code. That
 // is the one use of exceptions in this module: reusable parts return expected<>.

@@ -33,7 +33,8 @@ std::string why_not_yuan(std::string_view text) {
     return quoted(text) + " has a sign: amounts are written without one";
   }
   if (text.find(',') != std::string_view::npos) {
-    return quoted(text) + " has a thousands separator: write 12345.00";
+    return quoted(text) +
+           " has a comma: write no thousands separators, and a point before the decimals: 12345.00";
   }
   if (text.find_first_of("eE") != std::string_view::npos) {
     return quoted(text) + " is in scientific notation: write all digits, e.g. 12345.00";
@@ -70,14 +71,54 @@ std::string yuan_text(std::uint64_t fen) {
   return fmt::format("{}.{:02}", grouped(fen / 100), fen % 100);
 }
 
+namespace {
+
+constexpr std::string_view kWriteDay = ": write YYYY-MM-DD, e.g. 2026-03-05";
+
+// "2026/3/5", "2026年3月5日", "20260305", with or without a time after it: the year first, so that
+// there is no doubt. Empty where it is not such a form.
+std::string year_first(std::string_view text) {
+  std::array<std::string, 3> part;
+  std::size_t n = 0;
+  for (const char c : text) {
+    const bool digit = c >= '0' && c <= '9';
+    if (digit) {
+      if (n < 3) part[n] += c;
+    } else if (n < 3 && !part[n].empty()) {
+      ++n;
+    }
+  }
+  if (part[0].size() == 8 && part[1].empty()) {
+    part = {part[0].substr(0, 4), part[0].substr(4, 2), part[0].substr(6, 2)};
+  }
+  if (part[0].size() != 4 || part[1].empty() || part[1].size() > 2 || part[2].empty() ||
+      part[2].size() > 2) {
+    return {};
+  }
+  return fmt::format("{}-{:0>2}-{:0>2}", part[0], part[1], part[2]);
+}
+
+std::string why_not_day(std::string_view text) {
+  if (text.empty()) return "the date is empty: write YYYY-MM-DD";
+  // Day numbers of spreadsheets, 1954 to 2119.
+  if (text.size() == 5 && all_digits(text) && text[0] >= '2' && text[0] <= '7') {
+    return quoted(text) +
+           " is a spreadsheet's number of a day: format the column as a date, and write YYYY-MM-DD";
+  }
+  const std::string meant = year_first(text);
+  if (!meant.empty() && parse_day(meant)) {
+    return quoted(text) + " is not written YYYY-MM-DD: is " + meant + " meant?";
+  }
+  return quoted(text) + " is not a date" + std::string(kWriteDay);
+}
+
+}  // namespace
+
 Value<std::int32_t> parse_day(std::string_view text) {
   const bool shape = text.size() == 10 && text[4] == '-' && text[7] == '-' &&
                      all_digits(text.substr(0, 4)) && all_digits(text.substr(5, 2)) &&
                      all_digits(text.substr(8, 2));
-  if (!shape) {
-    return wrong(text.empty() ? std::string("the date is empty: write YYYY-MM-DD")
-                              : quoted(text) + " is not a date: write YYYY-MM-DD, e.g. 2026-03-05");
-  }
+  if (!shape) return wrong(why_not_day(text));
   int year = 0;
   unsigned month = 0;
   unsigned day = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hex.h"
+#include "base/unicode.h"
 #include "genesis/names.h"
 
 namespace imi::genesis {
@@ -78,12 +79,21 @@ chain::Validator parse_validator(TomlReader& t) {
   return v;
 }
 
+std::string read_clean(TomlReader& t, std::string_view key) {
+  auto text = clean(t.text(key), TextForm::kText);
+  if (text) return std::move(*text);
+  t.fail(key, describe(text.error()));
+  return {};
+}
+
 AgencyRegister parse_agency(TomlReader& t, const ledger::Catalog& catalog) {
   AgencyRegister a;
   AgencyProfile& p = a.profile;
   p.short_name = t.text("short_name");
-  p.title = t.text("title");
-  const auto uscc = ledger::parse_uscc(t.text("uscc"));
+  p.title = read_clean(t, "title");
+  p.as_issued = t.boolean_or("as_issued", false);
+  const std::string code = t.text("uscc");
+  const auto uscc = p.as_issued ? ledger::parse_uscc_as_issued(code) : ledger::parse_uscc(code);
   if (uscc) {
     p.uscc = *uscc;
   } else {
@@ -160,6 +170,7 @@ std::string agency_text(const Genesis& genesis, const AgencyProfile& p) {
   out += "short_name = " + quoted(p.short_name) + "\n";
   out += "title = " + quoted(p.title) + "\n";
   out += "uscc = " + quoted(ledger::text(p.uscc)) + "\n";
+  if (p.as_issued) out += "as_issued = true\n";
   if (p.parent) out += "parent = " + quoted(short_name_of(genesis, *p.parent)) + "\n";
   out += "tier = " + quoted(name(p.tier)) + "\n";
   out += "source_class = " + quoted(name(p.source_class)) + "\n";

@@ -1,5 +1,7 @@
 #include "genesis/toml_reader.h"
 
+#include "base/text.h"
+
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
@@ -32,7 +34,7 @@ TomlReader::~TomlReader() = default;
 
 std::expected<TomlReader, BuildError> TomlReader::parse(std::string_view text,
                                                         std::string_view source) {
-  toml::parse_result parsed = toml::parse(text);
+  toml::parse_result parsed = toml::parse(without_byte_order_mark(text));
   if (!parsed) {
     return std::unexpected(
         BuildError{std::string(source) + ":" + std::to_string(parsed.error().source().begin.line),

@@ -25,7 +25,7 @@ struct BuildError {
 
 class TomlReader {
  public:
-  // `source` names the text in errors.
+  // `source` names the text in errors. A byte order mark before the text is skipped.
   [[nodiscard]] static std::expected<TomlReader, BuildError> parse(std::string_view text,
                                                                    std::string_view source);
   TomlReader(TomlReader&&) noexcept;

@@ -1,5 +1,6 @@
 #include "ledger/codes.h"
 
+#include "base/unicode.h"
 #include "crypto/hash.h"
 #include "ledger/calendar.h"
 
@@ -59,6 +60,8 @@ std::string_view describe(CodeError e) {
     case CodeError::kAlphabet: return "the code has a character that it may not have";
     case CodeError::kCheckCharacter: return "the last character does not fit the others";
     case CodeError::kDate: return "the date of birth in the number is no date";
+    case CodeError::kFits:
+      return "its last character fits the others: it was not issued against the standard";
   }
   return "?";
 }
@@ -86,6 +89,21 @@ std::expected<Uscc, CodeError> parse_uscc(std::string_view text) {
   if (text.size() != Uscc::kSize) return std::unexpected(CodeError::kLength);
   const Uscc uscc = Uscc::from(as_bytes(text));
   if (auto ok = check(uscc); !ok) return std::unexpected(ok.error());
+  return uscc;
+}
+
+std::expected<void, CodeError> check(const Uscc& uscc, bool as_issued) {
+  const auto ok = check(uscc);
+  if (!as_issued) return ok;
+  if (ok) return std::unexpected(CodeError::kFits);
+  if (ok.error() != CodeError::kCheckCharacter) return ok;
+  return {};
+}
+
+std::expected<Uscc, CodeError> parse_uscc_as_issued(std::string_view text) {
+  if (text.size() != Uscc::kSize) return std::unexpected(CodeError::kLength);
+  const Uscc uscc = Uscc::from(as_bytes(text));
+  if (auto ok = check(uscc, true); !ok) return std::unexpected(ok.error());
   return uscc;
 }
 
@@ -173,7 +191,7 @@ Hash256 key_hash(const crypto::PublicKey& key) { return derive("key", key.view()
 Hash256 keys_root(const crypto::PublicKey& key) { return derive("keys", key_hash(key).view()); }
 
 SourceKey source_key(std::string_view text) {
-  return chain::retag<SourceKey>(derive("source", as_bytes(text)));
+  return chain::retag<SourceKey>(derive("source", as_bytes(key_identity(text))));
 }
 
 SourceKey secret_source_key(ByteView secret, std::string_view text) {

@@ -18,6 +18,7 @@ enum class CodeError : std::uint8_t {
   kAlphabet,        // a character outside the code's alphabet (lower case is not normalised)
   kCheckCharacter,  // the last character does not fit the rest
   kDate,            // a resident number whose date of birth is no date
+  kFits,            // said to be issued against the check character, and it fits
 };
 [[nodiscard]] std::string_view describe(CodeError e);
 
@@ -28,6 +29,12 @@ using Uscc = FixedBytes<struct UsccTag, 18>;
 [[nodiscard]] std::expected<Uscc, CodeError> parse_uscc(std::string_view text);
 [[nodiscard]] std::expected<void, CodeError> check(const Uscc& uscc);
 [[nodiscard]] std::string text(const Uscc& uscc);
+// A code that a registration authority really issued although its last character does not fit the
+// rest. Nothing but its alphabet guards it against a slip of the pen, so it is taken only where
+// whoever writes it says so (`as_issued`); one that fits is refused, so that the mark means
+// something.
+[[nodiscard]] std::expected<Uscc, CodeError> parse_uscc_as_issued(std::string_view text);
+[[nodiscard]] std::expected<void, CodeError> check(const Uscc& uscc, bool as_issued);
 // The check character of the first 17 characters, all of which must be in the alphabet.
 [[nodiscard]] char uscc_check_character(std::string_view first17);
 
@@ -58,9 +65,10 @@ using Uscc = FixedBytes<struct UsccTag, 18>;
 // H(kDerive, "keys" || key hashes): a subject's keys_root.
 [[nodiscard]] Hash256 keys_root(const crypto::PublicKey& key);
 
-// An agency's own name of an event (case number, row id), as the ledger sees it: a digest. For an
-// enterprise's event any digest that the agency can make again will do. For a person's event the
-// agency's secret must go in, or the number could be guessed.
+// What an agency's own name of an event (case number, row id) is hashed to. Of an enterprise's
+// event: derived from the text's identity (key_identity of base/unicode.h), so that every spelling
+// of one number meets the same event. Of a person's event the agency's secret must go in, or the
+// number could be guessed.
 using SourceKey = FixedBytes<struct SourceKeyTag, 32>;
 [[nodiscard]] SourceKey source_key(std::string_view text);
 [[nodiscard]] SourceKey secret_source_key(ByteView secret, std::string_view text);

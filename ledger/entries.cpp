@@ -133,7 +133,7 @@ struct ResultId {
   Hash256 operator()(const AttStatus& e) const { return chain::retag<Hash256>(e.id); }
   Hash256 operator()(const EventRecord& e) const {
     if (!e.source) return chain::retag<Hash256>(event_id(submission, index));
-    return chain::retag<Hash256>(event_id(chain::retag<AgencyId>(author), *e.source));
+    return chain::retag<Hash256>(event_id(chain::retag<AgencyId>(author), key_of(*e.source)));
   }
   Hash256 operator()(const EventCorrect&) const {
     return chain::retag<Hash256>(event_id(submission, index));
@@ -142,6 +142,11 @@ struct ResultId {
 };
 
 }  // namespace
+
+SourceKey key_of(const Source& source) {
+  if (const auto* text = std::get_if<std::string>(&source)) return source_key(*text);
+  return std::get<SourceKey>(source);
+}
 
 EntryKind kind_of(const Entry& entry) { return kKinds[entry.index()]; }
 

@@ -22,6 +22,7 @@ inline constexpr std::size_t kMaxShortNameBytes = 40;
 inline constexpr std::size_t kMaxDocBytes = 100;
 inline constexpr std::size_t kMaxBasisBytes = 200;
 inline constexpr std::size_t kMaxReasonBytes = 200;
+inline constexpr std::size_t kMaxSourceBytes = 200;
 inline constexpr std::size_t kMaxAgencyKeys = 8;
 inline constexpr std::size_t kMaxAgencyDivisions = 32;
 inline constexpr std::size_t kMaxAgencyFields = 32;
@@ -90,11 +91,12 @@ struct AgencyProfile {
   std::vector<FieldId> fields;          // ascending
   std::vector<Division> divisions;      // ascending, 1..32: where it has jurisdiction
   std::vector<crypto::PublicKey> keys;  // ascending, 1..8: any one signs
+  bool as_issued = false;               // the code was issued against its check character
   bool operator==(const AgencyProfile&) const = default;
   template <class A>
   void serialize(A& ar) {
     ar(short_name, title, uscc, parent, enum_field(tier), enum_field(source_class), roles, fields,
-       divisions, keys);
+       divisions, keys, as_issued);
     require(ar, short_name.size() <= kMaxShortNameBytes && title.size() <= kMaxNameBytes &&
                     fields.size() <= kMaxAgencyFields && divisions.size() <= kMaxAgencyDivisions &&
                     keys.size() <= kMaxAgencyKeys);
@@ -158,10 +160,11 @@ struct SubjectEnterprise {
   Division division;
   EnterpriseStatus status = EnterpriseStatus::kActive;
   bool sole_trader = false;  // 个体工商户
+  bool as_issued = false;    // the code was issued against its check character
   bool operator==(const SubjectEnterprise&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(uscc, name, division, enum_field(status), sole_trader);
+    ar(uscc, name, division, enum_field(status), sole_trader, as_issued);
     require(ar, name.size() <= kMaxNameBytes);
   }
 };
@@ -283,14 +286,22 @@ struct EventFacts {
   }
 };
 
+// The agency's own name of an event, which it records once only. Of an enterprise's event: the
+// text, clean in the form of keys, 1..200 bytes. Of a person's event: secret_source_key, so that
+// nothing that identifies the case is public.
+using Source = std::variant<std::string, SourceKey>;
+[[nodiscard]] SourceKey key_of(const Source& source);
+
 struct EventRecord {
   SubjectId subject;
   EventFacts facts;
-  std::optional<SourceKey> source;
+  std::optional<Source> source;
   bool operator==(const EventRecord&) const = default;
   template <class A>
   void serialize(A& ar) {
     ar(subject, facts, source);
+    const auto* text = source ? std::get_if<std::string>(&*source) : nullptr;
+    require(ar, text == nullptr || text->size() <= kMaxSourceBytes);
   }
 };
 

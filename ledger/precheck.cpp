@@ -61,8 +61,8 @@ PrecheckResult check_holder(const PrecheckView& view, const Submission& s) {
 
 bool is_public(const EventFacts& facts) { return std::holds_alternative<PublicFacts>(facts.what); }
 
-EarlyRefusal plaintext(std::uint32_t entry) {
-  return refusal(RefusalCode::kPlaintextForPerson, entry, RefusalField::kFacts);
+EarlyRefusal plaintext(std::uint32_t entry, RefusalField field = RefusalField::kFacts) {
+  return refusal(RefusalCode::kPlaintextForPerson, entry, field);
 }
 
 PrecheckResult check_plaintext(const PrecheckView& view, const std::vector<Entry>& entries) {
@@ -71,7 +71,12 @@ PrecheckResult check_plaintext(const PrecheckView& view, const std::vector<Entry
     if (const auto* person = std::get_if<SubjectPerson>(&entries[i])) {
       persons.insert(person->id);
     } else if (const auto* e = std::get_if<EventRecord>(&entries[i])) {
-      if (!is_public(e->facts)) continue;
+      // An agency's own name of the case identifies it, whatever the facts are.
+      const bool named = e->source && std::holds_alternative<std::string>(*e->source);
+      if (!is_public(e->facts)) {
+        if (named) return plaintext(i, RefusalField::kSource);
+        continue;
+      }
       if (persons.contains(e->subject)) return plaintext(i);
       const auto known = view.subject_class(e->subject);
       if (!known) return std::unexpected(known.error());

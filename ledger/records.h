@@ -69,10 +69,11 @@ struct EnterpriseState {
   Division division;
   EnterpriseStatus status = EnterpriseStatus::kActive;
   bool sole_trader = false;
+  bool as_issued = false;  // the code was issued against its check character
   bool operator==(const EnterpriseState&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(uscc, name, division, enum_field(status), sole_trader);
+    ar(uscc, name, division, enum_field(status), sole_trader, as_issued);
     require(ar, name.size() <= kMaxNameBytes);
   }
 };

@@ -1,5 +1,6 @@
 #include "ledger/refusal.h"
 
+#include "base/unicode.h"
 #include "ledger/calendar.h"
 #include "ledger/codes.h"
 #include "ledger/entries.h"
@@ -20,23 +21,69 @@ std::string basis_text(std::int64_t level) {
   return std::string(name(static_cast<BasisLevel>(level)));
 }
 
-bool is_day(RefusalField f) {
-  return f == RefusalField::kOccurred || f == RefusalField::kDecided || f == RefusalField::kEnded ||
-         f == RefusalField::kNotified;
-}
-
 std::string division_text(std::int64_t code) {
   return text(Division{static_cast<std::uint64_t>(code)});
 }
 
-std::string field_sentence(const Refusal& r) {
-  const std::string field(name(r.field));
-  if (is_day(r.field)) {
-    return "the day in '" + field + "', " + day_text(r.a) + ", is out of range (limit " +
-           day_text(r.b) + ")";
+std::string time_text(std::int64_t ms) {
+  return day_text(day_of(chain::TimeMs(ms)).value) + " (" + std::to_string(ms) + " ms)";
+}
+
+// "1 to 8 are needed, 0 given"
+std::string count_text(std::int64_t least, const Refusal& r) {
+  const std::string most = std::to_string(r.b);
+  const std::string given = std::to_string(r.a) + " given";
+  if (least == 0) return "at most " + most + " are allowed, " + given;
+  return std::to_string(least) + " to " + most + " are needed, " + given;
+}
+
+std::string out_of_range_sentence(const Refusal& r) {
+  const std::string a = std::to_string(r.a);
+  const std::string b = std::to_string(r.b);
+  switch (r.field) {
+    case RefusalField::kName:
+    case RefusalField::kDoc:
+    case RefusalField::kBasis:
+    case RefusalField::kSource: return "is " + a + " bytes long; the most is " + b;
+    case RefusalField::kShortName:
+      return "1 to " + b +
+             " characters of a-z, 0-9 and '-' are needed, and the agency's id must be "
+             "derived from them";
+    case RefusalField::kKeys: return r.b == 0 ? "the holder's key is missing" : count_text(1, r);
+    case RefusalField::kDivisions: return count_text(1, r);
+    case RefusalField::kFields: return count_text(0, r);
+    case RefusalField::kClaims:
+      return r.a >= 1 && r.a <= r.b ? "their root is missing" : count_text(1, r);
+    case RefusalField::kOccurred:
+    case RefusalField::kDecided:
+    case RefusalField::kEnded:
+    case RefusalField::kNotified:
+      return day_text(r.a) + " is out of range; the limit is " + day_text(r.b);
+    case RefusalField::kFrom:
+    case RefusalField::kUntil:
+      return time_text(r.a) + " is out of range; the limit is " + time_text(r.b);
+    case RefusalField::kBackfill:
+      return "the decision, of " + day_text(r.a) +
+             ", is not older than this chain, which began on " + day_text(r.b);
+    case RefusalField::kAmount: return a + " fen are given; the most is " + b;
+    case RefusalField::kLevel: return a + " is given; the least is " + b;
+    case RefusalField::kStatus: return "the agency is closed; that is final";
+    case RefusalField::kChanges: return "the update changes nothing";
+    case RefusalField::kDivision: return "is missing";
+    case RefusalField::kGrid: return "is not a grid of a district";
+    case RefusalField::kCommitment:
+    case RefusalField::kSubject: return "is missing (all zero)";
+    default: return a + " is out of range; the limit is " + b;
   }
-  return "the field '" + field + "' is out of range: " + std::to_string(r.a) + ", limit " +
-         std::to_string(r.b);
+}
+
+std::string uscc_sentence(const Refusal& r) {
+  const auto error = static_cast<CodeError>(r.a);
+  std::string out = "the unified social credit code is wrong: " + std::string(describe(error));
+  if (error == CodeError::kCheckCharacter) {
+    out += "; if it was really issued so, mark it as issued (as_issued)";
+  }
+  return out;
 }
 
 std::string author_sentence(const Refusal& r) {
@@ -75,11 +122,16 @@ std::string_view name(RefusalCode c) {
     case RefusalCode::kKeyReused: return "key-reused";
     case RefusalCode::kDuplicateSource: return "duplicate-source";
     case RefusalCode::kSubjectClosed: return "subject-closed";
+    case RefusalCode::kNoSuchField: return "no-such-field";
     case RefusalCode::kFieldOutOfRange: return "field-out-of-range";
     case RefusalCode::kDayInFuture: return "day-in-future";
     case RefusalCode::kDaysOutOfOrder: return "days-out-of-order";
     case RefusalCode::kUsccInvalid: return "uscc-invalid";
     case RefusalCode::kFieldMissing: return "field-missing";
+    case RefusalCode::kFieldText: return "field-text";
+    case RefusalCode::kFieldOrder: return "field-order";
+    case RefusalCode::kKeyInvalid: return "key-invalid";
+    case RefusalCode::kSourceForm: return "source-form";
     case RefusalCode::kParentLoop: return "parent-loop";
     case RefusalCode::kSelfLockout: return "self-lockout";
     case RefusalCode::kStaleVersion: return "stale-version";
@@ -137,6 +189,7 @@ std::string_view name(RefusalField f) {
     case RefusalField::kFacts: return "facts";
     case RefusalField::kChanges: return "changes";
     case RefusalField::kSubject: return "subject";
+    case RefusalField::kSource: return "source_key";
   }
   return "?";
 }
@@ -146,7 +199,9 @@ std::string describe(const Refusal& r) {
   const std::string b = std::to_string(r.b);
   const std::string field(name(r.field));
   switch (r.code) {
-    case RefusalCode::kNoSuchAuthor: return "the author is not registered on this chain";
+    case RefusalCode::kNoSuchAuthor:
+      return "the author is not registered on this chain; where an agency's id was "
+             "not derived from its short name, try --author ID";
     case RefusalCode::kKeyNotAuthorised:
       return "the signing key is not one of the author's current keys; use the key that the latest "
              "agency.update names";
@@ -172,15 +227,23 @@ std::string describe(const Refusal& r) {
              "use "
              "event.correct";
     case RefusalCode::kSubjectClosed: return "the subject's record is closed";
-    case RefusalCode::kFieldOutOfRange: return field_sentence(r);
+    case RefusalCode::kNoSuchField: return "the catalog has no work field number " + a;
+    case RefusalCode::kFieldOutOfRange: return field + ": " + out_of_range_sentence(r);
+    case RefusalCode::kFieldText:
+      return field + ": " +
+             describe(
+                 TextFlaw{static_cast<TextFlaw::Kind>(r.a), static_cast<std::uint32_t>(r.b), 0});
+    case RefusalCode::kFieldOrder: return field + ": they must be in ascending order, each once";
+    case RefusalCode::kKeyInvalid:
+      return field + ": key " + a + " is not a public key of secp256k1";
+    case RefusalCode::kSourceForm:
+      return field + ": the key of an enterprise's event is given as text, not as a digest";
     case RefusalCode::kDayInFuture:
       return "the day in '" + field + "', " + day_text(r.a) + ", is after the block's day, " +
              day_text(r.b);
     case RefusalCode::kDaysOutOfOrder:
       return "the day in '" + field + "', " + day_text(r.a) + ", precedes " + day_text(r.b);
-    case RefusalCode::kUsccInvalid:
-      return "the unified social credit code is wrong: " +
-             std::string(describe(static_cast<CodeError>(r.a)));
+    case RefusalCode::kUsccInvalid: return uscc_sentence(r);
     case RefusalCode::kFieldMissing: return "this event code requires the field '" + field + "'";
     case RefusalCode::kParentLoop: return "the agency would be its own ancestor";
     case RefusalCode::kSelfLockout:
@@ -200,7 +263,8 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kNotIssuer:
       return "only the issuer may do this; the holder may surrender it with the holder key";
     case RefusalCode::kIllegalTransition:
-      return "the attestation's state " + a + " does not allow action " + b;
+      return "its state now does not allow this action (state " + a + ", action " + b +
+             "): only an active attestation is suspended, only a suspended one reinstated";
     case RefusalCode::kTypeScope:
       return "this event code is not for this class of subject, or not in this agency's field";
     case RefusalCode::kBasisInsufficient:

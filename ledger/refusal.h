@@ -32,12 +32,17 @@ enum class RefusalCode : std::uint8_t {
   kKeyReused = 19,        // a key that another record holds or held
   kDuplicateSource = 20,  // this agency has recorded this source key
   kSubjectClosed = 21,
+  kNoSuchField = 22,  // a = the work field's number
   // Fields
   kFieldOutOfRange = 30,  // field; a = the value, b = the limit (days: days since 1970)
   kDayInFuture = 31,      // field; a = the day, b = the block's day
   kDaysOutOfOrder = 32,   // field; a = the day, b = the day it must not precede
   kUsccInvalid = 33,      // a = CodeError
   kFieldMissing = 34,     // field that the code requires
+  kFieldText = 35,        // field; a = TextFlaw::Kind (base/unicode.h), b = the code point
+  kFieldOrder = 36,       // field: a list that is not in ascending order, each once
+  kKeyInvalid = 37,       // field; a = which of the keys, from 1: no point of the curve
+  kSourceForm = 38,       // a source key as a digest where the facts are public
   // Agencies
   kParentLoop = 40,
   kSelfLockout = 41,  // an agency suspends itself or drops its own council role
@@ -99,8 +104,9 @@ enum class RefusalField : std::uint8_t {
   kFacts = 31,
   kChanges = 32,
   kSubject = 33,
+  kSource = 34,
 };
-[[nodiscard]] constexpr bool is_known(RefusalField f) { return f <= RefusalField::kSubject; }
+[[nodiscard]] constexpr bool is_known(RefusalField f) { return f <= RefusalField::kSource; }
 [[nodiscard]] std::string_view name(RefusalField f);
 
 struct Refusal {

@@ -77,7 +77,7 @@ std::expected<std::string, std::string> plain_toml(std::string_view text) {
   }
   std::string out;
   int number = 0;
-  for (const auto part : std::views::split(text, '\n')) {
+  for (const auto part : std::views::split(without_byte_order_mark(text), '\n')) {
     std::string line(part.begin(), part.end());
     const auto refuse = [&](std::string_view why) {
       return std::unexpected(fmt::format("line {}: {}", number, why));

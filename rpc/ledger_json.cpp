@@ -101,6 +101,7 @@ void add_subject(json::object& o, const ledger::SubjectState& s) {
     o["division"] = ledger::text(e->division);
     o["status"] = word(e->status);
     o["sole_trader"] = e->sole_trader;
+    o["as_issued"] = e->as_issued;
     return;
   }
   const auto& p = std::get<ledger::PersonState>(s.who);
@@ -195,6 +196,7 @@ json::object agency_json(const View& v, const ledger::AgencyId& id, const ledger
           {"found", true},
           {"short_name", a.profile.short_name},
           {"title", a.profile.title},
+          {"as_issued", a.profile.as_issued},
           {"status", word(a.status)},
           {"version", a.record_version.value},
           {"roles", std::move(roles)},

@@ -83,7 +83,7 @@ struct Chain {
         PublicFacts{code->id, 300'000, "DineSafe 104791553-" + std::to_string(n),
                     Basis{BasisLevel::kRegulation, "Food premises regulation Sec. 7(1)(f)"},
                     Grid{1, 440604, 460}};
-    e.source = source_key("104791553-" + std::to_string(n));
+    e.source = "104791553-" + std::to_string(n);
     return e;
   }
 

@@ -42,14 +42,19 @@ std::filesystem::path data_folder(const std::string& given) {
   std::error_code ec;
   const auto bin = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
   places.push_back(bin / "../share/imi/sample");
-  places.push_back(bin / "../../genesis/data/sample");
-  places.emplace_back("genesis/data/sample");
+  // Built from source: beside the build's folder, however deep that is; else where it was built.
+  for (auto folder = bin; folder.has_relative_path(); folder = folder.parent_path()) {
+    places.push_back(folder / "genesis/data/sample");
+  }
+  places.emplace_back(IMI_SAMPLE_DATA);
   for (const auto& p : places) {
     if (std::filesystem::exists(p / "enterprises.csv", ec))
       return std::filesystem::weakly_canonical(p, ec);
   }
-  fail(ExitCode::kLocal, "no-sample", "the sample data was not found",
-       "--data FOLDER (genesis/data/sample of the source)");
+  fail(ExitCode::kLocal, "no-sample",
+       fmt::format("the sample data was not found beside {} nor in {}", bin.string(),
+                   IMI_SAMPLE_DATA),
+       "--data FOLDER, or IMI_DATA (genesis/data/sample of the source)");
 }
 
 void import_sample(Session& s, const ledger::AgencyRegister& agency, const std::string& kind,
@@ -60,7 +65,8 @@ void import_sample(Session& s, const ledger::AgencyRegister& agency, const std::
   o.file = file.string();
   o.backfill = true;
   const auto mapper = make_mapper(kind, {&s.genesis().catalog, agency.id, true});
-  const CheckReport check = check_file(s, o, *mapper);
+  const ledger::Policy policy = ledger::make_policy(s.genesis());
+  const CheckReport check = check_file(s, o, *mapper, {policy, nullptr, agency.id});
   if (check.all_problems > 0) {
     show_problems(s, o, check);
     fail(ExitCode::kBadInput, "bad-rows",

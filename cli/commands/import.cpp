@@ -9,8 +9,10 @@
 
 #include "cli/commands/commands.h"
 #include "cli/help.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/write/import.h"
+#include "cli/write/proved_records.h"
 
 namespace imi::cli {
 namespace {
@@ -35,11 +37,33 @@ json::array problems_json(const CheckReport& r) {
 
 void say_repeats(Session& s, const CheckReport& r) {
   if (r.repeats == 0) return;
-  s.out().note(fmt::format("{} rows repeat an earlier row of the file, word for word: sent once",
-                           grouped(r.repeats)));
+  s.out().note(
+      fmt::format("{} rows repeat an earlier row of the file: sent once", grouped(r.repeats)));
 }
 
-void import(Session& s, const Options& o) {
+// A dry run against the ledger as it is now; null where no node can be asked, which is told.
+std::unique_ptr<DryRun> dry_run(Session& s, LedgerRecords& records, const ledger::Policy& policy,
+                                const std::optional<Author>& author) {
+  const auto without = [&s](std::string_view why) {
+    s.out().warn(fmt::format("checked by the rules of the fields alone: {}", why));
+    return nullptr;
+  };
+  if (!author) return without("--as AGENCY checks against the ledger too");
+  if (s.options.no_verify) return without("--no-verify asks for no proofs");
+  try {
+    return std::make_unique<DryRun>(records, policy, author->id, author->key);
+  } catch (const Failure& f) {
+    if (f.exit != ExitCode::kUnreachable && f.exit != ExitCode::kUsage) throw;
+    return without("no node could be asked (" + f.what + ")");
+  }
+}
+
+void import(Session& s, const Options& given) {
+  Options o = given;
+  const auto path = reread(o.import.file);
+  if (!path) fail(ExitCode::kLocal, "cannot-read", path.error());
+  if (*path != o.import.file) o.import.name = shown_name(o.import.file);
+  o.import.file = *path;
   ledger::AgencyId agency;
   std::optional<Author> author;
   if (!o.as.empty()) {
@@ -48,14 +72,20 @@ void import(Session& s, const Options& o) {
   } else if (!o.check) {
     fail(ExitCode::kUsage, "usage", "--as is needed: which agency imports?", "imi agency list");
   }
-  const auto mapper = make_mapper(o.import.kind, {&s.genesis().catalog, agency, o.import.backfill});
-  const CheckReport report = check_file(s, o.import, *mapper);
+  const auto mapper = make_mapper(
+      o.import.kind, {&s.genesis().catalog, agency, o.import.backfill, o.import.as_issued});
+  const ledger::Policy policy = ledger::make_policy(s.genesis());
+  ProvedRecords records(s);
+  const auto run = o.check ? dry_run(s, records, policy, author) : nullptr;
+  const CheckReport report = check_file(s, o.import, *mapper, {policy, run.get(), agency});
   show_problems(s, o.import, report);
   const bool bad = report.all_problems > 0;
   if (o.check) {
-    s.out().emit(json::object{{"file", o.import.file},
+    s.out().emit(json::object{{"file", given.import.file},
                               {"rows", report.rows},
                               {"good", report.good},
+                              {"against_ledger", run != nullptr},
+                              {"already_on_ledger", report.present},
                               {"nothing_to_do", report.empty},
                               {"repeats", report.repeats},
                               {"bad", report.bad},
@@ -65,6 +95,9 @@ void import(Session& s, const Options& o) {
                              grouped(report.good + report.empty + report.repeats),
                              grouped(report.rows)));
     say_repeats(s, report);
+    if (report.present > 0) {
+      s.out().note(fmt::format("{} rows are on the ledger already", grouped(report.present)));
+    }
     if (bad)
       fail(ExitCode::kBadInput, "bad-rows", fmt::format("{} rows are bad", grouped(report.bad)));
     return;
@@ -72,7 +105,7 @@ void import(Session& s, const Options& o) {
   if (bad && !o.import.skip_bad_rows) {
     throw Failure{
         ExitCode::kBadInput,
-        fmt::format("{}: {} of {} rows are bad; nothing was sent", o.import.file,
+        fmt::format("{}: {} of {} rows are bad; nothing was sent", given.import.file,
                     grouped(report.bad), grouped(report.rows)),
         "correct them, or --skip-bad-rows to import the others",
         "bad-rows",
@@ -90,19 +123,20 @@ void import(Session& s, const Options& o) {
     throw;
   }
   show_import(s, o.import, done);
-  require_all(done);
+  require_all(o.import, done);
 }
 
 const char* columns_of(const std::string& kind) {
   if (kind == "enterprises")
-    return "Columns: uscc, name, division; optional: status, sole_trader, established_id.";
+    return "Columns: uscc, name, division; optional: status, sole_trader, established_id, "
+           "as_issued.";
   if (kind == "attestation-status")
     return "Columns: aid, action (revoke, suspend, reinstate); optional: reason.";
   if (kind == "events") {
     return "Columns: source_key, uscc, code, class, occurred, decided, basis; optional: polarity, "
-           "amount_yuan, doc, grid, ended, notified, basis_level, backfill, outcome, note. A "
-           "source_key "
-           "is recorded once, however often it is imported.";
+           "amount_yuan, doc, grid, ended, notified, basis_level, backfill, outcome, note, "
+           "as_issued. "
+           "A source_key is recorded once, however often it is imported and however it is spelt.";
   }
   return "The same file as for events, with its column `outcome`: rows with `correct` correct the "
          "event "
@@ -138,12 +172,19 @@ void add_import_commands(CLI::App& root, Session& s) {
     o->import.kind = kind;
     auto* k = c->add_subcommand(kind, std::string(about(kind)) + "\n" + columns_of(kind));
     if (kind == "events") k->alias("penalties");
-    k->add_option("FILE", o->import.file, ".csv (UTF-8, header row) or .jsonl")->required();
+    k->add_option("FILE", o->import.file,
+                  "CSV with a header row, or JSON lines; gzip too; - for standard input")
+        ->required();
     k->add_option("--as", o->as, "agency that signs: its short name, or a key file")
         ->type_name("AGENCY");
     k->add_option("--author", o->author, "the agency's id, if it is not in the genesis")
         ->type_name("HEX");
-    k->add_flag("--check", o->check, "check every row, send nothing");
+    k->add_flag("--check", o->check,
+                "check every row by the ledger's own rules (with --as), send nothing");
+    if (kind != "attestation-status") {
+      k->add_flag("--as-issued", o->import.as_issued,
+                  "codes that do not fit their check character were really issued so");
+    }
     k->add_flag("--wait", o->wait,
                 "wait until every row is certified (always so; said for clarity)");
     k->add_flag("--resume", o->resume,
@@ -153,7 +194,7 @@ void add_import_commands(CLI::App& root, Session& s) {
     if (kind != "enterprises" && kind != "attestation-status") {
       k->add_flag("--backfill", o->import.backfill, "the events are older than this ledger");
     }
-    k->add_option("--batch", o->import.batch, "entries a submission")
+    k->add_option("--batch", o->import.batch, "entries per submission")
         ->capture_default_str()
         ->check(CLI::Range(1U, 4096U));
     k->add_option("--window", o->import.window, "submissions under way at a time")

@@ -50,9 +50,9 @@ constexpr std::string_view kSilentRole = "silent-validator";
 
 // What a node is at present, in a word or two.
 std::string state_of(const NodeState& n) {
+  if (!n.halted.empty()) return "halted: " + n.halted;
   if (!n.process) return "down";
   if (!n.answers) return "silent";
-  if (!n.halted.empty()) return "halted: " + n.halted;
   if (n.votes) return "serving";
   if (n.role == kSilentRole) return n.reads ? "reads only" : "signs nothing";
   return "not ready";
@@ -88,7 +88,7 @@ Standing standing_of(const std::vector<NodeState>& nodes) {
     const std::string state =
         n.halted.empty() && n.role == kSilentRole ? "signs nothing" : state_of(n);
     out.others += fmt::format("{}{} ({})", out.others.empty() ? "" : ", ", n.entry.name, state);
-    out.down = out.down || !n.process;
+    out.down = out.down || (!n.process && n.halted.empty());
     out.halted = out.halted || !n.halted.empty();
     out.silent = out.silent || n.role == kSilentRole;
     if (n.process && !n.answers) out.mute = n.entry.name;
@@ -184,7 +184,7 @@ void up(Session& s, const UpOptions& options) {
          standing.advice());
   }
   if (standing.votes < standing.nodes) {
-    s.out().warn(fmt::format("{}. {}", standing.text(), standing.advice()));
+    s.out().warn(fmt::format("{}. What to do: {}", standing.text(), standing.advice()));
   }
   s.out().line("The network serves. Its id, which every proof is checked against:");
   s.out().line("  " + to_hex(s.genesis_id()));
@@ -203,7 +203,7 @@ void status(Session& s) {
   const Standing standing = show_nodes(s, s.dir(), *m);
   if (standing.votes == standing.nodes) return;
   if (standing.serves()) {
-    return s.out().warn(fmt::format("{}. {}", standing.text(), standing.advice()));
+    return s.out().warn(fmt::format("{}. What to do: {}", standing.text(), standing.advice()));
   }
   fail(ExitCode::kUnreachable, "no-quorum", standing.text(), standing.advice());
 }

@@ -11,6 +11,7 @@
 #include "cli/commands/person.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
+#include "cli/input.h"
 #include "cli/read/audience.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
@@ -226,7 +227,7 @@ struct Issue {
 AttestationDraft resume_attestation(const std::string& file, const AttestationDraft& fresh) {
   const auto text = read_whole(file, 1U << 20);
   if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
-  const auto v = rpc::parse_json(*text);
+  const auto v = parse_json_text(*text);
   const auto bytes = from_hex(v ? text_or_empty(*v, "entry") : std::string());
   auto entry = bytes ? decode<ledger::AttIssue>(*bytes)
                      : std::expected<ledger::AttIssue, CodecError>(std::unexpected(CodecError{}));
@@ -263,11 +264,10 @@ AttestationDraft resume_attestation(const std::string& file, const AttestationDr
 void issue(Session& s, const Issue& o, const WriteOptions& w) {
   const auto holder = crypto::read_key_info(o.holder_key);
   if (!holder) fail(ExitCode::kLocal, "key", crypto::describe(holder.error()));
-  auto text = read_whole(o.claims, 1U << 20);
+  auto text = read_text(o.claims, 1U << 20);
   if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
-  const auto value = rpc::parse_json(*text);
-  if (!value)
-    fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", o.claims, value.error().message));
+  const auto value = parse_json_text(*text);
+  if (!value) fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", o.claims, value.error()));
   AttestationDraft draft =
       draft_attestation(s, *value, o.schema, static_cast<std::uint8_t>(o.level),
                         ledger::key_hash(holder->public_key), o.days);

@@ -14,6 +14,7 @@
 #include "cli/read/agencies.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
+#include "cli/typed.h"
 #include "cli/values.h"
 #include "cli/write/author.h"
 #include "cli/write/rows.h"
@@ -84,11 +85,12 @@ void show_read(Session& s, std::string_view method, const json::object& params,
 
 // ---- enterprise -------------------------------------------------------------------------------
 
-void show_enterprise(Session& s, const std::string& text, const std::string& kind,
+void show_enterprise(Session& s, const std::string& text, bool as_issued, const std::string& kind,
                      std::uint64_t from, const ReadOptions& o) {
-  const ledger::Uscc uscc = must(parse_uscc_text(text), "USCC");
+  const ledger::Uscc uscc = must(parse_enterprise_code(text, as_issued), "USCC").uscc;
   ledger::AskEnterprise ask{uscc, std::nullopt, ledger::Page{from, ledger::kMaxPageEvents}};
-  json::object params{{"uscc", text}};
+  json::object params{{"uscc", ledger::text(uscc)}};
+  if (as_issued) params["as_issued"] = true;
   if (from > 0) params["from"] = from;
   if (!kind.empty()) {
     params["kind"] = kind;
@@ -106,6 +108,11 @@ void show_enterprise(Session& s, const std::string& text, const std::string& kin
     }
   }
   show_read(s, "enterprise", params, ask, o);
+}
+
+void add_as_issued(CLI::App* c, bool& flag) {
+  c->add_flag("--as-issued", flag,
+              "the code was really issued so, though its last character does not fit GB 32100");
 }
 
 void add_enterprise(CLI::App& root, Session& s) {
@@ -127,12 +134,16 @@ void add_enterprise(CLI::App& root, Session& s) {
   show->add_option("--kind", *kind, "only events of one catalog code, e.g. food.pests")
       ->type_name("CODE");
   show->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
+  auto as_issued = std::make_shared<bool>(false);
+  add_as_issued(show, *as_issued);
   add_read_options(show, read);
   show->footer(
       "imi enterprise show 91990604104777308N\n"
       "imi enterprise show 91990604104777308N --kind food.pests --out pests.imi");
-  show->callback([&s, uscc, kind, from, read] {
-    s.action = [&s, uscc, kind, from, read] { show_enterprise(s, *uscc, *kind, *from, *read); };
+  show->callback([&s, uscc, as_issued, kind, from, read] {
+    s.action = [&s, uscc, as_issued, kind, from, read] {
+      show_enterprise(s, *uscc, *as_issued, *kind, *from, *read);
+    };
   });
 
   auto write = std::make_shared<WriteOptions>();
@@ -146,15 +157,23 @@ void add_enterprise(CLI::App& root, Session& s) {
   fresh->add_option("--status", (*row)[3], "active, suspended, revoked or deregistered")
       ->default_str("active");
   fresh->add_flag("--sole-trader", *trader, "an individual who trades (个体工商户)");
+  auto issued = std::make_shared<bool>(false);
+  add_as_issued(fresh, *issued);
   add_write_options(fresh, *write);
   fresh->footer(
       "imi enterprise register 91350100M000100Y43 --name 海港厨房 --division 440604010001 "
       "--as market-440604");
-  fresh->callback([&s, write, row, trader] {
-    s.action = [&s, write, row, trader] {
+  fresh->callback([&s, write, row, trader, issued] {
+    s.action = [&s, write, row, trader, issued] {
       const auto mapper = make_mapper("enterprises", {});
       Record r;
-      r.values = {(*row)[0], (*row)[1], (*row)[2], (*row)[3], *trader ? "true" : "false", ""};
+      r.values = {(*row)[0],
+                  (*row)[1],
+                  (*row)[2],
+                  (*row)[3],
+                  *trader ? "true" : "false",
+                  "",
+                  *issued ? "true" : ""};
       auto entry = mapper->map(r);
       if (!entry)
         bad_input(mapper->fields()[entry.error()[0].field].name + ": " + entry.error()[0].reason);
@@ -250,22 +269,29 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto texts = std::make_shared<EventTexts>();
   auto uscc = std::make_shared<std::string>();
   auto source = std::make_shared<std::string>();
+  auto issued = std::make_shared<bool>(false);
   auto* record = event->add_subcommand("record", "Record a credit event of an enterprise");
   record->add_option("USCC", *uscc, "whom it is about")->required();
   record->add_option("--source-key", *source,
                      "the agency's own number of the case: recorded once only");
   add_facts_options(record, texts, true);
+  add_as_issued(record, *issued);
   add_write_options(record, *write);
   record->footer(
       "imi event record 91350100M000100Y43 --code food.pests --class minor --occurred 2026-03-01 "
       "\\\n"
       "    --decided 2026-03-05 --basis '食品安全法 s.126' --source-key case-17 --as food-440604");
-  record->callback([&s, write, texts, uscc, source] {
-    s.action = [&s, write, texts, uscc, source] {
+  record->callback([&s, write, texts, uscc, source, issued] {
+    s.action = [&s, write, texts, uscc, source, issued] {
       ledger::EventRecord e;
-      e.subject = ledger::enterprise_id(must(parse_uscc_text(*uscc), "USCC"));
+      e.subject = ledger::enterprise_id(must(parse_enterprise_code(*uscc, *issued), "USCC").uscc);
       e.facts = must_facts(s, *texts);
-      if (!source->empty()) e.source = ledger::source_key(*source);
+      if (!source->empty()) {
+        const auto key = typed_key(*source);
+        if (!key) bad_input("--source-key: " + key.error().reason);
+        if (key->empty()) bad_input("--source-key: is empty: it needs text that can be seen");
+        e.source = *key;
+      }
       report_fate(s, submit_one(s, *write, std::move(e)));
     };
   });

@@ -10,6 +10,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
+#include "cli/input.h"
 #include "cli/network/manifest.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
@@ -29,14 +30,16 @@ struct Options {
 };
 
 std::vector<ledger::Entry> read_entries(Session& s, const std::string& file) {
-  auto text = read_whole(file, kMaxEntriesFile);
-  if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
+  auto text = read_text(file, kMaxEntriesFile);
+  if (!text) {
+    const bool there = file == "-" || std::filesystem::exists(file);
+    fail(there ? ExitCode::kBadInput : ExitCode::kLocal, "cannot-read", text.error());
+  }
   rpc::JsonLimits limits;
   limits.max_bytes = kMaxEntriesFile;
   limits.max_values = 1U << 20;
-  auto value = rpc::parse_json(*text, limits);
-  if (!value)
-    fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", file, value.error().message));
+  auto value = parse_json_text(*text, limits);
+  if (!value) fail(ExitCode::kBadInput, "bad-json", fmt::format("{}: {}", file, value.error()));
   auto entries = entries_from_json(*value, s.genesis().catalog);
   if (!entries) {
     throw Failure{ExitCode::kBadInput,

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/input.h"
 #include "rpc/json.h"
 
 namespace imi::cli {
@@ -108,7 +109,7 @@ std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& 
   const std::filesystem::path file = manifest_path(dir);
   auto text = read_whole(file, kMaxManifest);
   if (!text) return std::unexpected(text.error());
-  const auto value = rpc::parse_json(*text);
+  const auto value = parse_json_text(*text);
   const json::array* nodes = nullptr;
   if (value && value->is_object()) {
     if (const json::value* n = value->get_object().if_contains("nodes")) nodes = n->if_array();

@@ -133,6 +133,11 @@ void stop(const Process& p) {
   (void)wait_gone(p, kStopMs);
 }
 
+bool tells_of_full_disk(const std::string& words) {
+  return words.find("No space left on device") != std::string::npos ||
+         words.find("-full)") != std::string::npos;
+}
+
 // Why a node that was just started is gone: the end of its log.
 [[noreturn]] void died(const std::filesystem::path& dir, const NodeEntry& node) {
   std::istringstream tail(tail_of(log_file(dir, node), 12));
@@ -193,6 +198,7 @@ std::vector<NodeState> look_at(const std::filesystem::path& dir, const Manifest&
       if (!process) {
         const std::string words = last_words(dir, m.nodes[i]);
         out[i].why = words.empty() ? "not running" : "not running; its log ends: " + words;
+        if (tells_of_full_disk(words)) out[i].halted = "disk full";
       }
     });
   }

@@ -45,7 +45,7 @@ struct NodeState {
   bool reads = false;  // it answers reads
   std::string role;    // as its `status` says: validator, silent-validator, observer
   bool votes = false;  // ready, and its key signs: counts for the quorum
-  std::string halted;  // why it halted while its process goes on: "disk full", or a code
+  std::string halted;  // why it halted, its process gone or not: "disk full", or a code
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;

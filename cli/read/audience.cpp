@@ -23,8 +23,7 @@ std::expected<Hash256, std::string> told_audience(const json::value& status) {
   const json::object* o = status.if_object();
   const json::value* id = o != nullptr ? o->if_contains("id") : nullptr;
   const json::string* text = id != nullptr ? id->if_string() : nullptr;
-  const auto pin = text != nullptr ? fixed_from_hex<Hash256>({text->data(), text->size()})
-                                   : std::optional<Hash256>();
+  const auto pin = fixed_from_hex<Hash256>(text != nullptr ? std::string_view(*text) : "");
   if (!pin) return std::unexpected("its status does not say which node it is");
   return *pin;
 }

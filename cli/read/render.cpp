@@ -252,6 +252,7 @@ void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::
     f.add("enterprise", Cell(e->name, Style::kBold));
     f.add("uscc", ledger::text(e->uscc));
     f.add("status", std::string(ledger::name(e->status)) + (e->sole_trader ? ", sole trader" : ""));
+    if (e->as_issued) f.add("code", "as issued: its last character does not fit GB 32100");
     f.add("division", ledger::text(e->division));
   } else {
     f.add("person", to_hex(d.sid));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/hex.h"
+#include "base/unicode.h"
 #include "cli/read/verified.h"
 #include "cli/text.h"
 
@@ -14,6 +15,11 @@ std::optional<ledger::EventState> event_on_ledger(Session& s, const ledger::Even
   return std::get<ledger::EventAnswer>(v.answer.answer).event;
 }
 
+// Full-width brackets and the like make no other name.
+bool same_text(const std::string& a, const std::string& b) {
+  return a == b || key_identity(a) == key_identity(b);
+}
+
 std::optional<std::string> compare(const std::string& columns) {
   if (columns.empty()) return std::nullopt;
   return fmt::format("the ledger has it with another {}", columns);
@@ -22,7 +28,7 @@ std::optional<std::string> compare(const std::string& columns) {
 std::optional<std::string> conflict(Session& s, const ledger::EventRecord& e,
                                     const ledger::AgencyId& agency) {
   if (!e.source) return std::nullopt;
-  const auto there = event_on_ledger(s, ledger::event_id(agency, *e.source));
+  const auto there = event_on_ledger(s, ledger::event_id(agency, ledger::key_of(*e.source)));
   if (!there) return std::nullopt;
   std::string columns = there->subject == e.subject ? "" : "uscc";
   const std::string facts = differing_facts(there->facts, e.facts);
@@ -38,14 +44,11 @@ std::optional<std::string> conflict(Session& s, const ledger::EventCorrect& e) {
 }
 
 std::optional<std::string> conflict(Session& s, const ledger::SubjectEnterprise& e) {
-  const Verified v =
-      read_verified(s, "enterprise", {{"uscc", std::string(ledger::text(e.uscc))}, {"limit", 1}},
-                    ledger::AskEnterprise{e.uscc, std::nullopt, ledger::Page{0, 1}});
-  const auto& subject = std::get<ledger::DossierAnswer>(v.answer.answer).subject;
+  const auto subject = read_enterprise(s, e.uscc).subject;
   const auto* there = subject ? std::get_if<ledger::EnterpriseState>(&subject->who) : nullptr;
   if (there == nullptr) return std::nullopt;
   std::vector<std::string> columns;
-  if (there->name != e.name) columns.emplace_back("name");
+  if (!same_text(there->name, e.name)) columns.emplace_back("name");
   if (there->division != e.division) columns.emplace_back("division");
   if (there->status != e.status) columns.emplace_back("status");
   if (there->sole_trader != e.sole_trader) columns.emplace_back("sole_trader");
@@ -69,11 +72,19 @@ std::string differing_facts(const ledger::EventFacts& a, const ledger::EventFact
   add(a.ended == b.ended, "ended");
   add(a.notified == b.notified, "notified");
   add(x->amount_fen == y->amount_fen, "amount_yuan");
-  add(x->doc == y->doc, "doc");
-  add(x->basis.text == y->basis.text, "basis");
+  add(same_text(x->doc, y->doc), "doc");
+  add(same_text(x->basis.text, y->basis.text), "basis");
   add(x->basis.level == y->basis.level, "basis_level");
   add(x->grid == y->grid, "grid");
   return joined(columns);
+}
+
+ledger::DossierAnswer read_enterprise(Session& s, const ledger::Uscc& uscc) {
+  json::object params{{"uscc", ledger::text(uscc)}, {"limit", 1}};
+  if (!ledger::check(uscc)) params["as_issued"] = true;
+  const Verified v = read_verified(s, "enterprise", params,
+                                   ledger::AskEnterprise{uscc, std::nullopt, ledger::Page{0, 1}});
+  return std::get<ledger::DossierAnswer>(v.answer.answer);
 }
 
 std::optional<std::string> conflict_with_ledger(Session& s, const ledger::Entry& entry,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/session.h"
+#include "ledger/answer.h"
 #include "ledger/entries.h"
 
 namespace imi::cli {
@@ -16,6 +17,9 @@ namespace imi::cli {
                                                               const ledger::Entry& entry,
                                                               const ledger::AgencyId& agency,
                                                               std::string_view refusal);
+
+// An enterprise's record and dossier, with the first of its transitions; proved. Throws Failure.
+[[nodiscard]] ledger::DossierAnswer read_enterprise(Session& session, const ledger::Uscc& uscc);
 
 // The names of the columns in which two events' facts differ: "amount_yuan, doc"; empty if none.
 [[nodiscard]] std::string differing_facts(const ledger::EventFacts& a, const ledger::EventFacts& b);

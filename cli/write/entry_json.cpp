@@ -9,6 +9,7 @@
 
 #include "base/hex.h"
 #include "cli/text.h"
+#include "cli/typed.h"
 #include "cli/values.h"
 #include "cli/write/rows.h"
 #include "ledger/submission.h"
@@ -47,7 +48,26 @@ class Fields {
     if (v->is_int64()) return std::to_string(v->get_int64());
     if (v->is_uint64()) return std::to_string(v->get_uint64());
     if (v->is_bool()) return v->get_bool() ? "true" : "false";
+    if (v->is_double()) {
+      wrong(field, "is a number with a fraction or an exponent: write it as text, in quotes");
+    }
     wrong(field, "must be text");
+  }
+  // In its one form (typed.h).
+  std::string typed(std::string_view field, Value<std::string> (*form)(std::string_view),
+                    bool required = true) {
+    auto v = form(text(field, required));
+    if (!v) wrong(field, v.error().reason);
+    if (required && v->empty()) wrong(field, "is empty: it needs text that can be seen");
+    return std::move(*v);
+  }
+  std::string name(std::string_view field) { return typed(field, typed_text); }
+  std::string word(std::string_view field) { return typed(field, typed_word); }
+  bool flag(std::string_view field) {
+    if (!has(field)) return false;
+    const auto v = parse_yes_no(word(field));
+    if (!v) wrong(field, v.error().reason);
+    return *v;
   }
   std::int64_t integer(std::string_view field, std::int64_t least, std::int64_t most) {
     const json::value* v = find(field);
@@ -58,7 +78,7 @@ class Fields {
   }
   template <class Fixed>
   Fixed hex(std::string_view field) {
-    const auto v = fixed_from_hex<Fixed>(text(field));
+    const auto v = fixed_from_hex<Fixed>(word(field));
     if (!v) wrong(field, fmt::format("must be {} hexadecimal characters", Fixed::kSize * 2));
     return *v;
   }
@@ -93,12 +113,15 @@ class Fields {
   std::set<std::string> used_;
 };
 
-Uscc uscc(Fields& f, std::string_view field) {
-  return f.value(field, parse_uscc_text(f.text(field)));
+EnterpriseCode uscc(Fields& f) {
+  const bool as_issued = f.flag("as_issued");
+  return f.value("uscc", parse_enterprise_code(f.text("uscc"), as_issued));
 }
 
 Division division(Fields& f, std::string_view field, const std::string& text) {
-  const auto d = parse_division(text);
+  const auto code = typed_code(text);
+  if (!code) f.wrong(field, code.error().reason);
+  const auto d = parse_division(*code);
   if (!d) f.wrong(field, std::string(describe(d.error())));
   return *d;
 }
@@ -132,7 +155,7 @@ SubjectId subject(Fields& f) {
             "an id may be a person's, and these facts are public: name the enterprise "
             "by its 'uscc'");
   }
-  return enterprise_id(uscc(f, "uscc"));
+  return enterprise_id(uscc(f).uscc);
 }
 
 Roles roles(Fields& f, std::string_view field) {
@@ -145,7 +168,7 @@ Roles roles(Fields& f, std::string_view field) {
       out.bits |= static_cast<std::uint32_t>(r);
       known = true;
     }
-    if (!known) f.wrong(field, fmt::format("'{}' is no role", printable(text)));
+    if (!known) f.wrong(field, fmt::format("'{}' is not a role", printable(text)));
   }
   return out;
 }
@@ -174,7 +197,7 @@ std::vector<crypto::PublicKey> keys(Fields& f) {
   for (const std::string& text : f.texts("keys")) {
     const auto key = fixed_from_hex<crypto::PublicKey>(text);
     if (!key || !crypto::is_valid(*key))
-      f.wrong("keys", "'" + cut(printable(text), 70) + "' is no public key");
+      f.wrong("keys", "'" + cut(printable(text), 70) + "' is not a public key");
     out.push_back(*key);
   }
   std::sort(out.begin(), out.end());
@@ -184,7 +207,7 @@ std::vector<crypto::PublicKey> keys(Fields& f) {
 AgencyTier tier(Fields& f) {
   const std::vector<std::string> names = {"national", "province", "city",
                                           "district", "town",     "community"};
-  const auto it = std::find(names.begin(), names.end(), f.text("tier"));
+  const auto it = std::find(names.begin(), names.end(), f.word("tier"));
   if (it == names.end()) f.wrong("tier", "must be one of " + joined(names, "or"));
   return static_cast<AgencyTier>(it - names.begin());
 }
@@ -192,17 +215,19 @@ AgencyTier tier(Fields& f) {
 SourceClass source_class(Fields& f) {
   const std::vector<std::string> names = {"state-organ", "public-institution", "public-utility",
                                           "association", "company"};
-  const auto it = std::find(names.begin(), names.end(), f.text("source_class"));
+  const auto it = std::find(names.begin(), names.end(), f.word("source_class"));
   if (it == names.end()) f.wrong("source_class", "must be one of " + joined(names, "or"));
   return static_cast<SourceClass>(it - names.begin() + 1);
 }
 
 Entry agency_register(Fields& f, const Catalog& catalog) {
   AgencyRegister e;
-  e.profile.short_name = f.text("short_name");
+  e.profile.short_name = f.word("short_name");
   e.id = f.has("id") ? f.hex<AgencyId>("id") : agency_id(e.profile.short_name);
-  e.profile.title = f.text("title");
-  e.profile.uscc = uscc(f, "uscc");
+  e.profile.title = f.name("title");
+  const EnterpriseCode code = uscc(f);
+  e.profile.uscc = code.uscc;
+  e.profile.as_issued = code.as_issued;
   if (f.has("parent")) e.profile.parent = f.hex<AgencyId>("parent");
   if (f.has("tier")) e.profile.tier = tier(f);
   if (f.has("source_class")) e.profile.source_class = source_class(f);
@@ -217,7 +242,7 @@ Entry agency_update(Fields& f, const Catalog& catalog) {
   AgencyUpdate e;
   e.id = f.hex<AgencyId>("id");
   e.version = Version(static_cast<std::uint32_t>(f.integer("version", 1, UINT32_MAX)));
-  if (f.has("title")) e.title = f.text("title");
+  if (f.has("title")) e.title = f.name("title");
   if (f.has("parent")) e.parent = f.hex<AgencyId>("parent");
   if (f.has("tier")) e.tier = tier(f);
   if (f.has("roles")) e.roles = roles(f, "roles");
@@ -225,7 +250,7 @@ Entry agency_update(Fields& f, const Catalog& catalog) {
   if (f.has("divisions")) e.divisions = divisions(f);
   if (f.has("keys")) e.keys = keys(f);
   if (f.has("status")) {
-    const std::string text = f.text("status");
+    const std::string text = f.word("status");
     bool known = false;
     for (const AgencyStatus s :
          {AgencyStatus::kActive, AgencyStatus::kSuspended, AgencyStatus::kClosed}) {
@@ -240,15 +265,13 @@ Entry agency_update(Fields& f, const Catalog& catalog) {
 
 Entry enterprise(Fields& f) {
   SubjectEnterprise e;
-  e.uscc = uscc(f, "uscc");
-  e.name = f.text("name");
+  const EnterpriseCode code = uscc(f);
+  e.uscc = code.uscc;
+  e.as_issued = code.as_issued;
+  e.name = f.name("name");
   e.division = division(f, "division", f.text("division"));
-  if (f.has("status")) e.status = f.value("status", parse_enterprise_status(f.text("status")));
-  if (f.has("sole_trader")) {
-    const auto v = parse_yes_no(f.text("sole_trader"));
-    if (!v) f.wrong("sole_trader", v.error().reason);
-    e.sole_trader = *v;
-  }
+  if (f.has("status")) e.status = f.value("status", parse_enterprise_status(f.word("status")));
+  e.sole_trader = f.flag("sole_trader");
   return e;
 }
 
@@ -266,7 +289,7 @@ Entry person(Fields& f) {
 Entry att_issue(Fields& f, const Catalog& catalog) {
   AttIssue e;
   e.id = f.hex<AttestationId>("aid");
-  const std::string text = f.text("schema");
+  const std::string text = f.word("schema");
   const Schema* schema = catalog.schema(text);
   if (schema == nullptr)
     f.wrong("schema", fmt::format("'{}' is not in the catalog", printable(text)));
@@ -283,8 +306,8 @@ Entry att_issue(Fields& f, const Catalog& catalog) {
 Entry att_status(Fields& f) {
   AttStatus e;
   e.id = f.hex<AttestationId>("aid");
-  e.action = f.value("action", parse_att_action(f.text("action")));
-  if (f.has("reason")) e.reason = f.value("reason", parse_att_reason(f.text("reason")));
+  e.action = f.value("action", parse_att_action(f.word("action")));
+  if (f.has("reason")) e.reason = f.value("reason", parse_att_reason(f.word("reason")));
   return e;
 }
 
@@ -292,7 +315,7 @@ Entry event_record(Fields& f, const Catalog& catalog) {
   EventRecord e;
   e.subject = subject(f);
   e.facts = facts(f, catalog);
-  if (f.has("source_key")) e.source = source_key(f.text("source_key"));
+  if (f.has("source_key")) e.source = f.typed("source_key", typed_key);
   return e;
 }
 
@@ -303,7 +326,7 @@ Version seen(Fields& f) {
 
 Entry one_entry(const json::object& o, const Catalog& catalog) {
   Fields f(o);
-  const std::string kind = f.text("kind");
+  const std::string kind = f.word("kind");
   Entry e;
   if (kind == "agency.register") {
     e = agency_register(f, catalog);
@@ -321,11 +344,11 @@ Entry one_entry(const json::object& o, const Catalog& catalog) {
     e = event_record(f, catalog);
   } else if (kind == "event.correct") {
     EventCorrect c{f.hex<EventId>("eid"), seen(f), facts(f, catalog), ChangeReason::kTypo};
-    c.reason = f.value("reason", parse_change_reason(f.text("reason")));
+    c.reason = f.value("reason", parse_change_reason(f.word("reason")));
     e = std::move(c);
   } else if (kind == "event.withdraw") {
     EventWithdraw w{f.hex<EventId>("eid"), seen(f), ChangeReason::kRevoked};
-    if (f.has("reason")) w.reason = f.value("reason", parse_change_reason(f.text("reason")));
+    if (f.has("reason")) w.reason = f.value("reason", parse_change_reason(f.word("reason")));
     e = w;
   } else {
     const std::vector<std::string> kinds = {
@@ -357,7 +380,7 @@ std::expected<std::vector<Entry>, std::string> entries_from_json(const json::val
   std::vector<Entry> out;
   for (std::size_t i = 0; i < list->size(); ++i) {
     const json::object* o = (*list)[i].if_object();
-    if (o == nullptr) return std::unexpected(fmt::format("entry {} is no object", i));
+    if (o == nullptr) return std::unexpected(fmt::format("entry {} is not an object", i));
     try {
       out.push_back(one_entry(*o, catalog));
     } catch (const Wrong& w) {

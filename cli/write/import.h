@@ -9,6 +9,7 @@
 #include "cli/journal.h"
 #include "cli/session.h"
 #include "cli/write/author.h"
+#include "cli/write/dry_run.h"
 #include "cli/write/rows.h"
 
 namespace imi::cli {
@@ -19,11 +20,13 @@ inline constexpr std::uint64_t kMaxCompared = 1000;
 struct ImportOptions {
   std::string kind;
   std::string file;
-  std::uint32_t batch = 500;   // entries a submission
+  std::string name;            // of the file, for people; empty = file
+  std::uint32_t batch = 500;   // entries per submission
   std::uint32_t window = 4;    // submissions under way
   std::uint64_t max_rows = 0;  // 0 = all; else stop after so many good rows
   bool skip_bad_rows = false;
   bool backfill = false;
+  bool as_issued = false;
 };
 
 struct CheckReport {
@@ -31,6 +34,7 @@ struct CheckReport {
   std::uint64_t good = 0;     // of those, rows that make an entry
   std::uint64_t empty = 0;    // sound rows with nothing for this kind
   std::uint64_t repeats = 0;  // rows that say what an earlier row says: sent once
+  std::uint64_t present = 0;  // of the good rows, those that the ledger has already (DryRun)
   std::uint64_t bad = 0;
   std::vector<RowError> problems;  // the first kShownProblems
   std::uint64_t all_problems = 0;
@@ -61,9 +65,16 @@ struct ImportReport {
   std::vector<RefusedRow> refusals;  // refused and in conflict: the first kShownProblems
 };
 
+// The rules to check by: those of an entry's own fields, and with a dry run all others too.
+struct CheckRules {
+  const ledger::Policy& policy;
+  DryRun* dry_run = nullptr;
+  ledger::AgencyId agency;  // of the dry run
+};
+
 // Reads the whole file. Throws Failure only where it cannot be read at all.
 [[nodiscard]] CheckReport check_file(Session& session, const ImportOptions& options,
-                                     const RowMapper& mapper);
+                                     const RowMapper& mapper, const CheckRules& rules);
 // Prints the problems of a report, as FILE:row:column.
 void show_problems(Session& session, const ImportOptions& options, const CheckReport& report);
 
@@ -75,6 +86,6 @@ void show_problems(Session& session, const ImportOptions& options, const CheckRe
 void show_import(Session& session, const ImportOptions& options, const ImportReport& report);
 // Throws Failure if the ledger refused rows, has others in their place, or cannot tell any more
 // what became of them.
-void require_all(const ImportReport& report);
+void require_all(const ImportOptions& options, const ImportReport& report);
 
 }  // namespace imi::cli

@@ -1,4 +1,5 @@
 #include "cli/write/person_file.h"
+#include "cli/input.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -64,7 +65,7 @@ PersonFile load_person(Session& s, const std::string& name) {
   }
   const auto text = read_whole(file, 4096);
   if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
-  const auto v = rpc::parse_json(*text);
+  const auto v = parse_json_text(*text);
   if (v && v->is_object()) {
     const auto sid = fixed_from_hex<ledger::SubjectId>(text_or_empty(*v, "sid"));
     const auto salt = fixed_from_hex<crypto::Salt>(text_or_empty(*v, "salt"));

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "base/hex.h"
-#include "base/text.h"
 #include "cli/text.h"
+#include "cli/typed.h"
 #include "cli/values.h"
 
 namespace imi::cli {
@@ -33,7 +33,9 @@ std::expected<E, std::string> one_of(const std::array<Word<E>, N>& words, std::s
       all.emplace_back(w.text);
     }
   }
-  if (text.empty()) return std::unexpected("is empty; one of " + joined(all, "or"));
+  if (text.empty()) {
+    return std::unexpected("is empty; one of " + joined(all, "or") + " is needed");
+  }
   return std::unexpected(
       fmt::format("'{}' is not one of {}", cut(printable(text), 40), joined(all, "or")));
 }
@@ -53,25 +55,24 @@ class Reader {
     }
     return std::nullopt;
   }
+  // The first of a field: what follows from it would only repeat it.
   void problem(std::string_view field, std::string reason) {
-    problems.push_back({std::string(field), std::move(reason)});
+    const bool known =
+        std::ranges::any_of(problems, [&](const NamedProblem& p) { return p.field == field; });
+    if (!known) problems.push_back({std::string(field), std::move(reason)});
   }
   std::optional<ledger::Day> day(std::string_view field, std::string_view text) {
     const auto d = take(field, parse_day(text));
     return d ? std::optional(ledger::Day(*d)) : std::nullopt;
   }
+  // In its one form; empty where it has none, with the problem noted.
+  std::string typed(std::string_view field, Value<std::string> value) {
+    return take(field, std::move(value)).value_or("");
+  }
   void text(std::string_view field, std::string_view value, std::size_t most, bool required) {
     if (value.empty() && required) problem(field, "is empty");
     if (value.size() > most) {
       problem(field, fmt::format("is {} bytes long; the most is {}", value.size(), most));
-    }
-  }
-  // As it goes to the ledger, which takes no control characters.
-  void plain_text(std::string_view field, std::string_view value, std::size_t most, bool required) {
-    text(field, value, most, required);
-    if (!is_plain_text(value)) {
-      problem(field, fmt::format("'{}' has a control character (a tab, a line break?)",
-                                 cut(printable(std::string(value)), 40)));
     }
   }
   Problems problems;
@@ -80,8 +81,11 @@ class Reader {
 std::expected<ledger::Division, std::string> parse_division_text(std::string_view text) {
   auto d = ledger::parse_division(text);
   if (!d) {
-    return std::unexpected(fmt::format("'{}' is no division code: {}", cut(printable(text), 40),
-                                       ledger::describe(d.error())));
+    const bool district = text.size() == 6 && ledger::parse_division(std::string(text) + "000000");
+    return std::unexpected(
+        fmt::format("'{}' is not a division code of 12 digits{}", cut(printable(text), 40),
+                    district ? fmt::format(": is the whole district, {}000000, meant?", text)
+                             : fmt::format(": {}", ledger::describe(d.error()))));
   }
   return *d;
 }
@@ -89,7 +93,7 @@ std::expected<ledger::Division, std::string> parse_division_text(std::string_vie
 std::expected<ledger::Grid, std::string> parse_grid_text(std::string_view text) {
   auto g = ledger::parse_grid(text);
   if (!g) {
-    return std::unexpected(fmt::format("'{}' is no grid id (440604G0460): {}",
+    return std::unexpected(fmt::format("'{}' is not a grid id such as 440604G0460: {}",
                                        cut(printable(text), 40), ledger::describe(g.error())));
   }
   return *g;
@@ -121,6 +125,21 @@ void check_needs(Reader& r, const ledger::EventCode& code, const EventTexts& t) 
   need(ledger::kNeedsNotice, "notified", t.notified);
 }
 
+// The code of a row, with what the row or the whole file says of its check character.
+std::optional<EnterpriseCode> take_code(Reader& r, std::string_view text, std::string_view mark,
+                                        bool as_issued_by_default) {
+  std::optional<bool> said;
+  if (const std::string word = r.typed("as_issued", typed_word(mark)); !word.empty()) {
+    said = r.take("as_issued", parse_yes_no(word));
+  }
+  if (said) return r.take("uscc", parse_enterprise_code(text, *said));
+  // The default of a file is for those of its codes that do not fit.
+  if (auto strict = parse_enterprise_code(text, false); strict || !as_issued_by_default) {
+    return r.take("uscc", std::move(strict));
+  }
+  return r.take("uscc", parse_enterprise_code(text, true));
+}
+
 class ByName : public RowMapper {
  public:
   explicit ByName(std::vector<FieldSpec> fields) : fields_(std::move(fields)) {}
@@ -135,6 +154,10 @@ class ByName : public RowMapper {
   }
   [[nodiscard]] const std::string& value(const Record& r, std::string_view name) const {
     return r.values[index(name)];
+  }
+  [[nodiscard]] std::optional<EnterpriseCode> code(Reader& r, const Record& rec,
+                                                   const RowOptions& options) const {
+    return take_code(r, value(rec, "uscc"), value(rec, "as_issued"), options.as_issued);
   }
   [[nodiscard]] std::vector<FieldProblem> located(const Problems& problems) const {
     std::vector<FieldProblem> out;
@@ -151,33 +174,46 @@ class ByName : public RowMapper {
 
 class Enterprises final : public ByName {
  public:
-  Enterprises()
+  explicit Enterprises(const RowOptions& options)
       : ByName({{"uscc"},
                 {"name"},
                 {"division"},
                 {"status", false},
                 {"sole_trader", false},
-                {"established_id", false}}) {}
+                {"established_id", false},
+                {"as_issued", false}}),
+        options_(options) {}
   [[nodiscard]] std::optional<std::size_t> key() const override { return index("uscc"); }
+  [[nodiscard]] std::optional<ledger::Uscc> enterprise(const Record& rec) const override {
+    Reader r;
+    const auto found = code(r, rec, options_);
+    return found ? std::optional(found->uscc) : std::nullopt;
+  }
   std::expected<std::optional<Entry>, std::vector<FieldProblem>> map(
       const Record& rec) const override {
     Reader r;
     ledger::SubjectEnterprise e;
-    const auto uscc = r.take("uscc", parse_uscc_text(value(rec, "uscc")));
-    const auto division = r.take("division", parse_division_text(value(rec, "division")));
-    r.plain_text("name", value(rec, "name"), ledger::kMaxNameBytes, true);
-    e.name = value(rec, "name");
-    if (const std::string& s = value(rec, "status"); !s.empty()) {
+    const auto found = code(r, rec, options_);
+    const auto division = r.take(
+        "division", parse_division_text(r.typed("division", typed_code(value(rec, "division")))));
+    e.name = r.typed("name", typed_text(value(rec, "name")));
+    r.text("name", e.name, ledger::kMaxNameBytes, true);
+    if (const std::string s = r.typed("status", typed_word(value(rec, "status"))); !s.empty()) {
       if (const auto v = r.take("status", parse_enterprise_status(s))) e.status = *v;
     }
-    if (const std::string& s = value(rec, "sole_trader"); !s.empty()) {
-      if (const auto v = r.take("sole_trader", parse_yes_no(s))) e.sole_trader = *v;
+    const std::string trader = r.typed("sole_trader", typed_word(value(rec, "sole_trader")));
+    if (!trader.empty()) {
+      if (const auto v = r.take("sole_trader", parse_yes_no(trader))) e.sole_trader = *v;
     }
     if (!r.problems.empty()) return std::unexpected(located(r.problems));
-    e.uscc = *uscc;
+    e.uscc = found->uscc;
+    e.as_issued = found->as_issued;
     e.division = *division;
     return Entry(std::move(e));
   }
+
+ private:
+  RowOptions options_;
 };
 
 class Events final : public ByName {
@@ -199,15 +235,21 @@ class Events final : public ByName {
                 {"basis_level", false},
                 {"backfill", false},
                 {"outcome", outcomes},
-                {"note", false}}),
+                {"note", false},
+                {"as_issued", false}}),
         options_(options),
         outcomes_(outcomes) {}
 
   [[nodiscard]] std::optional<std::size_t> key() const override { return index("source_key"); }
+  [[nodiscard]] std::optional<ledger::Uscc> enterprise(const Record& rec) const override {
+    Reader r;
+    const auto found = code(r, rec, options_);
+    return found ? std::optional(found->uscc) : std::nullopt;
+  }
   std::expected<std::optional<Entry>, std::vector<FieldProblem>> map(
       const Record& rec) const override {
     Reader r;
-    const std::string& outcome = value(rec, "outcome");
+    const std::string outcome = r.typed("outcome", typed_word(value(rec, "outcome")));
     const bool corrected = outcome == "correct";
     if (!outcome.empty() && outcome != "pending" && !corrected && outcome != "withdraw") {
       r.problem("outcome", fmt::format("'{}' is not one of correct, withdraw or pending",
@@ -220,16 +262,16 @@ class Events final : public ByName {
     if (!facts) {
       for (NamedProblem& p : facts.error()) r.problems.push_back(std::move(p));
     }
-    const auto uscc = r.take("uscc", parse_uscc_text(value(rec, "uscc")));
-    const std::string& source = value(rec, "source_key");
-    r.text("source_key", source, 200, true);
+    const auto found = code(r, rec, options_);
+    const std::string source = r.typed("source_key", typed_key(value(rec, "source_key")));
+    r.text("source_key", source, ledger::kMaxSourceBytes, true);
     if (!r.problems.empty()) return std::unexpected(located(r.problems));
-    return entry(outcome, *uscc, source, std::move(*facts));
+    return entry(outcome, found->uscc, source, std::move(*facts));
   }
 
  private:
   [[nodiscard]] bool needs_amount(const std::string& code) const {
-    const ledger::EventCode* found = options_.catalog->code(code);
+    const ledger::EventCode* found = options_.catalog->code(typed_word(code).value_or(""));
     return found != nullptr && (found->needs & ledger::kNeedsAmount) != 0;
   }
   [[nodiscard]] EventTexts texts(const Record& rec) const {
@@ -253,11 +295,11 @@ class Events final : public ByName {
   [[nodiscard]] std::optional<Entry> entry(const std::string& outcome, const ledger::Uscc& uscc,
                                            const std::string& source,
                                            ledger::EventFacts facts) const {
-    const ledger::SourceKey key = ledger::source_key(source);
     if (!outcomes_) {
-      return Entry(ledger::EventRecord{ledger::enterprise_id(uscc), std::move(facts), key});
+      return Entry(ledger::EventRecord{ledger::enterprise_id(uscc), std::move(facts),
+                                       ledger::Source(source)});
     }
-    const ledger::EventId event = ledger::event_id(options_.agency, key);
+    const ledger::EventId event = ledger::event_id(options_.agency, ledger::source_key(source));
     if (outcome == "correct") {
       return Entry(ledger::EventCorrect{event, ledger::Version(1), std::move(facts),
                                         ledger::ChangeReason::kFinalDecision});
@@ -279,11 +321,13 @@ class AttestationStatus final : public ByName {
   std::expected<std::optional<Entry>, std::vector<FieldProblem>> map(
       const Record& rec) const override {
     Reader r;
-    const auto aid = fixed_from_hex<ledger::AttestationId>(value(rec, "aid"));
+    const auto aid =
+        fixed_from_hex<ledger::AttestationId>(r.typed("aid", typed_word(value(rec, "aid"))));
     if (!aid) r.problem("aid", "is not 64 hexadecimal characters");
-    const auto action = r.take("action", parse_att_action(value(rec, "action")));
+    const auto action =
+        r.take("action", parse_att_action(r.typed("action", typed_word(value(rec, "action")))));
     ledger::AttReason reason = ledger::AttReason::kUnspecified;
-    if (const std::string& s = value(rec, "reason"); !s.empty()) {
+    if (const std::string s = r.typed("reason", typed_word(value(rec, "reason"))); !s.empty()) {
       if (const auto v = r.take("reason", parse_att_reason(s))) reason = *v;
     }
     if (!r.problems.empty()) return std::unexpected(located(r.problems));
@@ -300,29 +344,61 @@ const std::vector<std::string>& row_kinds() {
 }
 
 std::unique_ptr<RowMapper> make_mapper(std::string_view kind, const RowOptions& options) {
-  if (kind == "enterprises") return std::make_unique<Enterprises>();
+  if (kind == "enterprises") return std::make_unique<Enterprises>(options);
   if (kind == "events") return std::make_unique<Events>(options, false);
   if (kind == "event-outcomes") return std::make_unique<Events>(options, true);
   if (kind == "attestation-status") return std::make_unique<AttestationStatus>();
   return nullptr;
 }
 
-std::expected<ledger::Uscc, std::string> parse_uscc_text(std::string_view text) {
-  auto u = ledger::parse_uscc(text);
-  if (u) return *u;
-  std::string hint;
-  if (u.error() == ledger::CodeError::kCheckCharacter && text.size() == 18) {
-    hint = fmt::format(" (the first 17 would end in {})",
-                       ledger::uscc_check_character(text.substr(0, 17)));
+std::expected<EnterpriseCode, std::string> parse_enterprise_code(std::string_view text,
+                                                                 bool as_issued) {
+  const auto typed = typed_code(text);
+  if (!typed) return std::unexpected(typed.error().reason);
+  const auto u = as_issued ? ledger::parse_uscc_as_issued(*typed) : ledger::parse_uscc(*typed);
+  if (u) return EnterpriseCode{*u, as_issued};
+  // No other code is offered: one that fits may be nobody's, or somebody else's.
+  std::string why(ledger::describe(u.error()));
+  if (u.error() == ledger::CodeError::kCheckCharacter) {
+    why += "; if it was really issued so, say as_issued";
+  } else if (u.error() == ledger::CodeError::kLength) {
+    why += fmt::format(": {} where there are 18", typed->size());
+  } else if (u.error() == ledger::CodeError::kAlphabet) {
+    why += " (digits, and letters without I, O, S, V and Z)";
   }
-  return std::unexpected(fmt::format("'{}' is no social credit code: {}{}",
-                                     cut(printable(text), 40), ledger::describe(u.error()), hint));
+  return std::unexpected(
+      fmt::format("'{}' is not a unified social credit code: {}", cut(printable(text), 40), why));
 }
 
-std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const EventTexts& t,
+namespace {
+
+// Each text in its one form.
+EventTexts typed(Reader& r, const EventTexts& t) {
+  EventTexts out;
+  out.code = r.typed("code", typed_word(t.code));
+  out.gravity = r.typed("gravity", typed_word(t.gravity));
+  out.polarity = r.typed("polarity", typed_word(t.polarity));
+  out.occurred = r.typed("occurred", typed_key(t.occurred));
+  out.decided = r.typed("decided", typed_key(t.decided));
+  out.ended = r.typed("ended", typed_key(t.ended));
+  out.notified = r.typed("notified", typed_key(t.notified));
+  // Not as a key: parse_yuan has its own words for what a spreadsheet made of an amount.
+  out.amount_yuan = r.typed("amount_yuan", typed_amount(t.amount_yuan));
+  out.doc = r.typed("doc", typed_number(t.doc));
+  out.basis = r.typed("basis", typed_text(t.basis));
+  out.basis_level = r.typed("basis_level", typed_word(t.basis_level));
+  out.grid = r.typed("grid", typed_code(t.grid));
+  out.backfill = r.typed("backfill", typed_word(t.backfill));
+  return out;
+}
+
+}  // namespace
+
+std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const EventTexts& given,
                                                                          const Catalog& catalog,
                                                                          bool backfill_default) {
   Reader r;
+  const EventTexts t = typed(r, given);
   ledger::EventFacts f;
   ledger::PublicFacts what;
   const ledger::EventCode* code = find_code(r, t.code, catalog);
@@ -351,8 +427,8 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   if (!t.ended.empty()) f.ended = r.day("ended", t.ended);
   if (!t.notified.empty()) f.notified = r.day("notified", t.notified);
   if (!t.amount_yuan.empty()) what.amount_fen = r.take("amount_yuan", parse_yuan(t.amount_yuan));
-  r.plain_text("doc", t.doc, ledger::kMaxDocBytes, false);
-  r.plain_text("basis", t.basis, ledger::kMaxBasisBytes, true);
+  r.text("doc", t.doc, ledger::kMaxDocBytes, false);
+  r.text("basis", t.basis, ledger::kMaxBasisBytes, true);
   what.basis.level = ledger::BasisLevel::kRule;
   if (!t.basis_level.empty()) {
     if (const auto v = r.take("basis_level", parse_basis_level(t.basis_level)))

@@ -2,9 +2,9 @@
 // state, each problem with its column, all problems of a row at once.
 //
 // Kinds of rows:
-//   enterprises          uscc,name,division,status,sole_trader[,established_id]
+//   enterprises          uscc,name,division[,status,sole_trader,established_id,as_issued]
 //   events source_key,uscc,code,class,occurred,decided,basis[,polarity,amount_yuan,doc,
-//                        grid,ended,notified,basis_level,backfill,outcome,note]
+//                        grid,ended,notified,basis_level,backfill,outcome,note,as_issued]
 //   event-outcomes       the same file: rows whose outcome is `correct` or `withdraw` become
 //                        corrections and withdrawals of the events that `events` recorded
 //   attestation-status   aid,action[,reason]
@@ -33,6 +33,7 @@ struct RowOptions {
   const ledger::Catalog* catalog = nullptr;  // outlives the mapper
   ledger::AgencyId agency;                   // who records: names events together with source_key
   bool backfill = false;                     // default of the column
+  bool as_issued = false;                    // default of the column, for codes that do not fit
 };
 
 class RowMapper {
@@ -42,6 +43,10 @@ class RowMapper {
   // The field that the ledger knows a row by, so that it takes each value once only: source_key,
   // uscc; none where rows with the same one follow each other.
   [[nodiscard]] virtual std::optional<std::size_t> key() const { return std::nullopt; }
+  // The enterprise that a row is about; none where its code is not valid, or the kind has none.
+  [[nodiscard]] virtual std::optional<ledger::Uscc> enterprise(const Record&) const {
+    return std::nullopt;
+  }
   // No entry: the row is sound and has nothing for this kind (an event without an outcome).
   [[nodiscard]] virtual std::expected<std::optional<ledger::Entry>, std::vector<FieldProblem>> map(
       const Record& record) const = 0;
@@ -62,7 +67,14 @@ class RowMapper {
 [[nodiscard]] std::expected<ledger::AttReason, std::string> parse_att_reason(std::string_view text);
 [[nodiscard]] std::expected<ledger::ChangeReason, std::string> parse_change_reason(
     std::string_view text);
-[[nodiscard]] std::expected<ledger::Uscc, std::string> parse_uscc_text(std::string_view text);
+struct EnterpriseCode {
+  ledger::Uscc uscc;
+  bool as_issued = false;
+};
+// A unified social credit code as people type it: full-width, in lower case, in groups.
+// `as_issued`: it was really issued against its check character (ledger/codes.h).
+[[nodiscard]] std::expected<EnterpriseCode, std::string> parse_enterprise_code(
+    std::string_view text, bool as_issued);
 
 // Facts of an enterprise's event from texts, as `events` rows and `imi event record` give them.
 struct EventTexts {

@@ -76,7 +76,7 @@ Verdict apply(const EventRecord& e, Context& c) {
   if (dossier_slot.value->life != SubjectLife::kOpen) return refuse(RefusalCode::kSubjectClosed);
   if (auto ok = check_against(e.facts, *dossier_slot.value, **author, c.policy); !ok) return ok;
   const EventId id =
-      e.source ? event_id(c.agency_id(), *e.source) : event_id(c.submission, c.index);
+      e.source ? event_id(c.agency_id(), key_of(*e.source)) : event_id(c.submission, c.index);
   auto& slot = c.state.events.at(id);
   if (slot.value) return refuse(RefusalCode::kDuplicateSource);
 

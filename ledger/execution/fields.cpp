@@ -1,7 +1,7 @@
 // What is wrong with an entry's own fields, by the catalog and the day alone.
 #include <algorithm>
 
-#include "base/text.h"
+#include "base/unicode.h"
 #include "crypto/suite.h"
 #include "ledger/calendar.h"
 #include "ledger/execution/context.h"
@@ -30,16 +30,24 @@ bool is_short_name(std::string_view s) {
          });
 }
 
-Verdict check_text(std::string_view s, RefusalField field, std::size_t limit, bool required) {
-  const auto size = static_cast<std::int64_t>(s.size());
-  if (s.size() > limit || (required && s.empty()) || !is_plain_text(s)) {
-    return out_of_range(field, size, static_cast<std::int64_t>(limit));
+Verdict bad_text(RefusalField field, TextFlaw::Kind kind, std::uint32_t code_point = 0) {
+  return refuse(RefusalCode::kFieldText, field, static_cast<std::int64_t>(kind), code_point);
+}
+
+// Clean text (base/unicode.h): one spelling for what looks the same, and not empty where required.
+Verdict check_text(std::string_view s, RefusalField field, std::size_t limit, bool required,
+                   TextForm form = TextForm::kText) {
+  if (s.size() > limit) {
+    return out_of_range(field, static_cast<std::int64_t>(s.size()),
+                        static_cast<std::int64_t>(limit));
   }
+  if (required && s.empty()) return bad_text(field, TextFlaw::Kind::kNoText);
+  if (const auto flaw = text_flaw(s, form)) return bad_text(field, flaw->kind, flaw->code_point);
   return {};
 }
 
-Verdict check_uscc(const Uscc& uscc) {
-  if (auto ok = ledger::check(uscc); !ok) {
+Verdict check_uscc(const Uscc& uscc, bool as_issued) {
+  if (auto ok = ledger::check(uscc, as_issued); !ok) {
     return refuse(RefusalCode::kUsccInvalid, RefusalField::kNone,
                   static_cast<std::int64_t>(ok.error()));
   }
@@ -48,31 +56,35 @@ Verdict check_uscc(const Uscc& uscc) {
 
 Verdict check_keys(const std::vector<crypto::PublicKey>& keys) {
   const auto n = static_cast<std::int64_t>(keys.size());
-  if (keys.empty() || keys.size() > kMaxAgencyKeys || !strictly_ascending(keys)) {
+  if (keys.empty() || keys.size() > kMaxAgencyKeys) {
     return out_of_range(RefusalField::kKeys, n, kMaxAgencyKeys);
   }
-  if (!std::all_of(keys.begin(), keys.end(), [](const auto& k) { return crypto::is_valid(k); })) {
-    return out_of_range(RefusalField::kKeys, n, kMaxAgencyKeys);
-  }
-  return {};
+  if (!strictly_ascending(keys)) return refuse(RefusalCode::kFieldOrder, RefusalField::kKeys);
+  const auto bad =
+      std::find_if_not(keys.begin(), keys.end(), [](const auto& k) { return crypto::is_valid(k); });
+  if (bad == keys.end()) return {};
+  return refuse(RefusalCode::kKeyInvalid, RefusalField::kKeys, bad - keys.begin() + 1);
 }
 
 Verdict check_divisions(const std::vector<Division>& divisions) {
-  if (divisions.empty() || divisions.size() > kMaxAgencyDivisions ||
-      !strictly_ascending(divisions)) {
+  if (divisions.empty() || divisions.size() > kMaxAgencyDivisions) {
     return out_of_range(RefusalField::kDivisions, static_cast<std::int64_t>(divisions.size()),
                         kMaxAgencyDivisions);
   }
-  return {};
+  if (strictly_ascending(divisions)) return {};
+  return refuse(RefusalCode::kFieldOrder, RefusalField::kDivisions);
 }
 
 Verdict check_work_fields(const std::vector<FieldId>& fields, const Policy& policy) {
-  if (fields.size() > kMaxAgencyFields || !strictly_ascending(fields)) {
+  if (fields.size() > kMaxAgencyFields) {
     return out_of_range(RefusalField::kFields, static_cast<std::int64_t>(fields.size()),
                         kMaxAgencyFields);
   }
+  if (!strictly_ascending(fields)) return refuse(RefusalCode::kFieldOrder, RefusalField::kFields);
   for (FieldId f : fields) {
-    if (policy.catalog.find(f) == nullptr) return out_of_range(RefusalField::kFields, f.value);
+    if (policy.catalog.find(f) == nullptr) {
+      return refuse(RefusalCode::kNoSuchField, RefusalField::kFields, f.value);
+    }
   }
   return {};
 }
@@ -178,6 +190,16 @@ Verdict check_facts(const EventFacts& f, const Policy& policy, Day today) {
   return check_committed(std::get<CommittedFacts>(f.what), f, policy);
 }
 
+// As text where the facts are public, so that every spelling of one case meets the same event;
+// never as text where they are a person's.
+Verdict check_source(const Source& source, bool is_public) {
+  const auto* text = std::get_if<std::string>(&source);
+  if (is_public && text == nullptr) return refuse(RefusalCode::kSourceForm, RefusalField::kSource);
+  if (text == nullptr) return {};
+  if (!is_public) return refuse(RefusalCode::kPlaintextForPerson, RefusalField::kSource);
+  return check_text(*text, RefusalField::kSource, kMaxSourceBytes, true, TextForm::kKey);
+}
+
 }  // namespace
 
 Verdict check(const AgencyRegister& e, const Policy& policy, Day) {
@@ -187,7 +209,7 @@ Verdict check(const AgencyRegister& e, const Policy& policy, Day) {
                         kMaxShortNameBytes);
   }
   if (auto ok = check_text(p.title, RefusalField::kName, kMaxNameBytes, true); !ok) return ok;
-  if (auto ok = check_uscc(p.uscc); !ok) return ok;
+  if (auto ok = check_uscc(p.uscc, p.as_issued); !ok) return ok;
   if (auto ok = check_work_fields(p.fields, policy); !ok) return ok;
   if (auto ok = check_divisions(p.divisions); !ok) return ok;
   return check_keys(p.keys);
@@ -212,7 +234,7 @@ Verdict check(const AgencyUpdate& e, const Policy& policy, Day) {
 }
 
 Verdict check(const SubjectEnterprise& e, const Policy&, Day) {
-  if (auto ok = check_uscc(e.uscc); !ok) return ok;
+  if (auto ok = check_uscc(e.uscc, e.as_issued); !ok) return ok;
   if (auto ok = check_text(e.name, RefusalField::kName, kMaxNameBytes, true); !ok) return ok;
   if (e.division.code == 0) return out_of_range(RefusalField::kDivision);
   return {};
@@ -220,7 +242,9 @@ Verdict check(const SubjectEnterprise& e, const Policy&, Day) {
 
 Verdict check(const SubjectPerson& e, const Policy&, Day) {
   if (e.id.is_zero()) return out_of_range(RefusalField::kSubject);
-  if (!crypto::is_valid(e.key)) return out_of_range(RefusalField::kKeys);
+  if (!crypto::is_valid(e.key)) {
+    return refuse(RefusalCode::kKeyInvalid, RefusalField::kKeys, 1);
+  }
   if (e.commitment.is_zero()) return out_of_range(RefusalField::kCommitment);
   return {};
 }
@@ -255,7 +279,8 @@ Verdict check(const AttIssue& e, const Policy& policy, Day today) {
 Verdict check(const AttStatus&, const Policy&, Day) { return {}; }
 
 Verdict check(const EventRecord& e, const Policy& policy, Day today) {
-  return check_facts(e.facts, policy, today);
+  if (auto ok = check_facts(e.facts, policy, today); !ok || !e.source) return ok;
+  return check_source(*e.source, std::holds_alternative<PublicFacts>(e.facts.what));
 }
 
 Verdict check(const EventCorrect& e, const Policy& policy, Day today) {

@@ -27,7 +27,7 @@ Verdict apply(const SubjectEnterprise& e, Context& c) {
   if (slot.value) return refuse(RefusalCode::kAlreadyRegistered);
 
   SubjectState state;
-  state.who = EnterpriseState{e.uscc, e.name, e.division, e.status, e.sole_trader};
+  state.who = EnterpriseState{e.uscc, e.name, e.division, e.status, e.sole_trader, e.as_issued};
   state.registrar = c.agency_id();
   state.registered = c.height;
   slot.put(std::move(state));

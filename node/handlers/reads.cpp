@@ -49,7 +49,8 @@ ledger::Page page_of(const RpcRequest& q) {
 }  // namespace
 
 void Handlers::Impl::enterprise(RpcRequest& q, RpcResponder& r) {
-  const auto uscc = ledger::parse_uscc(text_param(q, "uscc"));
+  const auto uscc = flag_param(q, "as_issued") ? ledger::parse_uscc_as_issued(text_param(q, "uscc"))
+                                               : ledger::parse_uscc(text_param(q, "uscc"));
   if (!uscc) {
     return r.error(rpc::make_error_text(Error::kInvalidParams,
                                         "uscc: " + std::string(ledger::describe(uscc.error())),

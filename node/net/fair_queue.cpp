@@ -6,29 +6,70 @@
 
 namespace imi::node {
 
-bool FairQueue::Line::may_run(bool only_short) const {
-  if (waiting.empty()) return false;
-  if (!only_short) return true;
-  return is_known ? expected <= kShort : running == 0;
+// Rises at once and falls slowly: who mixes long calls with short ones of the same method is taken
+// for what is worse.
+void FairQueue::Expected::learn(Micros used) {
+  time = is_known ? std::max(used, time - time / 8) : used;
+  is_known = true;
 }
 
-void FairQueue::push(const ClientKey& client, std::string_view method, Task task) {
-  if (clients_.size() >= kRemembered && !clients_.contains(client)) forget_idle();
-  const auto it = clients_.try_emplace(client).first;
-  Client& c = it->second;
-  if (c.waiting == 0 && c.running == 0) {
-    // Who was away has no claim to the time that others used meanwhile.
-    c.used = std::max(c.used, now_);
+// ---- shares
+// --------------------------------------------------------------------------------------
+
+template <class Key>
+void FairQueue::Ready<Key>::add_waiting(const Key& key, Share& s) {
+  // Who was away has no claim to the time that others used meanwhile.
+  if (s.is_idle()) s.used = std::max(s.used, now);
+  if (s.waiting++ == 0) order.emplace(s.used, key);
+}
+
+template <class Key>
+void FairQueue::Ready<Key>::take(const Key& key, Share& s, Micros expected) {
+  now = std::max(now, s.used);
+  order.erase({s.used, key});
+  s.used += expected;
+  ++s.running;
+  if (--s.waiting != 0) order.emplace(s.used, key);
+}
+
+template <class Key>
+void FairQueue::Ready<Key>::finish(const Key& key, Share& s, Micros expected, Micros used) {
+  IMI_CHECK(s.running > 0);
+  --s.running;
+  if (s.waiting != 0) order.erase({s.used, key});
+  s.used = s.used - expected + used;
+  if (s.waiting != 0) order.emplace(s.used, key);
+}
+
+// ---- calls
+// ---------------------------------------------------------------------------------------
+
+void FairQueue::push(const Asker& asker, Task task) {
+  if (clients_.size() >= kRemembered && !clients_.contains(asker.client)) forget_idle(clients_);
+  Client& client = clients_[asker.client];
+  auto& connections = client.connections;
+  if (connections.size() >= kConnections && !connections.contains(asker.connection)) {
+    forget_idle(connections);
   }
-  c.lines[method].waiting.emplace_back(next_number_++, std::move(task));
-  if (c.waiting++ == 0) ready_.emplace(c.used, client);
+  Connection& connection = connections[asker.connection];
+  connection.lines[asker.method].waiting.emplace_back(next_number_++, std::move(task));
+  client.ready.add_waiting(asker.connection, connection.share);
+  ready_.add_waiting(asker.client, client.share);
   ++waiting_;
 }
 
-FairQueue::Line* FairQueue::next_line(Client& c, bool only_short, std::string_view& method) {
+bool FairQueue::may_run(const Line& line, const Method& method, bool only_short) {
+  if (line.waiting.empty()) return false;
+  if (!only_short) return true;
+  if (line.expected.is_known) return line.expected.time <= kShort;
+  return method.expected.is_known ? method.expected.time <= kShort : method.running == 0;
+}
+
+FairQueue::Line* FairQueue::next_line(Client& client, Connection& connection, bool only_short,
+                                      std::string_view& method) {
   Line* best = nullptr;
-  for (auto& [name, line] : c.lines) {
-    if (!line.may_run(only_short)) continue;
+  for (auto& [name, line] : connection.lines) {
+    if (!may_run(line, client.methods[name], only_short)) continue;
     if (best != nullptr && best->waiting.front().first < line.waiting.front().first) continue;
     best = &line;
     method = name;
@@ -37,63 +78,47 @@ FairQueue::Line* FairQueue::next_line(Client& c, bool only_short, std::string_vi
 }
 
 std::optional<FairQueue::Turn> FairQueue::pop(bool only_short) {
-  for (const auto& [used, key] : ready_) {
-    const auto it = clients_.find(key);
-    IMI_CHECK(it != clients_.end());
-    Client& c = it->second;
-    Turn turn;
-    Line* line = next_line(c, only_short, turn.method);
-    if (line == nullptr) continue;
-    turn.client = key;
-    turn.expected = line->expected;
-    turn.task = std::move(line->waiting.front().second);
-    line->waiting.pop_front();
-    ++line->running;
-    ++c.running;
-    --waiting_;
-    now_ = std::max(now_, used);
-    const Micros before = c.used;
-    ready_.erase({before, turn.client});
-    c.used = before + turn.expected;
-    if (--c.waiting != 0) ready_.emplace(c.used, turn.client);
-    return turn;
+  for (const auto& by_client : ready_.order) {
+    Client& client = clients_.at(by_client.second);
+    for (const auto& by_connection : client.ready.order) {
+      Asker asker{by_client.second, by_connection.second, {}};
+      Connection& connection = client.connections.at(asker.connection);
+      Line* line = next_line(client, connection, only_short, asker.method);
+      if (line != nullptr) return take(client, connection, *line, asker);
+    }
   }
   return std::nullopt;
 }
 
+FairQueue::Turn FairQueue::take(Client& client, Connection& connection, Line& line,
+                                const Asker& asker) {
+  Method& method = client.methods[asker.method];
+  const Micros expected = line.expected.is_known ? line.expected.time : method.expected.time;
+  Turn turn{asker, expected, std::move(line.waiting.front().second)};
+  line.waiting.pop_front();
+  ++method.running;
+  client.ready.take(asker.connection, connection.share, expected);
+  ready_.take(asker.client, client.share, expected);
+  --waiting_;
+  return turn;
+}
+
 void FairQueue::done(const Turn& turn, Micros used) {
-  const auto it = clients_.find(turn.client);
-  IMI_CHECK(it != clients_.end() && it->second.running > 0);
-  Client& c = it->second;
+  const Asker& asker = turn.asker;
   used = std::max(used, kLeast);
-  --c.running;
-  Line& line = c.lines[turn.method];
-  --line.running;
-  // Rises at once and falls slowly: who mixes long calls with short ones of the same method is
-  // taken for what is worse.
-  line.expected = line.is_known ? std::max(used, line.expected - line.expected / 8) : used;
-  line.is_known = true;
-  change_used(it, c.used - turn.expected + used);
+  Client& client = clients_.at(asker.client);
+  Connection& connection = client.connections.at(asker.connection);
+  Method& method = client.methods.at(asker.method);
+  --method.running;
+  method.expected.learn(used);
+  connection.lines.at(asker.method).expected.learn(used);
+  client.ready.finish(asker.connection, connection.share, turn.expected, used);
+  ready_.finish(asker.client, client.share, turn.expected, used);
 }
 
-void FairQueue::change_used(Clients::iterator c, Micros used) {
-  if (c->second.waiting != 0) {
-    ready_.erase({c->second.used, c->first});
-    ready_.emplace(used, c->first);
-  }
-  c->second.used = used;
-}
-
-void FairQueue::forget_idle() {
-  std::erase_if(clients_, [](const Clients::value_type& c) {
-    return c.second.waiting == 0 && c.second.running == 0;
-  });
-}
-
-void FairQueue::clear() {
-  clients_.clear();
-  ready_.clear();
-  waiting_ = 0;
+template <class Map>
+void FairQueue::forget_idle(Map& map) {
+  std::erase_if(map, [](const auto& entry) { return entry.second.share.is_idle(); });
 }
 
 }  // namespace imi::node

@@ -1,10 +1,11 @@
 // Internal to node/net: whose call a worker takes next. Pure: no clock and no threads, so that
 // tests run it in virtual time.
 //
-// Clients get equal shares of the workers' time, whatever their calls cost and however many they
-// have waiting (start-time fair queueing): the next call is one of the client that has used least.
-// What a call costs is known when it is done. Until then it is expected to cost what calls of this
-// method by this client cost of late; so a client's short calls are not taken for its long ones.
+// Clients get equal shares of the workers' time, and the connections of one client equal shares of
+// its own, whatever their calls cost and however many they have waiting (start-time fair queueing):
+// the next call is of whoever has used least. What a call costs is known when it is done. Until
+// then it is expected to cost what calls of this method on this connection cost of late, or, where
+// there were none, what those of the same client did.
 //
 // A worker that takes only short calls keeps them from waiting behind long ones, which cannot be
 // interrupted: with one such worker a short read waits for short reads alone. A method that a
@@ -28,55 +29,86 @@ class FairQueue {
   using Task = std::function<void()>;
   using Micros = std::uint64_t;
   static constexpr Micros kShort = 2'000;  // calls expected to take longer are long
-  // Clients without a call in work of whom figures are kept.
+  // Clients, and connections of one client, of which figures are kept while nothing is in work.
   static constexpr std::size_t kRemembered = 4'096;
+  static constexpr std::size_t kConnections = 1'024;
 
-  struct Turn {
+  struct Asker {
     ClientKey client{};
-    std::string_view method;
+    std::uint64_t connection = 0;
+    std::string_view method;  // outlives the queue
+  };
+  struct Turn {
+    Asker asker;
     Micros expected = 0;
     Task task;
   };
 
-  // `method` outlives the queue.
-  void push(const ClientKey& client, std::string_view method, Task task);
+  void push(const Asker& asker, Task task);
   // nullopt: nothing waits that this worker may take. What is taken has to be told to done().
   [[nodiscard]] std::optional<Turn> pop(bool only_short);
   void done(const Turn& turn, Micros used);
 
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
-  void clear();
 
  private:
   static constexpr Micros kLeast = 10;  // of any call, so that none is free
   static constexpr Micros kUnknown = 200;
 
-  // The calls of one method by one client.
-  struct Line {
-    std::deque<std::pair<std::uint64_t, Task>> waiting;  // with their number, in order of arrival
-    Micros expected = kUnknown;
+  struct Expected {
+    Micros time = kUnknown;
     bool is_known = false;
-    std::size_t running = 0;
-    [[nodiscard]] bool may_run(bool only_short) const;
+    void learn(Micros used);
   };
-  struct Client {
+  // A share of the time, of those that have something waiting beside it in a `Ready`.
+  struct Share {
     Micros used = 0;
-    std::map<std::string_view, Line> lines;
     std::size_t waiting = 0;
     std::size_t running = 0;
+    [[nodiscard]] bool is_idle() const { return waiting == 0 && running == 0; }
   };
-  using Clients = std::map<ClientKey, Client>;
+  template <class Key>
+  struct Ready {
+    std::set<std::pair<Micros, Key>> order;  // those with a call waiting, by what they used
+    Micros now = 0;                          // what the one whose turn it was last had used
 
-  [[nodiscard]] static Line* next_line(Client& c, bool only_short, std::string_view& method);
-  void change_used(Clients::iterator c, Micros used);
-  void forget_idle();
+    void add_waiting(const Key& key, Share& s);
+    void take(const Key& key, Share& s, Micros expected);
+    void finish(const Key& key, Share& s, Micros expected, Micros used);
+  };
 
-  Clients clients_;
-  std::set<std::pair<Micros, ClientKey>> ready_;  // clients with a call waiting, by what they used
+  struct Line {                                          // of one method
+    std::deque<std::pair<std::uint64_t, Task>> waiting;  // with their number, in order of arrival
+    Expected expected;
+  };
+  struct Connection {
+    Share share;
+    std::map<std::string_view, Line> lines;
+  };
+  struct Method {
+    Expected expected;
+    std::size_t running = 0;
+  };
+  struct Client {
+    Share share;
+    std::map<std::string_view, Method> methods;
+    std::map<std::uint64_t, Connection> connections;
+    Ready<std::uint64_t> ready;
+  };
+
+  [[nodiscard]] static bool may_run(const Line& line, const Method& method, bool only_short);
+  // Null: none that may run.
+  [[nodiscard]] static Line* next_line(Client& client, Connection& connection, bool only_short,
+                                       std::string_view& method);
+  Turn take(Client& client, Connection& connection, Line& line, const Asker& asker);
+  template <class Map>
+  static void forget_idle(Map& map);
+
+  std::map<ClientKey, Client> clients_;
+  Ready<ClientKey> ready_;
   std::uint64_t next_number_ = 0;
   std::size_t waiting_ = 0;
-  Micros now_ = 0;  // what the client whose turn it was last had used
 };
 
 }  // namespace imi::node

@@ -21,7 +21,6 @@ std::optional<address> read_address(std::string_view text) {
   return a;
 }
 
-// nullopt: what follows an address is not a port.
 bool is_port_or_nothing(std::string_view s) {
   if (s.empty()) return true;
   return s.front() == ':' && s.size() > 1 && s.size() <= 6 &&

@@ -101,8 +101,8 @@ enum class Resource : std::uint8_t {
 // Whether the body is JSON that this server reads: its type, charset and coding.
 [[nodiscard]] std::optional<rpc::RpcError> check_media(const HttpRequest& request);
 
-// The subprotocol to agree to (RFC 6455, section 4.2.2): the client's first that this server
-// speaks; empty if it asks for none or knows none of them. The error is about a list that is none.
+// The subprotocol to agree to (RFC 6455, section 4.2.2): the first of the client's list that this
+// server speaks; empty if it speaks none of them. The error: the header is not a list of names.
 [[nodiscard]] std::expected<std::string, rpc::RpcError> choose_subprotocol(
     const HttpRequest& request);
 

@@ -25,11 +25,11 @@ ReadPool::ReadPool(unsigned threads, OnUsed on_used) : on_used_(std::move(on_use
 
 ReadPool::~ReadPool() { stop(); }
 
-void ReadPool::run(const ClientKey& client, std::string_view method, FairQueue::Task task) {
+void ReadPool::run(const FairQueue::Asker& asker, FairQueue::Task task) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    queue_.push(client, method, std::move(task));
+    queue_.push(asker, std::move(task));
   }
   any_.notify_one();
   short_.notify_one();
@@ -67,7 +67,7 @@ void ReadPool::work(bool only_short) {
     turn->task();
     turn->task = nullptr;  // what it holds is freed on its own account
     const FairQueue::Micros used = processor_time() - begun;
-    on_used_(turn->client, used);
+    on_used_(turn->asker, used);
     lock.lock();
     queue_.done(*turn, used);
     // Calls of a method that was not known may now be known as short.

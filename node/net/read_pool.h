@@ -14,14 +14,14 @@ namespace imi::node {
 class ReadPool {
  public:
   // Told what a call used of its thread's processor time, on that thread.
-  using OnUsed = std::function<void(const ClientKey& client, FairQueue::Micros used)>;
+  using OnUsed = std::function<void(const FairQueue::Asker& asker, FairQueue::Micros used)>;
   ReadPool(unsigned threads, OnUsed on_used);
   ~ReadPool();
   ReadPool(const ReadPool&) = delete;
   ReadPool& operator=(const ReadPool&) = delete;
 
   // Nothing is begun after stop().
-  void run(const ClientKey& client, std::string_view method, FairQueue::Task task);
+  void run(const FairQueue::Asker& asker, FairQueue::Task task);
   // Returns when no task runs. What waits is kept until clear(). Idempotent.
   void stop();
   void clear();

@@ -58,7 +58,7 @@ bool RpcResponder::Target::has_room() const {
 
 void RpcResponder::Target::later(std::function<void()> work) {
   if (reads_ == nullptr) return work();
-  reads_->run(address_.client, method_, std::move(work));
+  reads_->run(address_.asker, std::move(work));
 }
 
 RpcResponder::Target::~Target() {
@@ -74,7 +74,7 @@ void RpcResponder::later(std::function<void()> work) const { target_->later(std:
 // ----------------------------------------------------------------------------
 
 CallHost::CallHost(RpcServer::Impl& server, RpcClient client)
-    : server_(server), asker_(client), client_(std::move(client)) {}
+    : server_(server), asker_(client), client_(std::move(client)), number_(server.next_host_++) {}
 
 CallHost::~CallHost() {
   for (const RequestSlot& s : slots_) server_.let_go(s.request_bytes);
@@ -254,7 +254,8 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
     const int status = *own ? 200 : own->error().spec().http_status;
     return answer_part(request, part, silent ? "" : rpc::response_text(id, *own), status);
   }
-  Completion address{weak_from_this(), request, part, asker_.key, {}, 200};
+  const FairQueue::Asker asker{asker_.key, number_, method.name};
+  Completion address{weak_from_this(), request, part, asker, {}, 200};
   RpcRequest call{&method, std::move(params), transport, asker_.text};
   const auto deadline =
       slots_[request - first_request_].started + server_.options_.limits.handler_deadline;
@@ -262,7 +263,7 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
       server_.inbox_, server_.reads_, caller_, std::move(address), std::move(id), call, deadline);
   // Nobody waits for a notification's answer, and its own will go nowhere.
   if (silent) answer_part(request, part, "", 204);
-  server_.run_handler(std::move(call), asker_.key, RpcResponder(std::move(target)));
+  server_.run_handler(std::move(call), asker, RpcResponder(std::move(target)));
 }
 
 std::optional<rpc::Outcome> CallHost::own_method(std::string_view, const boost::json::object&) {

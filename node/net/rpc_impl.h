@@ -33,7 +33,7 @@ struct Completion {
   std::weak_ptr<CallHost> host;
   std::uint64_t request = 0;  // of that host, counted from 0
   std::size_t part = 0;       // within a batch
-  ClientKey client{};
+  FairQueue::Asker asker;
   std::string text;
   int status = 200;
 };
@@ -75,7 +75,6 @@ class RpcResponder::Target {
          SteadyClock::time_point deadline)
       : inbox_(std::move(inbox)),
         reads_(std::move(reads)),
-        method_(request.method->name),
         caller_(std::move(caller)),
         address_(std::move(address)),
         id_(std::move(id)),
@@ -96,7 +95,6 @@ class RpcResponder::Target {
 
   std::shared_ptr<Inbox> inbox_;
   std::shared_ptr<ReadPool> reads_;  // null: none
-  std::string_view method_;
   std::shared_ptr<Caller> caller_;
   Completion address_;
   rpc::Id id_;
@@ -180,6 +178,7 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   void finish(RequestSlot& slot);
 
   RpcClient client_;
+  std::uint64_t number_;  // of the connection
   std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   std::size_t answer_bytes_ = 0;
 };
@@ -219,7 +218,7 @@ class RpcServer::Impl {
   [[nodiscard]] bool is_full() const { return inbox_->held() > options_.limits.max_buffered_bytes; }
   void add(const std::shared_ptr<CallHost>& host);
   void remove(const std::shared_ptr<CallHost>& host);
-  void run_handler(RpcRequest request, const ClientKey& client, RpcResponder responder);
+  void run_handler(RpcRequest request, const FairQueue::Asker& asker, RpcResponder responder);
   void call_handler(RpcRequest request, RpcResponder responder);  // I/O thread or pool
   [[nodiscard]] std::string metrics_text();
 
@@ -228,6 +227,7 @@ class RpcServer::Impl {
   ProxyList proxies_;
   std::uint16_t port_ = 0;
   bool stopping_ = false;
+  std::uint64_t next_host_ = 0;
 
   struct Subscription {
     std::weak_ptr<RpcWebSocket> socket;

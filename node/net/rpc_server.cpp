@@ -72,7 +72,9 @@ void RpcServer::Impl::run() {
     const auto per_call = static_cast<FairQueue::Micros>(options_.limits.work_per_call.count());
     reads_ = std::make_shared<ReadPool>(
         options_.handler_threads,
-        [this, per_call](const ClientKey& c, FairQueue::Micros used) { owe(c, used / per_call); });
+        [this, per_call](const FairQueue::Asker& a, FairQueue::Micros used) {
+          owe(a.client, used / per_call);
+        });
     submit_lane_ = std::make_unique<asio::thread_pool>(1);
   }
   accept();
@@ -201,16 +203,16 @@ void RpcServer::Impl::log(RpcLogKind kind, NetLogLevel level, std::string_view l
   log_.log(static_cast<std::size_t>(kind), level, line, SteadyClock::now());
 }
 
-void RpcServer::Impl::run_handler(RpcRequest request, const ClientKey& client,
+void RpcServer::Impl::run_handler(RpcRequest request, const FairQueue::Asker& asker,
                                   RpcResponder responder) {
   if (!callbacks_.handler) return responder.error(make_error(Error::kInternal));
   if (reads_ == nullptr) return call_handler(std::move(request), std::move(responder));
-  const rpc::MethodSpec& method = *request.method;
+  const bool submits = request.method->submits;
   auto work = [this, r = std::move(request), responder = std::move(responder)]() mutable {
     call_handler(std::move(r), std::move(responder));
   };
-  if (method.submits) return asio::post(*submit_lane_, std::move(work));
-  reads_->run(client, method.name, std::move(work));
+  if (submits) return asio::post(*submit_lane_, std::move(work));
+  reads_->run(asker, std::move(work));
 }
 
 // A handler that throws costs its caller an `internal` and not everyone the node: the responder
@@ -230,7 +232,7 @@ void RpcServer::Impl::call_handler(RpcRequest request, RpcResponder responder) {
 void RpcServer::Impl::drain_inbox() {
   for (Completion& c : inbox_->take()) {
     let_go(c.text.size());
-    owe(c.client, c.text.size() / options_.limits.bytes_per_call);
+    owe(c.asker.client, c.text.size() / options_.limits.bytes_per_call);
     if (const auto host = c.host.lock()) host->complete(std::move(c));
   }
 }

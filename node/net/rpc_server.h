@@ -26,11 +26,11 @@
 // Threads: one I/O thread of its own. Handlers run on that thread, or, if handler_threads > 0,
 // reads on that many threads of a pool and submissions on one more, so that reads cannot hold them
 // up; health and metrics callbacks always on the I/O thread. A handler on the I/O thread must not
-// block. Clients get equal shares of the pool's time, and with more than one thread one of them
-// takes only short calls, so that reads which take long hold up no others (node/net/fair_queue.h).
-// A Responder may be called from any thread, at once or later, exactly once; later calls are
-// ignored; one that is dropped uncalled answers `internal`, so that no client waits for ever.
-// Outcomes are turned to text on the thread that calls the Responder.
+// block. Clients get equal shares of the pool's time (and connections of their client's), and with
+// more than one thread one of them takes only short calls, so that reads which take long hold up no
+// others (node/net/fair_queue.h). A Responder may be called from any thread, at once or later,
+// exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
+// no client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
 //
 // Bounds: everything in RpcLimits. A call whose client has gone, or whose deadline passed, while it
 // waited is not begun; one for whose answer there is no memory is answered `server-busy`. A client
@@ -81,8 +81,8 @@ struct RpcLimits {
   // when it is made: another call for each so many bytes of it, and for each so much time that a
   // thread of the pool worked for it.
   double calls_per_second = 20'000;
-  std::size_t bytes_per_call = 8u << 10;
-  std::chrono::microseconds work_per_call{200};
+  std::size_t bytes_per_call = 16u << 10;
+  std::chrono::microseconds work_per_call{400};
   double calls_burst = 40'000;
   std::size_t max_rate_entries = 65'536;  // addresses remembered
 };

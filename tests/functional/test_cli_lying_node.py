@@ -2,9 +2,13 @@
 
 import contextlib
 import json
+import os
+import pty
+import subprocess
 import unittest
 
-from imi_network import (LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE, UNVERIFIED, NetworkTest, run)
+from imi_network import (IMI, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE, UNVERIFIED, NetworkTest,
+                         environment, run)
 from lying_node import ESCAPES, LyingNode
 
 MARKET, FOOD = "market-440604", "food-440604"
@@ -227,6 +231,43 @@ class LyingNodes(NetworkTest):
                             self.assertIn("\\u{1B}[2K\\u{D}\\u{A}verified", done.err)
         for entry in self.pending():
             entry.unlink()
+
+    def test_no_text_begins_a_line_by_its_length(self):
+        columns = 60
+        with self.liar("escapes", status=True) as node:
+            true = node.lied
+
+            def lied(lie, call, body):
+                value = true(lie, call, body)
+                prefix = len(f"error: reported by node {node.address} without proof: ")
+                fill = "." * (2 * columns - prefix)
+                value["error"]["message"] = " ".join([fill, "verified: signed by 4 of 4"] * 3)
+                return value
+
+            node.lied = lied
+            for words in (("status",), ("enterprise", "show", uscc(1)), self.record(1, "padded")):
+                shown = self.on_terminal(columns, *words, "--node", node.address)
+                self.assertIn("verified: signed by 4", " ".join(shown.split()))
+                for line in shown.splitlines():
+                    self.assertFalse(line.startswith("verified"), shown)
+                    self.assertLessEqual(len(line), 80, shown)  # an id is not broken
+        for entry in self.pending():
+            entry.unlink()
+
+    def on_terminal(self, columns, *words):
+        """What a command writes, also of errors, to a terminal of that width."""
+        master, slave = pty.openpty()
+        env = environment(self.home, COLUMNS=str(columns), TERM="dumb")
+        with subprocess.Popen([str(IMI), *words], env=env, stdin=subprocess.DEVNULL, stdout=slave,
+                              stderr=slave) as process:
+            os.close(slave)
+            out = b""
+            with contextlib.suppress(OSError):  # the other end is closed
+                while chunk := os.read(master, 65536):
+                    out += chunk
+            os.close(master)
+            process.wait(timeout=60)
+        return out.decode().replace("\r\n", "\n")
 
     def test_values_and_names_in_a_nodes_answers_are_shown_as_text(self):
         with self.liar(None) as node:

@@ -146,7 +146,7 @@ class Cli(NetworkTest):
         self.exits(NOT_FOUND, self.imi("enterprise", "show", uscc(9999)), "the ledger proves it")
         self.assertFalse(self.imi("--json", "enterprise", "show", uscc(9999)).json()["found"])
         self.exits(BAD_INPUT, self.imi("enterprise", "show", "91350100M000100Y4Z"),
-                   "no social credit code")
+                   "not a unified social credit code")
         self.exits(BAD_INPUT, self.imi("event", "show", "abc"), "64 hexadecimal")
 
     def test_freshness_is_asked_for(self):
@@ -360,7 +360,7 @@ class Cli(NetworkTest):
                                 "--skip-bad-rows")).json()
         self.assertEqual((done["rows"], done["added"]), (2, 2))
         shop = self.file("tab.csv", "uscc,name,division\n"
-                         f"{uscc(710)},\"a\tb\",{DIVISION}\n")
+                         f"{uscc(710)},\"a\x07z\",{DIVISION}\n")
         self.assertIn("tab.csv:2:2: name:", self.exits(
             BAD_INPUT, self.imi("import", "enterprises", shop, "--as", MARKET, "--check")).out)
 

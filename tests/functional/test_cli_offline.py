@@ -80,6 +80,21 @@ class Offline(ImiTest):
         self.exits(USAGE, self.imi("network", "up", "--validators", "3"))
         self.exits(USAGE, self.imi("rpc", "blok"), "imi rpc block")
 
+    def test_numbers_of_the_command_line_are_decimal(self):
+        nowhere = ("--node", "127.0.0.1:1", "--timeout", "1s")
+        # 08 and 09 are no numbers in base eight; 010 is ten (the network's tests see that).
+        self.exits(UNREACHABLE, self.imi("block", "08", "--no-verify", *nowhere))
+        for wrong in ("0x10", "1e3", "1,000", "+5", " 5", "5.0", "99999999999999999999"):
+            self.exits(USAGE, self.imi("block", wrong, "--no-verify", *nowhere), "HEIGHT")
+        self.exits(USAGE, self.imi("import", "events", "x.csv", "--batch", "04097"), "--batch")
+
+    def test_files_that_are_no_text_are_named(self):
+        (self.home / "genesis.imi").write_bytes(b"")
+        book = self.home / "book.csv"
+        book.write_bytes(b"PK\x03\x04" + b"\x14\x00" * 40)
+        self.exits(BAD_INPUT, self.imi("submit", book, "--check"), "workbook")
+        self.exits(LOCAL, self.imi("submit", self.home / "none.json", "--check"), "none.json")
+
     def test_errors_are_json_for_programs(self):
         e = self.imi("--json", "netwrok").error()
         self.assertEqual((e["name"], e["exit_code"]), ("usage", USAGE))

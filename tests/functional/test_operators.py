@@ -236,60 +236,90 @@ class Operators(NetworkTest):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, ""))
 
+    @unittest.skipUnless(shutil.which("cc"), "no C compiler")
+    def test_a_node_that_halted_on_a_full_disk_is_named_so_and_restarted(self):
+        full = self.temporary / "full"
+        address = self.nodes()[NODE]["rpc"]
+        with self.node_with(self.preloaded("full_disk") | {"FULL_WHEN": str(full)}) as node:
+            def ready():
+                try:
+                    return get(address, "/readyz")[0] == 200
+                except OSError:
+                    return False
+
+            wait_until(ready, "it takes part")
+            full.touch()
+            wait_until(lambda: not ready(), "the next block halts it")
+            shown = self.ok(self.imi("network", "status"))
+            self.assertIn("halted: disk full", shown.out)
+            self.assertIn("imi network up restarts those halted", shown.err)
+            self.assertEqual(self.nodes()[NODE]["pid"], node.pid)
+            self.assertIn("halted (", get(address, "/readyz")[1])
+            self.assertRegex(get(address, "/metrics")[1], r'imi_halted\{reason="[a-z-]+-full"\} 1')
+            self.assertIn("head", call(address, "head"))  # reads go on
+            full.unlink()
+            self.ok(self.up())
+            self.assertNotEqual(self.nodes()[NODE]["pid"], node.pid)
+            self.assertTrue(self.nodes()[NODE]["votes"])
+
     # ---- clocks ---------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
+    def preloaded(self, name):
+        """The environment of a process with one of the libraries beside this file."""
+        library = self.temporary / f"{name}.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(HERE / f"{name}.c"),
+                        "-ldl"], check=True)
+        return {"LD_PRELOAD": str(library)}
+
     def skewed(self, seconds):
         """The environment of a process whose clock is ahead."""
-        library = self.temporary / "skewed_clock.so"
-        done = subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library),
-                               str(HERE / "skewed_clock.c"), "-ldl"], check=False)
-        if done.returncode != 0:
-            self.skipTest("the clock of a process cannot be moved here")
-        yield {"LD_PRELOAD": str(library), "SKEW": str(seconds)}
+        return self.preloaded("skewed_clock") | {"SKEW": str(seconds)}
+
+    @contextlib.contextmanager
+    def node_with(self, env):
+        """NODE, started by hand: no pid file names it."""
+        self.stop()
+        node = subprocess.Popen([str(IMID), "--config", str(self.folder() / "imid.toml")],
+                                env=environment(**env), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        try:
+            yield node
+        finally:
+            node.terminate()
+            node.wait(timeout=60)
 
     @unittest.skipUnless(shutil.which("cc"), "no C compiler")
     def test_a_wrong_clock_is_named_by_the_node_and_by_its_peers(self):
-        self.stop()
-        with self.skewed(3630) as moved:
-            node = subprocess.Popen([str(IMID), "--config", str(self.folder() / "imid.toml")],
-                                    env=environment(**moved), stdout=subprocess.DEVNULL,
-                                    stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-            try:
-                def problem(number):
-                    try:
-                        status = call(self.rpc[number], "status")
-                        return status["clock"].get("problem", "")
-                    except OSError:
-                        return ""
+        rpc = [n["rpc"] for n in self.nodes()]
 
-                self.rpc = [n["rpc"] for n in self.nodes()]
-                wait_until(lambda: "this node's clock is 1 h 0 min ahead of" in problem(NODE),
-                           "it names its own clock")
-                wait_until(lambda: "the clock of validator-3 is wrong" in problem(0),
-                           "others name its clock")
-                code, body = get(self.rpc[NODE], "/readyz")
-                self.assertEqual(code, 503)
-                self.assertIn("this node's clock", body)
-                self.assertEqual(get(self.rpc[0], "/readyz")[0], 200)
-                # Found although no pid file names it.
-                shown = self.status()["nodes"][NODE]
-                self.assertEqual(shown["pid"], node.pid)
-                self.assertGreater(shown["clock_ahead_ms"], 3_590_000)
-                told = self.ok(self.imi("network", "status")).err
-                self.assertIn("validator-3 reports: this node's clock", told)
-            finally:
-                node.terminate()
-                node.wait(timeout=60)
+        def problem(number):
+            try:
+                return call(rpc[number], "status")["clock"].get("problem", "")
+            except OSError:
+                return ""
+
+        with self.node_with(self.skewed(3630)) as node:
+            wait_until(lambda: "this node's clock is 1 h 0 min ahead of" in problem(NODE),
+                       "it names its own clock")
+            wait_until(lambda: "the clock of validator-3 is wrong" in problem(0),
+                       "others name its clock")
+            code, body = get(rpc[NODE], "/readyz")
+            self.assertEqual(code, 503)
+            self.assertIn("this node's clock", body)
+            self.assertEqual(get(rpc[0], "/readyz")[0], 200)
+            shown = self.nodes()[NODE]
+            self.assertEqual(shown["pid"], node.pid)
+            self.assertGreater(shown["clock_ahead_ms"], 3_590_000)
+            told = self.ok(self.imi("network", "status")).err
+            self.assertIn("validator-3 reports: this node's clock", told)
 
     @unittest.skipUnless(shutil.which("cc"), "no C compiler")
     def test_the_command_line_names_its_own_wrong_clock(self):
         for seconds, words in ((3630, ("old by this machine's clock", "ahead of")),
                                (-3630, ("this clock is slow", "behind"))):
-            with self.skewed(seconds) as moved:
-                told = self.exits(UNVERIFIED, self.imi("head", **moved),
-                                  "this machine's clock is", *words)
-                self.assertNotIn("another node", told.err)
+            told = self.exits(UNVERIFIED, self.imi("head", **self.skewed(seconds)),
+                              "this machine's clock is", *words)
+            self.assertNotIn("another node", told.err)
 
     # ---- a home that cannot be written ------------------------------------------------------------
 

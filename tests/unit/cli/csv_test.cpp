@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "cli/csv.h"
+#include "cli/encoding.h"
 
 using namespace imi::cli;  // NOLINT
 
@@ -90,4 +91,47 @@ TEST_CASE("CSV: UTF-16, an unclosed quote and an endless row stop the reading") 
 TEST_CASE("CSV: a zero byte and too many columns are refused") {
   CHECK(read_all(std::string("a\nx\0y\n", 6)).errors.size() == 1);
   CHECK(read_all(std::string(kMaxColumns + 5, ',') + "\n").errors.size() == 1);
+}
+
+TEST_CASE("CSV: the separator is what the first line has most of, or what sep= says") {
+  for (const char* text : {"a,b;c\n1,2;3\n", "a;b,c;d\n1;2,3;4\n"}) {
+    CHECK(read_all(text).rows[1].size() >= 2);
+  }
+  CHECK(read_all("a;b\n1,5;2\n").rows[1] == Row{"1,5", "2"});
+  CHECK(read_all("a\tb\n1\t2\n").rows[1] == Row{"1", "2"});
+  CHECK(read_all("a|b\n1|2\n").rows[1] == Row{"1", "2"});
+  CHECK(read_all("\"x;y;z\",b\n1,2\n").rows[1] == Row{"1", "2"});
+  const Read r = read_all("sep=;\r\na;b\r\n1;2\r\n");
+  REQUIRE(r.rows.size() == 2);
+  CHECK(r.rows[1] == Row{"1", "2"});
+  CHECK(r.numbers == std::vector<std::uint64_t>{2, 3});
+}
+
+TEST_CASE("CSV: a carriage return alone ends a row") {
+  const Read r = read_all("a,b\r1,\"two\rlines\"\r\r3,4\r");
+  CHECK(r.errors.empty());
+  REQUIRE(r.rows.size() == 3);
+  CHECK(r.rows[1] == Row{"1", "two\rlines"});
+  CHECK(r.rows[2] == Row{"3", "4"});
+  CHECK(r.numbers == std::vector<std::uint64_t>{1, 2, 4});
+}
+
+TEST_CASE("CSV: rows that hold nothing are padding") {
+  const Read r = read_all("a,b\n1,2\n,,\n  ,\u3000\n\"\",\n\n3,4\n,,\n\x1A");
+  CHECK(r.errors.empty());
+  REQUIRE(r.rows.size() == 3);
+  CHECK(r.numbers == std::vector<std::uint64_t>{1, 2, 7});
+}
+
+TEST_CASE("Bytes that are not UTF-8: the plausible readings are shown, none is told as a fact") {
+  const auto hint = [](std::string_view text) { return not_utf8_hint(text, 0); };
+  const std::string latin = hint("M\xfcller Imbiss");
+  CHECK(latin.find("'Müller Imbiss'") != std::string::npos);
+  CHECK(latin.find("GB18030") == std::string::npos);
+  const std::string gb = hint("\xB7\xF0\xC9\xBD");
+  CHECK(gb.find("'佛山'") != std::string::npos);
+  CHECK(gb.find("WINDOWS-1252") == std::string::npos);
+  const std::string neither = hint("\xa1\x07\xff\x81");
+  CHECK(neither.find("iconv") == std::string::npos);
+  CHECK(neither.find("neither") != std::string::npos);
 }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -46,7 +47,10 @@ TEST_CASE("A header that does not fit is refused with what was meant") {
   CHECK(why("uscc,uscc\n").find("twice") != std::string::npos);
   CHECK(why("").find("empty") != std::string::npos);
   CHECK(!RecordReader::open("/nonexistent/x.csv", kSpec));
-  CHECK(!RecordReader::open("/tmp/x.xlsx", kSpec));
+  CHECK(why("PK\x03\x04zip").find("workbook") != std::string::npos);
+  CHECK(why("<html><table>").find("web page") != std::string::npos);
+  CHECK(why("[{\"uscc\":\"U1\"}]").find("one object per line") != std::string::npos);
+  CHECK(why("uscc，note\n").find("full-width") != std::string::npos);
 }
 
 TEST_CASE("A row with a column too few or too many is refused, the next is read") {
@@ -88,4 +92,87 @@ TEST_CASE(
   CHECK(r.values[0] == "U5");
   CHECK(r.row == 8);
   CHECK(reader->next(r) == false);
+}
+
+namespace {
+std::vector<std::string> codes(const std::string& path) {
+  auto reader = RecordReader::open(path, kSpec);
+  if (!reader) return {describe(reader.error())};
+  std::vector<std::string> out;
+  Record r;
+  while (true) {
+    const auto more = reader->next(r);
+    if (!more) {
+      out.push_back(describe(more.error()));
+      if (more.error().fatal) return out;
+      continue;
+    }
+    if (!*more) return out;
+    out.push_back(r.values[0]);
+  }
+}
+std::string packed(const std::string& text) {
+  const TempFile raw(".gz", "");
+  const gzFile out = gzopen(raw.path.c_str(), "wb");
+  gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(out);
+  std::ifstream in(raw.path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+std::string utf16(const std::string& ascii, bool big, bool mark) {
+  std::string out = mark ? (big ? "\xFE\xFF" : "\xFF\xFE") : "";
+  for (const char c : ascii) {
+    if (big) out += '\0';
+    out += c;
+    if (!big) out += '\0';
+  }
+  return out;
+}
+using Codes = std::vector<std::string>;
+}  // namespace
+
+TEST_CASE("Content decides what a file is, not its name") {
+  const std::string csv = "uscc,note\nU1,x\n";
+  CHECK(codes(TempFile(".CSV", csv).path) == Codes{"U1"});
+  CHECK(codes(TempFile(".txt", csv).path) == Codes{"U1"});
+  CHECK(codes(TempFile("", "\n{\"uscc\":\"U1\"}\n").path) == Codes{"U1"});
+  CHECK(codes(TempFile(".csv", "{\"uscc\":\"U1\"}\n").path) == Codes{"U1"});
+  CHECK(codes(TempFile(".csv.gz", packed(csv)).path) == Codes{"U1"});
+  CHECK(codes(TempFile(".csv", packed(csv)).path) == Codes{"U1"});
+  for (const bool big : {false, true}) {
+    for (const bool mark : {false, true}) {
+      CHECK(codes(TempFile(".csv", utf16(csv, big, mark)).path) == Codes{"U1"});
+    }
+  }
+  CHECK(codes(TempFile(".jsonl", "\xEF\xBB\xBF{\"uscc\":\"U1\"}").path) == Codes{"U1"});
+}
+
+TEST_CASE("A gzip that is cut short is no shorter file") {
+  std::string rows = "uscc,note\n";
+  for (int i = 0; i < 2000; ++i)
+    rows += "U" + std::to_string(i) + "," + std::to_string(i * i) + "\n";
+  const std::string whole = packed(rows);
+  const auto got = codes(TempFile(".gz", whole.substr(0, whole.size() / 2)).path);
+  CHECK(got.back().find("cut short") != std::string::npos);
+}
+
+TEST_CASE("Columns without a name are padding as long as they hold nothing") {
+  CHECK(codes(TempFile(".csv", "uscc,note,,\nU1,x,,\nU2,y\n").path).size() == 2);
+  CHECK(codes(TempFile(".csv", "uscc,,note\nU1,,x\nU2, ,y,,\n").path) == Codes{"U1", "U2"});
+  const auto bad = codes(TempFile(".csv", "uscc,note,\nU1,x,lost\n").path);
+  REQUIRE(bad.size() == 1);
+  CHECK(bad[0].find("'lost' stands in a column without a name") != std::string::npos);
+  CHECK(codes(TempFile(".csv", " USCC ;Note\nU1;x\n").path) == Codes{"U1"});
+}
+
+TEST_CASE("JSON lines: repeated keys and long numbers are refused, each for what it is") {
+  const auto why = [](const std::string& line) { return codes(TempFile(".jsonl", line).path)[0]; };
+  const std::string twice =
+      why("{\"uscc\":\"U1\",\"amount_yuan\":\"50000\",\"amount_yuan\":\"5\"}");
+  CHECK(twice.find("'amount_yuan' is twice") != std::string::npos);
+  const std::string big = why("{\"uscc\":20260001234567890123}");
+  CHECK(big.find("20260001234567890123") != std::string::npos);
+  CHECK(big.find("fraction") == std::string::npos);
+  CHECK(big.find("in quotes") != std::string::npos);
+  CHECK(why("{\"uscc\":").find("whole object") != std::string::npos);
 }

@@ -98,7 +98,7 @@ TEST_CASE("An events row becomes an entry with exact fen, its rule, and its sour
   const auto& what = std::get<ledger::PublicFacts>(r.facts.what);
   CHECK(what.amount_fen == 1250);
   CHECK(what.code == ledger::CodeId(1));
-  CHECK(r.source == ledger::source_key("k1"));
+  CHECK(r.source == ledger::Source("k1"));
   CHECK(r.subject == ledger::enterprise_id(*ledger::parse_uscc("91350100M000100Y43")));
 }
 
@@ -118,7 +118,13 @@ TEST_CASE("Each wrong field of an events row is named, all of them at once") {
   CHECK(refused(*m, "grid", "x") == Names{"grid"});
   CHECK(refused(*m, "outcome", "maybe") == Names{"outcome"});
   CHECK(refused(*m, "source_key", "") == Names{"source_key"});
-  CHECK(refused(*m, "doc", "12\r") == Names{"doc"});
+  CHECK(refused(*m, "doc", "1\n2") == Names{"doc"});
+  CHECK(refused(*m, "doc", "2.19E+26") == Names{"doc"});
+  CHECK(refused(*m, "basis", " \u3000") == Names{"basis"});
+  CHECK(refused(*m, "source_key", " \t") == Names{"source_key"});
+  CHECK(refused(*m, "source_key", "2.19E+26") == Names{"source_key"});
+  CHECK(refused(*m, "source_key", "K\u200b1") == Names{"source_key"});
+  CHECK(refused(*m, "occurred", "44927") == Names{"occurred"});
   CHECK(refused(*m, "basis", "s.\x1b 7") == Names{"basis"});
   CHECK(refused(*m, "basis_level", "pact") == Names{"basis_level"});
   auto values = good_event();
@@ -212,12 +218,14 @@ TEST_CASE("An enterprises row: code, division, name and status are checked") {
   REQUIRE(e);
   CHECK(std::get<ledger::SubjectEnterprise>(**e).name == "海港厨房");
   for (const auto& [field, value] :
-       std::vector<std::pair<std::string, std::string>>{{"uscc", "91350100m000100Y43"},
+       std::vector<std::pair<std::string, std::string>>{{"uscc", "91350100M000100Y44"},
                                                         {"division", "4406"},
                                                         {"division", "44060401000x"},
                                                         {"name", ""},
                                                         {"name", std::string(201, 'x')},
-                                                        {"name", "a\tb"},
+                                                        {"name", "a\x07z"},
+                                                        {"name", "  \u3000"},
+                                                        {"name", "#REF!"},
                                                         {"status", "gone"}}) {
     auto bad = good;
     for (auto& [k, v] : bad) {
@@ -259,4 +267,62 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
              R"(","action":"revoke","reasn":"replaced"}])")
                 .c_str())
             .find("'reason' meant") != std::string::npos);
+}
+
+TEST_CASE("Rows are folded to one form before anything is compared") {
+  const ledger::Catalog c = catalog();
+  const auto m = make_mapper("events", {&c, {}, false});
+  const auto entry_of = [&](const std::string& field, const std::string& value) {
+    auto values = good_event();
+    for (auto& [k, v] : values) {
+      if (k == field) v = value;
+    }
+    const auto e = m->map(row(*m, values));
+    REQUIRE(e);
+    return std::get<ledger::EventRecord>(**e);
+  };
+  const ledger::EventRecord plain = entry_of("source_key", "k1");
+  CHECK(entry_of("source_key", " k1\t") == plain);
+  CHECK(entry_of("source_key", "ｋ１") == plain);
+  CHECK(entry_of("uscc", " 91350100m000100y43 ") == plain);
+  CHECK(entry_of("uscc", "９１３５０１００M０００１００Y４３") == plain);
+  CHECK(entry_of("code", "Food.Pests ") == plain);
+  CHECK(entry_of("class", " MINOR") == plain);
+  CHECK(entry_of("amount_yuan", " 12.50 ") == plain);
+  CHECK(entry_of("occurred", "２０２１-01-04") == plain);
+  CHECK(entry_of("basis", "  s.  7 ") == plain);
+  CHECK(ledger::key_of(*entry_of("source_key", "K1").source) == ledger::key_of(*plain.source));
+}
+
+TEST_CASE("A code issued against its check character needs a word, and no other code is offered") {
+  const std::string odd = "91990604M0007QKA93";
+  const auto map = [&](bool by_default, const char* mark, const std::string& code) {
+    RowOptions options;
+    options.as_issued = by_default;
+    const auto m = make_mapper("enterprises", options);
+    return m->map(row(
+        *m, {{"uscc", code}, {"name", "老厂"}, {"division", "440604010001"}, {"as_issued", mark}}));
+  };
+  const auto bad = map(false, "", odd);
+  REQUIRE(!bad);
+  CHECK(bad.error()[0].reason.find("as_issued") != std::string::npos);
+  CHECK(bad.error()[0].reason.find("would end in") == std::string::npos);
+  const auto by_row = map(false, "yes", odd);
+  REQUIRE(by_row);
+  CHECK(std::get<ledger::SubjectEnterprise>(**by_row).as_issued);
+  const auto by_file = map(true, "", odd);
+  REQUIRE(by_file);
+  CHECK(std::get<ledger::SubjectEnterprise>(**by_file).as_issued);
+  // The default of a file marks none of the codes that fit; a row that says so of one is wrong.
+  const auto fits = map(true, "", "91350100M000100Y43");
+  REQUIRE(fits);
+  CHECK(!std::get<ledger::SubjectEnterprise>(**fits).as_issued);
+  CHECK(!map(false, "yes", "91350100M000100Y43"));
+  const ledger::Catalog c = catalog();
+  const auto in_json = entries_from_json(
+      boost::json::parse(R"([{"kind":"subject.enterprise","uscc":"91990604M0007QKA93","name":"x",
+                              "division":"440604010001","as_issued":true}])"),
+      c);
+  REQUIRE(in_json);
+  CHECK(std::get<ledger::SubjectEnterprise>(in_json->at(0)).as_issued);
 }

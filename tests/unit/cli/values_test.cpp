@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "cli/typed.h"
 #include "cli/values.h"
 
 using namespace imi::cli;  // NOLINT
@@ -20,7 +21,7 @@ TEST_CASE("What is not an exact amount is refused with the reason") {
   };
   CHECK(why("").find("empty") != std::string::npos);
   CHECK(why("-5").find("sign") != std::string::npos);
-  CHECK(why("1,000.00").find("separator") != std::string::npos);
+  CHECK(why("1,000.00").find("comma") != std::string::npos);
   CHECK(why("1e3").find("scientific") != std::string::npos);
   CHECK(why("1.005").find("two decimals") != std::string::npos);
   CHECK(why("1000000000000000.01").find("too large") != std::string::npos);
@@ -54,4 +55,40 @@ TEST_CASE("Durations have units") {
 TEST_CASE("Times are shown in the ledger's calendar, UTC+8") {
   CHECK(time_text(0) == "1970-01-01 08:00:00");
   CHECK(time_text(57'600'000) == "1970-01-02 00:00:00");
+}
+
+TEST_CASE("Days in other forms are refused with what was probably meant") {
+  const auto why = [](const char* text) {
+    const auto v = parse_day(text);
+    return v ? std::string("taken") : v.error().reason;
+  };
+  CHECK(why("44927").find("number of a day") != std::string::npos);
+  CHECK(why("2026/3/5").find("2026-03-05 meant") != std::string::npos);
+  CHECK(why("2026年3月5日").find("2026-03-05 meant") != std::string::npos);
+  CHECK(why("20260305").find("2026-03-05 meant") != std::string::npos);
+  CHECK(why("2026-03-05 00:00:00").find("2026-03-05 meant") != std::string::npos);
+  CHECK(why("5/3/2026").find("meant") == std::string::npos);
+  CHECK(why("2026/13/5").find("meant") == std::string::npos);
+}
+
+TEST_CASE("What a spreadsheet destroyed is refused by name, what merely looks odd is not") {
+  const auto why = [](const char* text) {
+    const auto v = typed_key(text);
+    return v ? std::string() : v.error().reason;
+  };
+  CHECK(why("2.19E+26").find("scientific") != std::string::npos);
+  CHECK(why("9.19906E17").find("scientific") != std::string::npos);
+  CHECK(why("2e+05").find("scientific") != std::string::npos);
+  CHECK(why("#REF!").find("formula") != std::string::npos);
+  CHECK(why("########").find("narrow") != std::string::npos);
+  CHECK(why("=\"0017\"").find("formula") != std::string::npos);
+  CHECK(why("'0017").find("apostrophe") != std::string::npos);
+  CHECK(why("20260001.0").find("decimals") != std::string::npos);
+  CHECK(why("2-Jan").find("date") != std::string::npos);
+  CHECK(why("K\u200b17").find("U+200B ZERO WIDTH SPACE") != std::string::npos);
+  for (const char* fine : {"K-17", "2E5", "0017", "1.5", "#17", "E+26", "粤市监罚〔2026〕17号"}) {
+    CHECK(why(fine).empty());
+  }
+  CHECK(typed_word(" Food.Handling ") == "food.handling");
+  CHECK(typed_code("9135 0100m000100y43") == "91350100M000100Y43");
 }

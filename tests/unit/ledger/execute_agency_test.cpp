@@ -1,4 +1,5 @@
 // Agencies: authority, and the entries that change it.
+#include "ledger/rows.h"
 #include "rules_world.h"
 
 using namespace imi;
@@ -32,6 +33,15 @@ TEST_CASE("The council registers an agency, which can then do what it was regist
   CHECK(state.profile == reg.profile);
   CHECK(state.record_version == Version(1));
   CHECK(what(w.run_one(a, shop(1))) == "accepted");
+  // A row beside the map lists it; those of genesis have none.
+  std::vector<AgencyId> listed;
+  for (const auto& [key, value] : w.view.rows) {
+    if (const auto row = rows::parse_agency_key(key); row && key[0] == 'A') {
+      CHECK(row->first == state.registered);
+      listed.push_back(row->second);
+    }
+  }
+  CHECK(listed == std::vector<AgencyId>{a.id});
 }
 
 TEST_CASE("An agency's registration is refused by name, and then nothing of it is there") {
@@ -56,11 +66,11 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
   }
   SUBCASE("no title") {
     bad.profile.title = "";
-    expected = "field-out-of-range";
+    expected = "field-text";
   }
   SUBCASE("a title that is not UTF-8") {
     bad.profile.title = "\xc0\xaf";
-    expected = "field-out-of-range";
+    expected = "field-text";
   }
   SUBCASE("a wrong check character") {
     bad.profile.uscc.bytes[17] = 'X';
@@ -68,7 +78,7 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
   }
   SUBCASE("an unknown field") {
     bad.profile.fields = {FieldId(9)};
-    expected = "field-out-of-range";
+    expected = "no-such-field";
   }
   SUBCASE("no division") {
     bad.profile.divisions = {};
@@ -84,11 +94,11 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
   }
   SUBCASE("an invalid key") {
     bad.profile.keys = {crypto::PublicKey{}};
-    expected = "field-out-of-range";
+    expected = "key-invalid";
   }
   SUBCASE("one key twice") {
     bad.profile.keys = {key, key};
-    expected = "field-out-of-range";
+    expected = "field-order";
   }
   SUBCASE("another agency's key") {
     bad.profile.keys = {w.food.key.public_key()};

@@ -144,7 +144,7 @@ TEST_CASE("Recording is refused by name, and leaves no trace") {
   }
   SUBCASE("no basis") {
     facts_of(e).basis.text = "";
-    expected = "field-out-of-range";
+    expected = "field-text";
     field = RefusalField::kBasis;
   }
   SUBCASE("an absurd amount") {
@@ -228,21 +228,60 @@ TEST_CASE(
   World w;
   const SubjectId sid = w.enterprise(1);
   EventRecord e = record(sid, w.today());
-  e.source = source_key("case 1");
+  e.source = "case 1";
   const auto outcomes = w.run(w.food, {e, e});
   CHECK(what(outcomes[0]) == "accepted");
   CHECK(what(outcomes[1]) == "duplicate-source");
-  CHECK(outcomes[0].id == chain::retag<Hash256>(event_id(w.food.id, *e.source)));
+  CHECK(outcomes[0].id == chain::retag<Hash256>(event_id(w.food.id, key_of(*e.source))));
   e.facts.occurred = e.facts.occurred.prev();
   CHECK(what(w.run_one(w.food, e)) == "duplicate-source");
   REQUIRE(accepted(
       w.run_one(w.food, EventWithdraw{chain::retag<EventId>(outcomes[0].id), Version(1)})));
   CHECK(what(w.run_one(w.food, e)) == "duplicate-source");  // a withdrawn one still was recorded
   CHECK(w.dossier(sid).peaks.size() == 2);
-  e.source = source_key("case 2");
+  e.source = "case 2";
   CHECK(what(w.run_one(w.food, e)) == "accepted");
   e.source.reset();
   CHECK(what(w.run_one(w.food, e)) == "accepted");
+}
+
+TEST_CASE("One case is recorded once, however its number is spelt") {
+  World w;
+  const SubjectId sid = w.enterprise(1);
+  EventRecord e = record(sid, w.today());
+  e.source = "K-17";
+  REQUIRE(accepted(w.run_one(w.food, e)));
+  for (const char* same : {"k-17", "K\u201317"}) {
+    e.source = same;
+    CHECK(what(w.run_one(w.food, e)) == "duplicate-source");
+  }
+  // A spelling that is not in the one form never gets so far.
+  for (const char* bad : {"K-17 ", " K-17", "Ｋ－17", "K-\u200b17", "K-17\t", "", "  "}) {
+    e.source = bad;
+    const Outcome o = w.run_one(w.food, e);
+    CHECK(what(o) == "field-text");
+    CHECK(o.refusal.field == RefusalField::kSource);
+  }
+  // Nor does a digest that its maker may have made of any spelling.
+  e.source = source_key("K-18");
+  CHECK(what(w.run_one(w.food, e)) == "source-form");
+  CHECK(w.dossier(sid).rolls.at(0).live == 1);
+}
+
+TEST_CASE("Required text is text that can be seen, and in one form") {
+  World w;
+  const SubjectId sid = w.enterprise(1);
+  EventRecord e = record(sid, w.today());
+  for (const char* bad : {" ", "\u3000", "\u3164", "\u200b", "a ", "a  b", "e\u0301"}) {
+    e = record(sid, w.today());
+    facts_of(e).basis.text = bad;
+    CHECK(what(w.run_one(w.food, e)) == "field-text");
+    e = record(sid, w.today());
+    facts_of(e).doc = bad;
+    CHECK(what(w.run_one(w.food, e)) == "field-text");
+    const SubjectEnterprise shop{test_uscc(9), bad, Division{440604010001}};
+    CHECK(what(w.run_one(w.market, shop)) == "field-text");
+  }
 }
 
 TEST_CASE("A person's event is a bucket, a month and a commitment, or it is refused") {

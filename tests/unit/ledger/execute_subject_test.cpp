@@ -25,6 +25,42 @@ TEST_CASE("A market regulator registers an enterprise: a subject and an empty do
   CHECK(w.view.log.size() == 1);
 }
 
+TEST_CASE("A code issued against its check character is registered where the entry says so") {
+  World w;
+  const Uscc odd = Uscc::from(as_bytes(std::string_view("91990604M0007QKA93")));
+  SubjectEnterprise e{odd, "老厂", Division{440604010001}};
+  const Outcome refused = w.run_one(w.market, e);
+  CHECK(what(refused) == "uscc-invalid");
+  CHECK(describe(refused.refusal).find("as_issued") != std::string::npos);
+  e.as_issued = true;
+  REQUIRE(accepted(w.run_one(w.market, e)));
+  const auto state = w.get<SubjectState>(Space::kSubject, enterprise_id(odd)).value();
+  CHECK(std::get<EnterpriseState>(state.who).as_issued);
+  // The mark means something: a code that fits does not get it.
+  SubjectEnterprise plain{test_uscc(5), "Shop", Division{440604010001}};
+  plain.as_issued = true;
+  CHECK(what(w.run_one(w.market, plain)) == "uscc-invalid");
+  CHECK(parse_uscc_as_issued("91990604M0007QKA93").has_value());
+  CHECK(parse_uscc_as_issued("91990604M0007QKA9O").error() == CodeError::kAlphabet);
+  CHECK(parse_uscc_as_issued("91350100M000100Y43").error() == CodeError::kFits);
+}
+
+TEST_CASE("A refusal says what was wrong as its reader knows it") {
+  const auto says = [](RefusalCode code, RefusalField field, std::int64_t a, std::int64_t b) {
+    return describe(Refusal{code, field, a, b});
+  };
+  CHECK(says(RefusalCode::kFieldOutOfRange, RefusalField::kKeys, 0, 8) ==
+        "keys: 1 to 8 are needed, 0 given");
+  CHECK(says(RefusalCode::kFieldOutOfRange, RefusalField::kName, 260, 200) ==
+        "name: is 260 bytes long; the most is 200");
+  CHECK(says(RefusalCode::kFieldText, RefusalField::kName, 2, 7) ==
+        "name: has a control character, U+0007 CONTROL CHARACTER; remove it");
+  CHECK(says(RefusalCode::kFieldText, RefusalField::kSource, 3, 0x200b)
+            .find("source_key: has U+200B ZERO WIDTH SPACE") == 0);
+  CHECK(says(RefusalCode::kNoSuchAuthor, RefusalField::kNone, 0, 0).find("--author ID") !=
+        std::string::npos);
+}
+
 TEST_CASE("An enterprise's registration is refused by name") {
   World w;
   SubjectEnterprise e{test_uscc(1), "shop", Division{440604010001}};
@@ -44,11 +80,11 @@ TEST_CASE("An enterprise's registration is refused by name") {
   }
   SUBCASE("no name") {
     e.name = "";
-    expected = "field-out-of-range";
+    expected = "field-text";
   }
   SUBCASE("a control character in the name") {
     e.name = "a\nb";
-    expected = "field-out-of-range";
+    expected = "field-text";
   }
   SUBCASE("no division") {
     e.division.code = 0;
@@ -115,7 +151,7 @@ TEST_CASE("A person's registration is refused by name") {
   }
   SUBCASE("no key") {
     q.key = {};
-    expected = "field-out-of-range";
+    expected = "key-invalid";
   }
   SUBCASE("no commitment") {
     q.commitment = {};

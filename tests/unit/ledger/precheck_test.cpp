@@ -1,6 +1,7 @@
 // The look before the pool: it refuses what execution would, and nothing that execution would take.
 #include "ledger/precheck.h"
 
+#include "base/hex.h"
 #include "tests/unit/ledger/rules_world.h"
 
 namespace imi::ledger::test {
@@ -23,7 +24,9 @@ std::string both(World& w, const Submitted& s) {
   return early;
 }
 EventRecord record_of(World& w, const SubjectId& subject, EventFacts facts) {
-  return {subject, std::move(facts), w.random.fixed<SourceKey>()};
+  const auto key = w.random.fixed<SourceKey>();
+  if (std::holds_alternative<CommittedFacts>(facts.what)) return {subject, std::move(facts), key};
+  return {subject, std::move(facts), to_hex(key)};
 }
 
 }  // namespace
@@ -86,6 +89,11 @@ TEST_CASE("Public facts about a person are refused before the pool, however they
   CHECK(both(w, w.sign(w.food, {record_of(w, shop, open)})) == "passes");
   CHECK(both(w, w.sign(w.food, {record_of(w, person, open)})) == "plaintext-for-person");
   CHECK(both(w, w.sign(w.food, {record_of(w, person, sealed)})) == "passes");
+
+  // The number of the case would say who it is.
+  EventRecord named = record_of(w, person, sealed);
+  named.source = "case 17";
+  CHECK(both(w, w.sign(w.food, {named})) == "plaintext-for-person");
 
   // Not first in its submission: the entry is named.
   const auto third = w.sign(

@@ -52,7 +52,7 @@ std::vector<Entry> one_of_each(World& w) {
           AttIssue{w.random.fixed<AttestationId>(), kIdCard, 3, w.random.fixed<Hash256>(), 5,
                    w.random.fixed<Hash256>(), chain::TimeMs(5), chain::TimeMs(9)},
           AttStatus{w.random.fixed<AttestationId>(), AttAction::kSuspend, AttReason::kReplaced},
-          EventRecord{w.random.fixed<SubjectId>(), facts, source_key("row 1")},
+          EventRecord{w.random.fixed<SubjectId>(), facts, Source("row 1")},
           EventCorrect{w.random.fixed<EventId>(), Version(1), person_facts(Day(0))},
           EventWithdraw{w.random.fixed<EventId>(), Version(2), ChangeReason::kRevoked}};
 }

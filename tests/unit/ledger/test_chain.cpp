@@ -1,6 +1,7 @@
 #include "tests/unit/ledger/test_chain.h"
 
 #include "base/check.h"
+#include "base/hex.h"
 #include "ledger/calendar.h"
 
 namespace imi::ledger::test {
@@ -174,7 +175,7 @@ EventRecord TestChain::event(std::uint32_t n, std::uint16_t code) {
   e.facts.what = PublicFacts{CodeId(code), 500'000, "doc-2026-" + std::to_string(n),
                              Basis{BasisLevel::kLaw, "Food Safety Law art. 126"}, std::nullopt};
   e.facts.body = random_.fixed<Hash256>();
-  e.source = random_.fixed<SourceKey>();
+  e.source = to_hex(random_.fixed<Hash256>());
   return e;
 }
 

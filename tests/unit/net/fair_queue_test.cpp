@@ -27,6 +27,7 @@ class Machine {
     std::string_view method;
     Micros cost = 0;
     std::size_t window = 1;
+    std::size_t shared_address = 0;  // 0: one of its own
     std::size_t done = 0;
     Micros worked = 0;
   };
@@ -52,7 +53,9 @@ class Machine {
   };
 
   void call(std::size_t client) {
-    queue_.push(key_of(client), loads_[client].method, [this, client] { taken_ = client; });
+    const Load& l = loads_[client];
+    const ClientKey key = key_of(l.shared_address == 0 ? client : l.shared_address);
+    queue_.push({key, client, l.method}, [this, client] { taken_ = client; });
   }
   void fill() {
     for (std::size_t w = 0; w < workers_.size(); ++w) {
@@ -93,10 +96,11 @@ constexpr Micros kSecond = 1'000'000;
 constexpr Machine::Load kHeavy{"enterprise", 35'000, 64};
 constexpr Machine::Load kLight{"status", 100, 1};
 
-std::size_t light_reads(unsigned workers, std::size_t heavy_clients, const Machine::Load& heavy) {
+std::size_t light_reads(unsigned workers, std::size_t heavy_clients, const Machine::Load& heavy,
+                        const Machine::Load& light_load = kLight) {
   Machine m(workers);
   for (std::size_t i = 0; i < heavy_clients; ++i) m.add(heavy);
-  const std::size_t light = m.add(kLight);
+  const std::size_t light = m.add(light_load);
   m.run_until(20 * kSecond);
   return m.load(light).done;
 }
@@ -145,32 +149,64 @@ TEST_CASE("who comes late or comes back has no claim to the time that others use
   CHECK(m.load(second).worked < 6 * kSecond);
 }
 
+TEST_CASE("light reads from the address of the heavy ones are slowed by no more either") {
+  const std::size_t alone = light_reads(2, 0, kHeavy);
+  CHECK(light_reads(2, 8, {"enterprise", 35'000, 64, 500}, {"status", 100, 1, 500}) * 2 > alone);
+  CHECK(light_reads(2, 8, {"status", 35'000, 64, 500}, {"status", 100, 1, 500}) * 2 > alone);
+}
+
+TEST_CASE("an address has one share, and its connections equal parts of that") {
+  Machine m(1);
+  std::vector<std::size_t> together;
+  for (int i = 0; i < 4; ++i) {
+    together.push_back(m.add({"enterprise", 10'000, i == 0 ? 200U : 1U, 500}));
+  }
+  const std::size_t single = m.add({"enterprise", 10'000, 1});
+  m.run_until(40 * kSecond);
+  CHECK(m.load(single).worked > 19 * kSecond);
+  for (const std::size_t c : together) {
+    CAPTURE(c);
+    CHECK(m.load(c).worked > 4 * kSecond);
+    CHECK(m.load(c).worked < 6 * kSecond);
+  }
+}
+
 TEST_CASE("a call that turned out long is not taken for a short one when it comes again") {
   FairQueue q;
   const auto nothing = [] {};
-  q.push(key_of(1), "enterprise", nothing);
-  q.push(key_of(1), "enterprise", nothing);
-  const auto unknown = q.pop(true);
-  REQUIRE(unknown);
+  const auto take = [&](bool only_short) {
+    auto turn = q.pop(only_short);
+    REQUIRE(turn);
+    return std::move(*turn);
+  };
+  q.push({key_of(1), 1, "enterprise"}, nothing);
+  q.push({key_of(1), 1, "enterprise"}, nothing);
+  q.push({key_of(1), 2, "enterprise"}, nothing);
+  const auto unknown = take(true);
   CHECK_FALSE(q.pop(true));  // one at a time until it is known
-  q.done(*unknown, 50'000);
+  q.done(unknown, 50'000);
+  CHECK_FALSE(q.pop(true));  // nor on a new connection
+  const auto other = take(false);
+  CHECK(other.asker.connection == 2);
+  q.done(other, 100);
+  const auto known = take(false);
+  CHECK(known.asker.connection == 1);
+  q.done(known, 100);  // one short call does not make it short
+  q.push({key_of(1), 1, "enterprise"}, nothing);
   CHECK_FALSE(q.pop(true));
-  const auto known = q.pop(false);
-  REQUIRE(known);
-  q.done(*known, 100);  // one short call does not make it short
-  q.push(key_of(1), "enterprise", nothing);
-  CHECK_FALSE(q.pop(true));
-  q.push(key_of(1), "status", nothing);  // another method of the same client
-  CHECK(q.pop(true)->method == "status");
-  q.push(key_of(2), "enterprise", nothing);  // the same of another client
-  CHECK(q.pop(true)->client == key_of(2));
+  q.push({key_of(1), 2, "enterprise"}, nothing);  // a connection on which it is known to be short
+  CHECK(take(true).asker.connection == 2);
+  q.push({key_of(1), 1, "status"}, nothing);  // another method of the same client
+  CHECK(take(true).asker.method == "status");
+  q.push({key_of(2), 1, "enterprise"}, nothing);  // the same of another client
+  CHECK(take(true).asker.client == key_of(2));
 }
 
-TEST_CASE("calls of one client that may run are taken in the order in which they came") {
+TEST_CASE("calls of one connection that may run are taken in the order in which they came") {
   FairQueue q;
   std::string order;
   for (const char* m : {"a", "b", "a", "c"}) {
-    q.push(key_of(1), m, [&order, m] { order += m; });
+    q.push({key_of(1), 1, m}, [&order, m] { order += m; });
   }
   while (auto turn = q.pop(false)) {
     turn->task();
@@ -180,13 +216,14 @@ TEST_CASE("calls of one client that may run are taken in the order in which they
   CHECK(q.waiting() == 0);
 }
 
-TEST_CASE("the clients of whom figures are kept are bounded") {
+TEST_CASE("the clients and connections of which figures are kept are bounded") {
   FairQueue q;
   for (std::size_t i = 0; i < 3 * FairQueue::kRemembered; ++i) {
-    q.push(key_of(i), "status", [] {});
+    q.push({key_of(i), i, "status"}, [] {});
     const auto turn = q.pop(false);
     REQUIRE(turn);
     q.done(*turn, 100);
   }
   CHECK(q.clients() <= FairQueue::kRemembered);
+  CHECK(q.waiting() == 0);
 }

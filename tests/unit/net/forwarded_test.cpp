@@ -136,7 +136,7 @@ TEST_CASE("a proxy's connections are not bounded as one client's") {
   CHECK(b.ask(for_client("203.0.113.1")).status == 200);
 }
 
-TEST_CASE("a server whose proxies are no addresses does not start") {
+TEST_CASE("a server whose proxies are not addresses does not start") {
   RpcServerOptions o;
   o.proxies = {"proxy.example"};
   const auto r = RpcServer::start(o, {});

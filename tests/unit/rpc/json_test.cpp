@@ -160,7 +160,7 @@ TEST_CASE("numbers that are not a call's id stay bounded") {
   CHECK(refused(R"({"id":)" + huge + "}") == Error::kBadNumber);
 }
 
-TEST_CASE("params that are null are none, and members of others are ignored") {
+TEST_CASE("params that are null count as absent, and extra members are ignored") {
   const auto none = parse_request(R"({"jsonrpc":"2.0","id":1,"method":"head","params":null})");
   CHECK(only_call(*none).params.is_null());
   const auto traced = parse_request(
