@@ -36,7 +36,7 @@ template <class... Fields>
   return crypto::hash(crypto::Domain::kStatement, bytes);
 }
 
-// The consensus prefix: genesis, kind, epoch, member, then the message's fields (consensus.md).
+// The consensus prefix: genesis, kind, epoch, member, then the message's fields (docs/PROTOCOL.md).
 template <class... Fields>
 [[nodiscard]] Hash256 vote_digest(const GenesisId& genesis, StatementKind kind, Epoch epoch,
                                   MemberId member, const Fields&... fields) {

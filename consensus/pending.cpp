@@ -94,7 +94,6 @@ void PendingSubmissions::set_at_primary(const ContentHash& content) {
 }
 
 void PendingSubmissions::forget_primary() {
-  // The order of this loop decides nothing: every item gets the same.
   for (auto& [id, item] : items_) item.at_primary = false;
   at_primary_.clear();
 }

@@ -10,7 +10,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <unordered_map>
 
 #include "consensus/input.h"
 
@@ -77,8 +76,8 @@ class PendingSubmissions {
   std::int64_t slack_ms_;
   TimeMs next_block_time_;
   Ticks tick_ = 0;
-  std::unordered_map<SubmissionId, Item, FixedBytesHash> items_;
-  std::unordered_map<ContentHash, SubmissionId, FixedBytesHash> ids_;
+  std::map<SubmissionId, Item> items_;
+  std::map<ContentHash, SubmissionId> ids_;
   ByExpiry by_expiry_;  // all
   ByExpiry too_early_;
   ByExpiry too_late_;

@@ -1,7 +1,7 @@
 // Commitments that reveal nothing until opened, and the tree of an attestation's claims.
 //
 // A commitment is H(kCommitment, salt || bytes) with a fresh 32-byte salt: binding (256-bit hash)
-// and hiding (nobody can search the values without the salt, however few there are; faults.md 58).
+// and hiding (nobody can search the values without the salt, however few there are).
 // Destroying the salt erases what it hid. A claim's leaf is H(kClaimLeaf, salt || name || value),
 // name and value in codec form (length, bytes) so that no two claims share bytes. Claims are in the
 // issuer's order; their tree is RFC 6962 shaped with kClaimNode, and the number of claims is bound

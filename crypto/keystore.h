@@ -4,7 +4,7 @@
 // a key from Argon2id (RFC 9106) with the salt and costs in the file; all lines before the sealed
 // one are authenticated with it. Without one (local networks, hosts with an encrypted disk) the
 // file says `cipher none`. Either way a file that group or others can read or write, or that
-// belongs to another user, is refused (faults.md 61).
+// belongs to another user, is refused.
 //
 // The file is text, one "name value" pair per line, in this order, nothing else:
 //   imi-key 1

@@ -1,7 +1,7 @@
 // The one Merkle tree shape of the project, that of RFC 6962 (unchanged in RFC 9162 section 2.1): a
 // tree over n leaf hashes splits at the largest power of two below n. It serves the event log, a
 // submission's entries, an attestation's claims and, bagged, the ranges; the domains tell them
-// apart (faults.md 48: leaf and node domains differ, the number of leaves is always bound from
+// apart (leaf and node domains differ, the number of leaves is always bound from
 // outside).
 //
 //   root(no leaves)  = H(node, "")

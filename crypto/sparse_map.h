@@ -10,7 +10,7 @@
 // exists for each bit that two leaves share, and nothing bounds that but the hash.
 //
 // Proofs are checked by these pure functions with nothing but a root; sizes at 1 M leaves: about
-// 650 bytes. Source: protocol.md "Two authenticated structures".
+// 650 bytes. Source: docs/PROTOCOL.md "Two authenticated structures".
 #pragma once
 
 #include <expected>

@@ -1,7 +1,7 @@
 // The catalog: event codes, publication rules, persons' buckets, attestation schemas. Data, not
 // code: genesis carries it, governance will change it, and a record of the state map proves it.
 //
-// Source: domain.md "Catalog"; 《信用修复管理办法》(NDRC order 36) as the table of rules.
+// Source: 《信用修复管理办法》(NDRC order 36) as the table of rules.
 #pragma once
 
 #include <expected>

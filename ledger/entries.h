@@ -3,7 +3,7 @@
 // The tag of a kind is its number in EntryKind. Gaps are kept for the kinds of the model that come
 // later; a number is never re-used. Decoding bounds every string and list by the limits here; what
 // the state or the catalog refuses is refused at execution and recorded (refusal.h).
-// Source: model.md "Entry model".
+// docs/DATA_FORMAT.md lists them.
 #pragma once
 
 #include <concepts>

@@ -9,7 +9,7 @@
 // Two heads
 //  - applied(): the last executed block. Consensus needs it.
 //  - certified(): the last head with q CHECKPOINT signatures. Every reader reads exactly here; an
-//    uncertified result is never shown (faults.md 18). Execution runs up to L blocks ahead (A5).
+//    uncertified result is never shown. Execution runs up to L blocks ahead (A5).
 //  Between the two, the tree keeps undo records and the store keeps snapshots (ADR 0006).
 //
 // Writing: commit_block() makes ONE synced batch a block (B5): block, bodies, records, indexes,
@@ -19,7 +19,7 @@
 // Threading: commit_block() and set_certified() from one thread (the executor). Everything else
 // from any thread. Readers never wait for a write to the disk; they wait at most for the tree to be
 // updated in memory (about a millisecond a block).
-// Source: protocol.md "Two authenticated structures"; consensus.md B5, D1-D3, E4.
+// Source: docs/PROTOCOL.md "Two authenticated structures", B5, D1-D3, E4.
 #pragma once
 
 #include <expected>

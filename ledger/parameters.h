@@ -14,7 +14,7 @@ inline constexpr std::uint32_t kMaxBlockBodyBytes = 32u << 20;
 
 struct Parameters {
   SchemaVersion<1> version;
-  // Consensus (consensus.md A5, C1-C8, E1)
+  // Consensus (docs/PROTOCOL.md A5, C1-C8, E1)
   std::uint32_t window = 8;               // W: blocks the primary keeps uncommitted; L = 2W
   std::uint32_t timeout_ms = 1'000;       // T: progress timer
   std::uint32_t max_timeout_ms = 60'000;  // cap of T*2^k

@@ -10,7 +10,6 @@
 // again; the subject's entries pass (an enterprise may be registered and recorded of in one go).
 //
 // Threading: as the view's. Cost: one author, and for an entry with public facts one subject.
-// Source: model.md "Privacy fixes"; faults.md 46, 58.
 #pragma once
 
 #include <expected>

@@ -3,7 +3,7 @@
 //
 // Fields of later entries (dispute, repair, erasure, access, grants, links, forwarding) are here at
 // zero, one byte each, so that those entries need no migration.
-// Source: model.md "State model"; ADR 0003, 0004.
+// Source: ADR 0003, 0004.
 #pragma once
 
 #include <optional>

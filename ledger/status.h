@@ -1,7 +1,7 @@
 // The status of an event on a day: what may be shown, shared, repaired, and what is over. A pure
 // function of the event's state, its rule and the day; nothing is swept by a clock.
 //
-// Source: model.md "Status", "Absence now"; NDRC order 36; domain.md "Publication".
+// Source: NDRC order 36.
 #pragma once
 
 #include <string_view>

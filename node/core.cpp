@@ -1,5 +1,7 @@
 #include "node/core.h"
 
+#include <algorithm>
+
 namespace imi::node {
 
 namespace {
@@ -9,9 +11,21 @@ DriverEvents& no_events() {
 }
 }  // namespace
 
+namespace {
+
+// What a member holds reaches the primary, and a block, before its timer runs out (C2, C6): else
+// one peer that gives f+1 members a submission each makes them all want to leave.
+NodeLimits within_timeout(NodeLimits limits, const consensus::Config& config) {
+  limits.repush_us =
+      std::min(limits.repush_us, std::uint64_t{config.progress_timeout_ms} * 1000 / 3);
+  return limits;
+}
+
+}  // namespace
+
 Core::Core(const Ports& p, DriverOptions& o)
     : ports(p),
-      limits(o.limits),
+      limits(within_timeout(o.limits, o.consensus)),
       parameters(o.parameters),
       admission(ledger::admission_limits(o.consensus.genesis, o.parameters)),
       validators(static_cast<std::uint32_t>(o.set.members.size())),

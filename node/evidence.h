@@ -10,7 +10,7 @@
 // A write that fails loses the pair and nothing else; the owner logs it.
 //
 // Threading: any thread; calls wait for one another. `files` is used by this object alone.
-// Source: consensus.md D5.
+// Source: docs/PROTOCOL.md D5.
 #pragma once
 
 #include <expected>

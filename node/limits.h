@@ -32,7 +32,7 @@ struct NodeLimits {
   // Spreading of bodies.
   std::size_t push_items = 256;                     // in one frame
   std::size_t push_bytes = std::size_t{256} << 10;  // in one frame, unless one body is larger
-  std::uint64_t repush_us = 1'000'000;              // to a primary that did not acknowledge
+  std::uint64_t repush_us = 1'000'000;         // to a primary that did not acknowledge; at most T/3
   std::uint64_t repush_others_us = 4'000'000;  // what clients gave this node, to other validators
   std::size_t repush_items = 512;              // at a time
   // Sent so often to the primary over a live connection, a submission counts as received (C6).

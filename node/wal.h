@@ -34,7 +34,7 @@
 //
 // Errors: WalError. After append() or start() has failed the log refuses everything with kStopped:
 // the owner stops signing for good. Threading: one thread at a time.
-// Source: consensus.md B1, B2, B6; faults.md 24-28.
+// Source: docs/PROTOCOL.md B1, B2, B6.
 #pragma once
 
 #include <expected>

@@ -23,7 +23,7 @@ class PosixFileSystem final : public FileSystem {
   [[nodiscard]] std::expected<void, IoError> sync_directory(const std::string& directory) override;
 };
 
-// Holds <directory>/lock until destroyed or the process ends, however it ends (faults.md 59). The
+// Holds <directory>/lock until destroyed or the process ends, however it ends. The
 // file stays; its content is the process id of the last holder, for people.
 class DirectoryLock {
  public:

@@ -7,7 +7,8 @@
 namespace imi::sim {
 namespace {
 
-constexpr std::size_t kShields = 100;
+constexpr std::size_t kShields = 80;
+constexpr std::int64_t kMarginMs = 100;
 
 class Censor final : public Scenario {
  public:
@@ -61,10 +62,12 @@ class Censor final : public Scenario {
   // Submissions that fit no block yet: everybody holds them, and the censor says that it does too.
   void shield() {
     const auto liars = c_.liars();
-    const std::int64_t far = 2 * std::int64_t{c_.world().genesis().parameters.max_expiry_ms};
+    const ledger::Parameters& p = c_.world().genesis().parameters;
+    // As far ahead as nodes take them, and again before they come due.
+    const std::int64_t far = std::int64_t{p.max_expiry_ms} + p.past_skew_ms - kMarginMs;
     std::vector<node::SharedBytes> bodies;
     for (std::size_t i = 0; i < kShields; ++i) {
-      const ClientSubmission s = c_.clients().make(TimeMs(c_.now_ms().value + far - 5'000));
+      const ClientSubmission s = c_.clients().make(TimeMs(c_.now_ms().value + far));
       c_.oracle().on_submission(s.content, s.known);
       bodies.push_back(s.bytes);
     }
@@ -73,6 +76,7 @@ class Censor final : public Scenario {
         c_.network().send(from, to, node::make_push_frame(1'000'000'000, bodies));
       }
     }
+    after(2 * kSecond, 2 * kSecond, [this] { shield(); });
   }
 };
 

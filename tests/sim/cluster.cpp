@@ -44,7 +44,9 @@ std::uint64_t events_of(const RunOptions& o) {
     case Plan::kPester:
     case Plan::kStale:
     case Plan::kPipeline:
+    case Plan::kSlowLink:
     case Plan::kClocks: return 2 * o.events;
+    case Plan::kRestore: return 4 * o.events;
     default: return o.events;
   }
 }

@@ -142,8 +142,8 @@ void Cluster::watch_changing() {
 
 // B of I22, from the back-off that members have now, and a second until all hold it.
 Micros Cluster::inclusion_bound() {
-  constexpr Micros kRepush = kSecond;  // U
   const ledger::Parameters& p = world_.genesis().parameters;
+  const Micros repush = std::min<Micros>(kSecond, Micros{p.timeout_ms} * 1000 / 3);  // U
   const auto f = static_cast<Micros>((size() - 1) / 3);
   std::uint32_t k = static_cast<std::uint32_t>(f);
   std::uint32_t backoff = 0;
@@ -153,7 +153,7 @@ Micros Cluster::inclusion_bound() {
   k += backoff;
   const Micros t =
       std::min(Micros{p.timeout_ms} << std::min(k, 10U), Micros{p.max_timeout_ms}) * 1000;
-  const Micros in_office = std::max(4 * kRepush + 2 * t, Micros{p.rotation_heights} * t);
+  const Micros in_office = std::max(4 * repush + 2 * t, Micros{p.rotation_heights} * t);
   return f * (in_office + 2 * t) + 2 * t + kSecond;
 }
 

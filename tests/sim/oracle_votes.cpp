@@ -88,8 +88,6 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
       o.see_header(p.decided.header, chain::block_id(o.setup_.genesis, p.decided.header));
       o.check_commit_certificate(p.decided.commit);
     }
-    void operator()(const consensus::AskLastSeen&) const {}
-    void operator()(const consensus::LastSeen&) const {}
     void operator()(const consensus::CheckpointNotice& p) const {
       if (o.judged(from)) o.check_checkpoint_certificate(p.certificate);
     }

@@ -1,5 +1,5 @@
 // Test support: a whole cluster in one thread, reproducible from a seed, with an oracle for the
-// invariants of consensus.md. The big simulator drives the real node; this one drives Replica
+// invariants of docs/PROTOCOL.md. The big simulator drives the real node; this one drives Replica
 // alone and is fast.
 #pragma once
 
