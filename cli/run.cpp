@@ -51,8 +51,8 @@ void add_global_options(CLI::App& app, GlobalOptions& o) {
       ->type_name("TIME")
       ->capture_default_str();
   app.add_option("--passphrase-file", o.passphrase_file,
-                 "file with the passphrase of sealed keys; "
-                 "else IMI_PASSPHRASE, else a prompt")
+                 "file with the passphrase of the one key that the command opens (of a write: the "
+                 "key that signs); else IMI_PASSPHRASE, else a prompt")
       ->type_name("FILE");
 }
 

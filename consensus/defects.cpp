@@ -22,6 +22,8 @@ std::string_view name(Defect d) {
     case Defect::kNestedUnverified: return "nested-unverified";
     case Defect::kSignUnasked: return "sign-unasked";
     case Defect::kExecuteOutOfOrder: return "execute-out-of-order";
+    case Defect::kStaleNewViewHalts: return "stale-new-view-halts";
+    case Defect::kNoLeastStep: return "no-least-step";
     case Defect::kCount: break;
   }
   return "unknown";

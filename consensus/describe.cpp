@@ -86,6 +86,7 @@ std::string_view describe(ViewChangeCause c) {
     case ViewChangeCause::kTimeout: return "no progress in time";
     case ViewChangeCause::kJoin: return "others have left the view";
     case ViewChangeCause::kRotation: return "planned rotation";
+    case ViewChangeCause::kFetch: return "a member left the view alone and is taken along";
     case ViewChangeCause::kComplaint: return "the primary left out a submission that it has";
   }
   return "unknown";

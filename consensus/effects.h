@@ -100,12 +100,13 @@ struct Evidence {
   std::shared_ptr<const SignedMessage> second;
 };
 
-// Why a member leaves a view.
+// Why a member wants to leave a view, or leaves it.
 enum class ViewChangeCause : std::uint8_t {
-  kTimeout,    // C1, C2: no NEW-VIEW, or no progress, in time
+  kTimeout,    // C2, C3: no NEW-VIEW, or no progress, in time
   kJoin,       // C4: f+1 others have left it
   kRotation,   // C8: planned
   kComplaint,  // C6: the primary left out a submission that it has
+  kFetch,      // C4: a member that left the view alone cannot come back to it
 };
 [[nodiscard]] std::string_view describe(ViewChangeCause c);
 
@@ -117,6 +118,12 @@ struct ViewStatus {
   MemberId primary;
   std::uint32_t backoff = 0;             // k
   std::optional<ViewChangeCause> cause;  // while it is being changed by this member
+};
+
+// This member wants another view now, or no longer (C4). It goes on voting meanwhile.
+struct WishStatus {
+  View view;                             // wanted; while there is no cause: the present one
+  std::optional<ViewChangeCause> cause;  // nothing: the wish is withdrawn
 };
 
 // At least f+1 members sign another head than ours at this height (D3): somebody should look.
@@ -204,6 +211,7 @@ struct Effects {
   std::vector<Committed> committed;
   std::vector<Evidence> evidence;
   std::optional<ViewStatus> view;
+  std::optional<WishStatus> wish;
   std::optional<Alarm> alarm;
   std::optional<SigningStop> signing_stop;
   bool signing_begins = false;  // B6: enough peers answered after the start

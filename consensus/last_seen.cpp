@@ -91,7 +91,7 @@ void Replica::begin_signing() {
             "I19: a quorum less f has answered");
   rules_.begin_signing();
   // The time that passed was ours, not the primary's.
-  progress_since_.reset();
+  progress_base_ = tick_;
   if (view_since_) view_since_ = tick_;
   out_.signing_begins = true;
   resend_votes();

@@ -95,7 +95,9 @@ void Replica::try_new_view() {
                 rules_.state().view);
   const Choice choice = choose(config_.genesis, chosen);
   if (const auto against = contradiction(view_, choice.headers)) {
-    if (against->broken) return halt(HaltReason::kConflictingDecision, against->height);
+    if (against->broken || planted(Defect::kStaleNewViewHalts)) {
+      return halt(HaltReason::kConflictingDecision, against->height);
+    }
     return ignore(Ignored::kStaleNewView);
   }
   SignResult result = rules_.sign_new_view(view_, std::move(chosen), choice.headers);
@@ -121,7 +123,9 @@ void Replica::receive(const VerifiedMessage& m, const NewView& n) {
   std::vector<BlockHeader> headers;
   for (const ReProposal& p : n.proposals) headers.push_back(p.header);
   if (const auto against = contradiction(n.view, headers)) {
-    if (against->broken) return halt(HaltReason::kConflictingDecision, against->height);
+    if (against->broken || planted(Defect::kStaleNewViewHalts)) {
+      return halt(HaltReason::kConflictingDecision, against->height);
+    }
     return ignore(Ignored::kStaleNewView);
   }
   for (const SignedViewChange& v : n.view_changes) {
@@ -152,9 +156,12 @@ void Replica::enter_view(const std::shared_ptr<const SignedMessage>& message) {
   entered_ = tick_;
   view_base_ = decided_tip_;
   if (!view_since_) view_since_ = tick_;
-  progress_since_.reset();
-  waiting_.clear();
-  for (auto& [hash, pending] : pending_) pending.at_primary.reset();
+  progress_base_ = tick_;
+  pending_.forget_primary();
+  wish_.reset();
+  complaint_.reset();
+  rotate_ = false;
+  note_ahead();
   report_view();
   install_new_view(n);
   if (halted_) return;
@@ -196,7 +203,7 @@ void Replica::release_abandoned() {
     for (const BlockInfoPtr& info : blocks) {
       const bool chosen = (decided != decided_.end() && decided->second.id == info->id) ||
                           (slot != nullptr && slot->proposal && slot->proposal->id == info->id);
-      if (!chosen) release(*info);
+      if (!chosen) release_items(*info);
     }
   }
   abandoned_.clear();

@@ -12,7 +12,8 @@ Replica::Replica(const Config& config, const ValidatorSet& set, SafetyRules rule
       set_(set),
       quorum_(set.quorum()),
       rules_(std::move(rules)),
-      me_(rules_.member()) {
+      me_(rules_.member()),
+      pending_(config) {
   IMI_CHECK(config_.valid(), "validate the configuration first");
   IMI_CHECK(set_.validate().has_value(), "validate the validator set first");
   if (planted(Defect::kQuorumOneShort)) --quorum_.q;
@@ -50,8 +51,6 @@ void Replica::check_step(View view_before, Height stable_before) const {
       "I7",
       decided_.empty() || decided_.begin()->first > std::min(stable_height_, executed_.height),
       stable_height_, executed_.height);
-  IMI_INVARIANT("C2", unproposed_ >= 0 && static_cast<std::size_t>(unproposed_) <= pending_.size(),
-                unproposed_, pending_.size());
 }
 
 void Replica::on(const Receive& i) {

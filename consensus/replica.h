@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "consensus/effects.h"
+#include "consensus/pending.h"
 #include "consensus/safety_rules.h"
 
 namespace imi::consensus {
@@ -61,6 +62,10 @@ class Replica {
   [[nodiscard]] View view() const { return view_; }
   [[nodiscard]] bool changing() const { return changing_; }
   [[nodiscard]] std::uint32_t backoff() const { return backoff_; }
+  // The view this member would change to if f members more wanted to (C4).
+  [[nodiscard]] std::optional<View> wish() const {
+    return wish_ ? std::optional(wish_->view) : std::nullopt;
+  }
   [[nodiscard]] MemberId primary() const { return chain::primary(set_, view_); }
   [[nodiscard]] Height stable_height() const { return stable_height_; }
   [[nodiscard]] const std::optional<CheckpointCertificate>& stable() const { return stable_; }
@@ -152,12 +157,6 @@ class Replica {
     BlockId id;
     TimeMs time;
   };
-  struct Pending {
-    SubmissionId id;
-    TimeMs expiry;
-    std::optional<Ticks> at_primary;  // since when the present primary has it
-    bool in_block = false;            // in a proposal of the current view, or decided
-  };
   enum class Verdict : std::uint8_t { kWait, kAccept, kRefuse };
   using Cause = ViewChangeCause;
 
@@ -169,6 +168,7 @@ class Replica {
   void on(const BodiesInvalid& i);
   void on(const PendingAdded& i);
   void on(const PendingAtPrimary& i);
+  void on(const PrimaryForgot& i);
   void on(const PendingRemoved& i);
   void on(const Executed& i);
   void on(const Synced& i);
@@ -216,7 +216,6 @@ class Replica {
   void advance_tip();
   void execute_decided();
   void on_progress(Height h, View view);
-  void release(const BlockInfo& info);
   void release_undecided(Height h, const BlockId& decided);
   void release_below(Height stable, const BlockId& certified);
   BlockInfoPtr learn_block(Height h, std::shared_ptr<const Block> block, const BlockId& id);
@@ -240,6 +239,12 @@ class Replica {
   void start_view_change(View target, Cause cause);
   void record_view_change(MemberId member, std::shared_ptr<const SignedMessage> message);
   void check_join();
+  void set_wish(std::optional<Cause> cause);
+  void hear_wish(MemberId member, View view);
+  void act_on_wishes();
+  [[nodiscard]] bool wants(MemberId member, View view) const;
+  void note_ahead();
+  [[nodiscard]] Ticks ahead_for() const;
   void check_view_timer();
   void leave_view();
   [[nodiscard]] View wanted(MemberId member) const;
@@ -260,10 +265,11 @@ class Replica {
 
   // ---- timers.cpp -----------------------------------------------------------------------------
   void update_progress();
-  [[nodiscard]] bool outstanding() const;
+  [[nodiscard]] bool progress_late() const;
   [[nodiscard]] Ticks period() const;
   [[nodiscard]] std::int64_t past_tolerance_ms() const;
   void check_timeouts();
+  [[nodiscard]] std::optional<Cause> cause_to_leave();
 
   // ---- status.cpp -----------------------------------------------------------------------------
   void send_status();
@@ -281,9 +287,13 @@ class Replica {
   void adopt_run(const VerifiedBlocks& blocks, const CheckpointCertificate& certificate);
 
   // ---- pending.cpp ----------------------------------------------------------------------------
-  void mark_in_block(const Block& block, bool in_block);
+  template <class F>
+  void each_under_way(F&& f) const;
+  [[nodiscard]] bool is_under_way(const SubmissionId& id) const;
+  void mark_in_block(const BlockInfo& info, bool in_block);
+  void release_items(const BlockInfo& info);
+  void forget_executed(const BlockInfo& info, const Executed& executed);
   void complain_if_left_out(const BlockInfo& info, Ticks received);
-  void forget_pending(const std::vector<ContentHash>& items);
 
   // ---- last_seen.cpp --------------------------------------------------------------------------
   template <class Carrier>
@@ -354,8 +364,8 @@ class Replica {
 
   TimeMs now_;
   Ticks tick_ = 0;
-  std::optional<Ticks> progress_since_;  // C2
-  std::optional<Ticks> view_since_;      // C3
+  Ticks progress_base_ = 0;          // C2: nothing that waits is counted from earlier
+  std::optional<Ticks> view_since_;  // C3
   Ticks entered_ = 0;
   Ticks last_commit_ = 0;
   Ticks last_decay_ = 0;
@@ -372,9 +382,7 @@ class Replica {
   };
   std::map<std::pair<MemberId, MessageKind>, Resent> resent_;
 
-  std::map<ContentHash, Pending> pending_;
-  std::int64_t unproposed_ = 0;                      // of pending_, those in no block
-  std::set<std::pair<Ticks, ContentHash>> waiting_;  // at the primary, in no block
+  PendingSubmissions pending_;
 
   // B6: the last statement of each kind by each other member, and those not yet persisted.
   std::map<std::pair<MemberId, StatementOf>, Statement> seen_;
@@ -388,9 +396,23 @@ class Replica {
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;
   bool started_ = false;
-  bool complain_ = false;  // C6: the primary left out a submission; acted on at the next tick
-  bool rotate_ = false;    // C8: likewise
-  Link stable_link_;       // id and time of the stable block
+
+  // C4: what this member wants, and what the others' last STATUS said.
+  struct Wish {
+    View view;
+    Cause cause;
+    bool operator==(const Wish&) const = default;
+  };
+  struct HeardWish {
+    View view;
+    Ticks heard = 0;
+  };
+  std::optional<Wish> wish_;
+  std::map<MemberId, HeardWish> wishes_;
+  std::optional<Ticks> ahead_since_;       // since when a member is known that left this view
+  std::optional<SubmissionId> complaint_;  // C6: what the primary left out
+  bool rotate_ = false;                    // C8: a multiple of R was decided in this view
+  Link stable_link_;                       // id and time of the stable block
   Effects out_;
   Persist withheld_;  // only ever used by Defect::kVoteBeforePersist
 };

@@ -40,6 +40,9 @@ void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
 }
 
 void Dissemination::flush() {
+  // What was executed or expired since it was admitted is not announced any more.
+  std::erase_if(to_announce_, [this](const auto& facts) { return !pool_.find(facts.content); });
+  std::erase_if(to_push_, [this](const Body& body) { return !pool_.find(body.content()); });
   if (!to_announce_.empty()) {
     core_.input(consensus::PendingAdded{std::exchange(to_announce_, {})});
   }

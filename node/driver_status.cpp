@@ -31,15 +31,19 @@ std::string_view name(NodeRole r) {
   return "unknown";
 }
 
+// Also after a restart: the safety log keeps why signing was stopped (B6).
+std::string Driver::Impl::why_silent() const {
+  const consensus::Signing signing = replica.signing();
+  if (signing.state != consensus::Signing::State::kObserves) return consensus::describe(signing);
+  return silent_because.empty() ? "its key is not in use on this node" : silent_because;
+}
+
 NodeStatus Driver::Impl::status() const {
   NodeStatus s;
   s.role = !core.me             ? NodeRole::kObserver
            : replica.is_voter() ? NodeRole::kValidator
                                 : NodeRole::kSilentValidator;
-  if (s.role == NodeRole::kSilentValidator) {
-    s.silent_because =
-        silent_because.empty() ? consensus::describe(replica.signing()) : silent_because;
-  }
+  if (s.role == NodeRole::kSilentValidator) s.silent_because = why_silent();
   s.epoch = replica.set_for(replica.executed_height()).epoch;
   s.view = replica.view();
   s.changing = replica.changing();

@@ -69,9 +69,44 @@ std::optional<std::uint64_t> Pool::oldest_queued_us() const {
   return queued_order_.begin()->second->added_us;
 }
 
+void Pool::leave(Author& author) {
+  if (author.turn == Author::Turn::kReady) ready_.erase(author.in_ready);
+  if (author.turn == Author::Turn::kWaiting) waiting_.erase(author.in_waiting);
+  author.turn = Author::Turn::kNone;
+}
+
+void Pool::make_ready(Author& author, bool front) {
+  leave(author);
+  author.in_ready = ready_.insert(front ? ready_.begin() : ready_.end(), &author);
+  author.turn = Author::Turn::kReady;
+}
+
+void Pool::make_waiting(Author& author) {
+  leave(author);
+  const Item& first = *author.queue.front();
+  author.in_waiting =
+      waiting_.emplace(std::pair(first.body.expiry(), first.arrival), &author).first;
+  author.turn = Author::Turn::kWaiting;
+}
+
+// Those whose first item has come due. Returns how many.
+std::size_t Pool::wake_due(std::int64_t latest_expiry) {
+  std::size_t woken = 0;
+  while (woken < kMaxPassedOver && !waiting_.empty() &&
+         waiting_.begin()->first.first.value <= latest_expiry) {
+    make_ready(*waiting_.begin()->second, false);
+    ++woken;
+  }
+  return woken;
+}
+
 void Pool::enqueue(Item& item, bool front) {
-  auto& queue = item.author->second.queue;
+  Author& author = item.author->second;
+  auto& queue = author.queue;
   item.place = queue.insert(front ? queue.begin() : queue.end(), &item);
+  if (author.turn == Author::Turn::kNone || (front && author.turn == Author::Turn::kWaiting)) {
+    make_ready(author, front);
+  }
   item.queued = true;
   queued_order_.emplace_hint(front ? queued_order_.begin() : queued_order_.end(), item.arrival,
                              &item);
@@ -81,7 +116,14 @@ void Pool::enqueue(Item& item, bool front) {
 }
 
 void Pool::dequeue(Item& item) {
-  item.author->second.queue.erase(item.place);
+  Author& author = item.author->second;
+  const bool was_first = author.queue.front() == &item;
+  author.queue.erase(item.place);
+  if (author.queue.empty()) {
+    leave(author);
+  } else if (was_first && author.turn == Author::Turn::kWaiting) {
+    make_ready(author, false);  // the item that was not due is gone
+  }
   item.queued = false;
   queued_order_.erase(item.arrival);
   --queued_;
@@ -105,41 +147,51 @@ void Pool::erase(Item& item) {
 
 Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
                        std::int64_t max_expiry_ms, std::uint64_t now_us) {
+  // Authors whose item has no room, of which this many are tried: smaller ones may still fit.
+  constexpr std::size_t kMaxLeftOut = 32;
   Batch batch;
-  std::set<ledger::AuthorId> done;  // authors whose next item does not fit or is not due
-  while (queued_ != 0 && done.size() < authors_.size()) {
-    auto author = last_served_ ? authors_.upper_bound(*last_served_) : authors_.begin();
-    if (author == authors_.end()) author = authors_.begin();
-    last_served_ = author->first;
-    if (author->second.queue.empty()) {
-      done.insert(author->first);
-      continue;
-    }
-    if (done.contains(author->first)) continue;
-    Item& item = *author->second.queue.front();
-    const bool room = batch.items.size() < limits.max_items &&
-                      batch.entries + item.body.entries() <= limits.max_entries &&
-                      batch.bytes + item.body.bytes->size() <= limits.max_bytes;
+  std::vector<Author*> left_out;
+  const std::int64_t latest_expiry = block_time.value + max_expiry_ms;
+  std::size_t passed_over = wake_due(latest_expiry);
+  batch.looked_at = passed_over;
+  while (!ready_.empty() && passed_over < kMaxPassedOver) {
     // One item always fits: admission bounds it by the chain's own limits of a block.
-    if (!room && !batch.items.empty()) {
+    const bool some = !batch.items.empty();
+    if (some && (batch.items.size() >= limits.max_items || left_out.size() == kMaxLeftOut)) {
       batch.full = true;
-      done.insert(author->first);
-      continue;
+      break;
     }
+    Author& author = *ready_.front();
+    Item& item = *author.queue.front();
     const chain::TimeMs expiry = item.body.expiry();
-    if (expiry.value > block_time.value + max_expiry_ms) {
-      done.insert(author->first);  // not yet: our clock is behind the author's
+    ++batch.looked_at;
+    if (expiry.value > latest_expiry) {  // not yet: our clock is behind the author's
+      ++passed_over;
+      make_waiting(author);
       continue;
     }
-    dequeue(item);
     if (expiry <= block_time) {  // it leaves the pool when the chain's time says so (expire())
+      ++passed_over;
+      dequeue(item);
       item.taken_us = UINT64_MAX;
       continue;
     }
+    if (some && (batch.entries + item.body.entries() > limits.max_entries ||
+                 batch.bytes + item.body.bytes->size() > limits.max_bytes)) {
+      batch.full = true;
+      leave(author);
+      left_out.push_back(&author);
+      continue;
+    }
+    dequeue(item);
+    if (!author.queue.empty()) make_ready(author, false);
     item.taken_us = now_us;
     batch.items.push_back(item.body.facts());
     batch.entries += item.body.entries();
     batch.bytes += item.body.bytes->size();
+  }
+  for (auto author = left_out.rbegin(); author != left_out.rend(); ++author) {
+    make_ready(**author, true);
   }
   return batch;
 }
@@ -177,6 +229,11 @@ bool Pool::remove(const chain::SubmissionId& id) {
   if (it == by_id_.end()) return false;
   erase(*it->second);
   return true;
+}
+
+std::optional<std::uint64_t> Pool::added_us(const chain::SubmissionId& id) const {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? std::nullopt : std::optional(it->second->added_us);
 }
 
 std::vector<Pool::Expired> Pool::expire(chain::TimeMs block_time) {

@@ -10,7 +10,7 @@
 // what a vote promised.
 //
 // Threading: none; belongs to the loop. Deterministic: no iteration over an unordered container.
-// Source: consensus.md B3, F1-F2; faults.md 46.
+// Rules B3, F1 and F2.
 #pragma once
 
 #include <cstdint>
@@ -100,9 +100,14 @@ class Pool {
     std::vector<consensus::ItemFacts> items;
     std::uint32_t entries = 0;
     std::size_t bytes = 0;
-    bool full = false;  // something queued was left out for want of room
+    bool full = false;          // something queued was left out for want of room
+    std::size_t looked_at = 0;  // items, taken or not: what the call cost
   };
-  // Takes queued items, authors in turn, that satisfy F1 at `block_time`.
+  // Takes queued items that satisfy F1 at `block_time`: one of each author in turn, each author's
+  // in order. An author whose first item has no room is first in the next batch; one whose first
+  // item is not due yet waits, and costs nothing until it is. The call looks at no more than what
+  // it takes and kMaxPassedOver items besides, however many authors there are.
+  static constexpr std::size_t kMaxPassedOver = 4'096;
   [[nodiscard]] Batch take(const BatchLimits& limits, chain::TimeMs block_time,
                            std::int64_t max_expiry_ms, std::uint64_t now_us);
   // An item appears in a block under way (another member's): not to be proposed again.
@@ -118,6 +123,8 @@ class Pool {
 
   // Removes whatever has this id. Returns true if there was one.
   bool remove(const chain::SubmissionId& id);
+  // When it was added, if it is here.
+  [[nodiscard]] std::optional<std::uint64_t> added_us(const chain::SubmissionId& id) const;
   // Removes everything whose expiry <= block_time (F1: it can never commit); returns the ids and
   // contents in order of expiry.
   struct Expired {
@@ -139,10 +146,16 @@ class Pool {
  private:
   struct Item;
   using Order = std::map<std::uint64_t, Item*>;  // by arrival
+  struct Author;
+  using Waiting = std::map<std::pair<chain::TimeMs, std::uint64_t>, Author*>;
   struct Author {
     std::list<Item*> queue;
     std::size_t items = 0;
     std::size_t bytes = 0;
+    // Where the author stands, if anything of it is queued.
+    enum class Turn : std::uint8_t { kNone, kReady, kWaiting } turn = Turn::kNone;
+    std::list<Author*>::iterator in_ready;
+    Waiting::iterator in_waiting;
   };
   struct Item {
     Body body;
@@ -158,6 +171,11 @@ class Pool {
   void enqueue(Item& item, bool front);
   void dequeue(Item& item);
   void erase(Item& item);
+  // Where an author stands in turn.
+  void make_ready(Author& author, bool front);
+  void make_waiting(Author& author);
+  void leave(Author& author);
+  std::size_t wake_due(std::int64_t latest_expiry);
 
   PoolLimits limits_;
   std::unordered_map<chain::ContentHash, std::unique_ptr<Item>, FixedBytesHash> items_;
@@ -166,7 +184,8 @@ class Pool {
   Order order_;         // all items
   Order queued_order_;  // those queued
   std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*> by_expiry_;
-  std::optional<ledger::AuthorId> last_served_;
+  std::list<Author*> ready_;  // whose turn it is, first the next
+  Waiting waiting_;           // by expiry and arrival of the first item, which is not due yet
   std::uint64_t next_arrival_ = 0;
   std::size_t bytes_ = 0;
   std::size_t queued_ = 0;

@@ -57,10 +57,10 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
     ++core.counters.submissions_rejected_by_state;
     return false;
   }
-  // Clocks differ: what is due soon is kept, and not proposed before it is due. The chain may be
-  // ahead of the clocks (C1).
-  const std::int64_t now = std::max(core.now().value, replica.executed().time.value);
-  const chain::TimeMs latest(now + 2 * std::int64_t{core.parameters.max_expiry_ms});
+  // Clocks differ: what is due soon is kept, and not proposed before it is due. What is not would
+  // only take the place of others.
+  const chain::TimeMs latest(replica.next_block_time(core.now()).value +
+                             core.parameters.max_expiry_ms + config.past_tolerance_ms);
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
   const auto added = pool.add(body, core.now_us(), false);
   if (!added) return false;
@@ -77,7 +77,10 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
   in.reserve(push->submissions.size());
   for (Bytes& b : push->submissions) in.push_back(std::make_shared<const Bytes>(std::move(b)));
   intake.check(std::move(in), true,
-               [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
+               [this, from, number = push->number, asked = replica.executed_height(),
+                hold = std::move(hold)](Intake::Answer answer) {
+                 // It may have been executed meanwhile. Not acknowledged: it comes again.
+                 if (!waiters.remembers_above(asked)) return;
                  std::vector<std::uint32_t> refused;
                  for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
                    if (!admit_from_peer(from, answer.bodies[i], answer.prechecks[i]))
@@ -138,7 +141,12 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(std::move(in), true, [this, batch](Intake::Answer answer) {
+  intake.check(std::move(in), true, [this, batch, asked = replica.executed_height()](
+                                        Intake::Answer answer) {
+    if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
+      std::ranges::move(*batch, std::back_inserter(submitted));
+      return want_flush();
+    }
     for (std::size_t i = 0; i < batch->size(); ++i) {
       admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
     }

@@ -94,6 +94,7 @@ void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::
         recent_.erase(it);
       }
     }
+    forgotten_ = recent_blocks_.front().first;
     recent_blocks_.pop_front();
   }
 }

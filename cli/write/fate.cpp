@@ -107,7 +107,7 @@ std::expected<Fate, std::string> parse_fate(const json::value& value) {
   if (outcomes == nullptr || !outcomes->is_array()) return f;
   for (const json::value& v : outcomes->get_array()) {
     const json::object* e = v.if_object();
-    if (e == nullptr) return std::unexpected(std::string("an outcome that is no object"));
+    if (e == nullptr) return std::unexpected(std::string("an outcome that is not an object"));
     f.outcomes.push_back(
         {flag(*e, "ok"), text(*e, "refusal"), text(*e, "message"), text(*e, "id"), {}});
   }

@@ -1,4 +1,4 @@
-// What became of a submission: by the word of a node (`submit` and `submission` answer it), or as a
+// What became of a submission: as a node reports it (`submit` and `submission` answer it), or as a
 // proof establishes it.
 #pragma once
 
@@ -21,8 +21,8 @@ struct EntryOutcome {
 };
 
 struct Fate {
-  // kTooLongAgo: its record would be pruned by now, so that nobody can tell whether it committed;
-  // it never will any more. From a proof only.
+  // kTooLongAgo: its record would be pruned by now, so that it can no longer be determined whether
+  // it committed; it never will any more. From a proof only.
   enum class Kind : std::uint8_t { kUnknown, kPending, kCommitted, kExpired, kTooLongAgo };
   Kind kind = Kind::kUnknown;
   std::string id;
