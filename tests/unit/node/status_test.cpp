@@ -1,4 +1,6 @@
 // What a node says of itself, across restarts.
+#include <doctest/doctest.h>
+
 #include "consensus/messages.h"
 #include "node/wire.h"
 #include "tests/unit/node/cluster.h"
