@@ -31,7 +31,7 @@ std::string_view name(NodeRole r) {
   return "unknown";
 }
 
-// Also after a restart: the safety log keeps why signing was stopped.
+// Also after a restart: the safety log keeps why signing was stopped (B6).
 std::string Driver::Impl::why_silent() const {
   if (const auto& stopped = replica.safety_state().stopped) {
     return std::string(consensus::describe(static_cast<consensus::SafetyRefusal>(*stopped)));
