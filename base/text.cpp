@@ -43,4 +43,20 @@ bool is_plain_text(std::string_view s) {
   return true;
 }
 
+std::string span_text(std::int64_t ms) {
+  if (ms < 0) {
+    const auto size = 0 - static_cast<std::uint64_t>(ms);
+    return "-" + span_text(static_cast<std::int64_t>(size > INT64_MAX ? INT64_MAX : size));
+  }
+  const auto two = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {
+    return std::to_string(a) + unit + std::to_string(b) + smaller;
+  };
+  if (ms < 1'000) return std::to_string(ms) + " ms";
+  if (ms < 60'000) return two(ms / 1'000, ".", ms % 1'000 / 100, " s");
+  const std::int64_t s = ms / 1'000;
+  if (s < 3'600) return two(s / 60, " min ", s % 60, " s");
+  if (s < 86'400) return two(s / 3'600, " h ", s % 3'600 / 60, " min");
+  return two(s / 86'400, " d ", s % 86'400 / 3'600, " h");
+}
+
 }  // namespace imi

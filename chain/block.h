@@ -8,7 +8,7 @@
 
 namespace imi::chain {
 
-inline constexpr std::size_t kMaxBlockItems = 8192;  // submissions a block
+inline constexpr std::size_t kMaxBlockItems = 8192;  // submissions per block
 // W at most: blocks that a primary keeps uncommitted (A5). Consensus' messages and a chain's
 // parameters are bounded by the same number.
 inline constexpr std::uint32_t kMaxPipeline = 16;

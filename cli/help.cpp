@@ -78,9 +78,9 @@ class Manual : public CLI::Formatter {
     out += "\n" + title("Usage") + usage(app, full) + "\n";
     out += commands(app);
     out += options(app);
-    if (!app->get_footer().empty()) {
+    if (const std::string lines = examples(app); !lines.empty()) {
       out += "\n" + title("Examples");
-      for (const std::string& l : wrap(app->get_footer(), 10'000)) out += "  " + l + "\n";
+      for (const std::string& l : wrap(lines, 10'000)) out += "  " + l + "\n";
     }
     if (app->get_parent() == nullptr) {
       out += "\n" + title("Exit codes") + exit_codes_text(width_);
@@ -89,9 +89,9 @@ class Manual : public CLI::Formatter {
         items.emplace_back(l.substr(0, l.find('\t')), l.substr(l.find('\t') + 1));
       }
       out += "\n" + title("Environment") + two_columns(items, 14, width_);
-      out += "\nMore on one command: imi COMMAND --help\n";
+      out += "\nHelp on a command: imi COMMAND --help\n";
     } else if (app->get_subcommands({}).empty()) {
-      out += "\nOptions of every command (--json, --dir, --node, ...): imi --help\n";
+      out += "\nGlobal options (--json, --dir, --node, ...): imi --help\n";
     }
     return out;
   }
@@ -99,6 +99,19 @@ class Manual : public CLI::Formatter {
  private:
   [[nodiscard]] std::string title(std::string_view text) const {
     return styled(text, Style::kBold, color_) + "\n";
+  }
+
+  // A command's own examples; of a command that has none (CLI11 lets it inherit its parent's
+  // footer), those of its subcommands.
+  [[nodiscard]] static std::string examples(const CLI::App* app) {
+    const CLI::App* parent = app->get_parent();
+    if (parent == nullptr || app->get_footer() != parent->get_footer()) return app->get_footer();
+    std::string out;
+    for (const CLI::App* s : app->get_subcommands({})) {
+      if (s->get_group().empty() || s->get_footer() == app->get_footer()) continue;
+      out += (out.empty() ? "" : "\n") + s->get_footer();
+    }
+    return out;
   }
 
   [[nodiscard]] static std::string usage(const CLI::App* app, const std::string& full) {
@@ -232,8 +245,8 @@ std::string exit_codes_text(std::size_t width) {
       {ExitCode::kUsage, "the command line is wrong"},
       {ExitCode::kBadInput, "the data given is wrong: a file, a code, a date"},
       {ExitCode::kUnreachable, "no node could be reached, or none answered in time"},
-      {ExitCode::kVerificationFailed, "an answer came, and its proof does not check"},
-      {ExitCode::kNotFound, "the ledger answered: there is none"},
+      {ExitCode::kVerificationFailed, "an answer came, but its proof does not verify"},
+      {ExitCode::kNotFound, "what was asked for is not on the ledger"},
       {ExitCode::kLocal, "this machine: files, keys, permissions, a port in use"},
       {ExitCode::kInterrupted, "interrupted (Ctrl-C); running it again is safe"}};
   std::vector<std::pair<std::string, std::string>> items;

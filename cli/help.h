@@ -1,6 +1,6 @@
 // Help that reads like a manual, and errors of the command line that say what was meant.
 //
-// A command's footer is its examples, one a line. The groups of the root's commands are chapters,
+// A command's footer holds its examples, one per line. The groups of the root's commands are chapters,
 // in the order of kChapters.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace imi::cli {
 inline constexpr const char* kChapterNetwork = "Run a network";
 inline constexpr const char* kChapterWrite = "Write to the ledger";
 inline constexpr const char* kChapterRead = "Read, with proof";
-inline constexpr const char* kChapterChain = "Look at the chain and its nodes";
+inline constexpr const char* kChapterChain = "Inspect the chain and its nodes";
 inline constexpr const char* kChapterTools = "Keys and tools";
 
 [[nodiscard]] std::shared_ptr<CLI::FormatterBase> manual_formatter(std::size_t width, bool color);

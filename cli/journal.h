@@ -53,7 +53,7 @@ struct JournalSubmission {
 
 // In the place of a refusal: of a row that the ledger has already, with another content.
 inline constexpr std::string_view kConflict = "conflict";
-// Of a row whose submission expired so long ago that nobody can tell whether it had committed.
+// Of a row whose submission expired so long ago that its fate can no longer be determined.
 inline constexpr std::string_view kFateUnknown = "fate-unknown";
 // The refusals that mean "the ledger has this already": the row needs no more sending.
 [[nodiscard]] bool means_present(std::string_view refusal);

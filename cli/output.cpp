@@ -19,49 +19,59 @@ void fail(const rpc::RpcError& e) {
   throw Failure{e.exit_code(), e.message, {}, std::string(e.spec().name), e.data};
 }
 
+namespace {
+std::string json_line(const json::value& value) {
+  return json_printable(json::serialize(value)) + "\n";
+}
+}  // namespace
+
 Output::Output(bool json, bool quiet)
     : json_(json), quiet_(quiet), out_(Terminal::of(1)), err_(Terminal::of(2)) {}
 
-void Output::raw(std::string_view text) {
+void Output::put(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size() && errno == EPIPE) {
     reader_is_gone_ = true;
   }
 }
 
+void Output::raw(std::string_view text) { put(text); }
+
 void Output::line(std::string_view text) {
-  if (json_) return;
-  raw(text);
-  raw("\n");
+  if (!json_) put(printable(text) + "\n");
 }
 
-void Output::heading(std::string_view text) { line(styled(text, Style::kBold, out_.color)); }
+void Output::heading(std::string_view text) {
+  if (!json_) put(styled(printable(text), Style::kBold, out_.color) + "\n");
+}
 
 void Output::show(const Table& table) {
   // What a program or a file gets is whole, and one row a line unless COLUMNS asks for less.
-  if (!json_) raw(table.render(out_.wraps ? out_.width : kAnyWidth, out_.color, out_.tty));
+  if (!json_) put(table.render(out_.wraps ? out_.width : kAnyWidth, out_.color, out_.tty));
 }
 
 void Output::show(const Fields& fields) {
-  if (!json_) raw(fields.render(out_.wraps ? out_.width : kAnyWidth, out_.color));
+  if (!json_) put(fields.render(out_.wraps ? out_.width : kAnyWidth, out_.color));
 }
 
 void Output::styled_line(std::string_view text, Style style) {
-  for (const std::string& l : wrap(text, out_.width)) line(styled(l, style, out_.color));
+  if (json_) return;
+  for (const std::string& l : wrap(printable(text), out_.wraps ? out_.width : kAnyWidth)) {
+    put(styled(l, style, out_.color) + "\n");
+  }
 }
 
 void Output::note(std::string_view text) {
   if (json_ || quiet_) return;
   std::fflush(stdout);  // in the order written, where both go to one file
-  std::fputs((styled(text, Style::kDim, err_.color) + "\n").c_str(), stderr);
+  std::fputs((styled(printable(text), Style::kDim, err_.color) + "\n").c_str(), stderr);
 }
 
 void Output::warn(std::string_view text) {
-  if (json_) {
-    std::fputs((json::serialize(json::object{{"warning", text}}) + "\n").c_str(), stderr);
-    return;
-  }
-  std::fputs((styled("warning: ", Style::kWarn, err_.color) + std::string(text) + "\n").c_str(),
-             stderr);
+  std::fflush(stdout);
+  const std::string shown =
+      json_ ? json_line(json::object{{"warning", text}})
+            : styled("warning: ", Style::kWarn, err_.color) + printable(text) + "\n";
+  std::fputs(shown.c_str(), stderr);
 }
 
 void Output::emit(const json::value& value) {
@@ -70,8 +80,7 @@ void Output::emit(const json::value& value) {
     gathered_.push_back(value);
     return;
   }
-  raw(rpc::pretty(value));
-  raw("\n");
+  show_json(value);
 }
 
 json::array Output::gathered() {
@@ -80,24 +89,37 @@ json::array Output::gathered() {
 }
 
 void Output::emit_line(const json::value& value) {
-  if (!json_) return;
-  raw(json::serialize(value));
-  raw("\n");
+  if (json_) put(json_line(value));
+}
+
+void Output::show_json(const json::value& value) { put(json_printable(rpc::pretty(value)) + "\n"); }
+
+void Output::show_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    put(printable(text.substr(0, end)));
+    if (end == std::string_view::npos) return;
+    put("\n");
+    text.remove_prefix(end + 1);
+  }
 }
 
 void Output::error(const Failure& f) {
   std::fflush(stdout);
   if (json_) {
     json::object e{{"name", f.name}, {"message", f.what}, {"exit_code", rpc::to_int(f.exit)}};
+    if (!f.details.empty()) e["details"] = json::array(f.details.begin(), f.details.end());
     if (!f.hint.empty()) e["hint"] = f.hint;
     if (!f.data.empty()) e["data"] = f.data;
-    std::fputs((json::serialize(json::object{{"error", e}}) + "\n").c_str(), stderr);
+    std::fputs(json_line(json::object{{"error", std::move(e)}}).c_str(), stderr);
     return;
   }
-  const bool color = err_.color;
-  std::fputs((styled("error: ", Style::kBad, color) + f.what + "\n").c_str(), stderr);
-  if (!f.hint.empty())
-    std::fputs((styled("  try: ", Style::kDim, color) + f.hint + "\n").c_str(), stderr);
+  std::string shown = styled("error: ", Style::kBad, err_.color) + printable(f.what) + "\n";
+  for (const std::string& detail : f.details) shown += "       " + printable(detail) + "\n";
+  if (!f.hint.empty()) {
+    shown += styled("  try: ", Style::kDim, err_.color) + printable(f.hint) + "\n";
+  }
+  std::fputs(shown.c_str(), stderr);
 }
 
 bool Output::flush() {

@@ -1,9 +1,13 @@
 // What a command says, to people or to programs. Results go to standard output, everything else
 // (notes, progress, errors) to standard error. With --json exactly one JSON document (or, where a
-// command says so, one a line) is written to standard output, and errors are a JSON object too.
+// command says so, one per line) is written to standard output, and errors are a JSON object too.
+//
+// No text can act on the terminal or begin a line of its own: every function but raw() makes what
+// it is given printable() (cli/text.h), so that callers need not know which of it is foreign. One
+// call of line(), note(), warn() is one line.
 //
 // A command that cannot go on throws Failure; main turns it into a message and an exit code. That
-// is the one use of exceptions in this room: reusable parts return expected<>.
+// is the one use of exceptions in this module: reusable parts return expected<>.
 #pragma once
 
 #include <boost/json/array.hpp>
@@ -11,6 +15,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -23,10 +28,11 @@ using rpc::ExitCode;
 
 struct Failure {
   ExitCode exit = ExitCode::kLocal;
-  std::string what;   // what was wrong, and where: a sentence
-  std::string hint;   // what to do; may be empty
-  std::string name;   // stable, kebab-case, for programs
-  json::object data;  // particulars for programs
+  std::string what;                    // what was wrong, and where: a sentence
+  std::string hint;                    // what to do; may be empty
+  std::string name;                    // stable, kebab-case, for programs
+  json::object data;                   // particulars for programs
+  std::vector<std::string> details{};  // further lines for people, e.g. the end of a log
 };
 
 [[noreturn]] void fail(ExitCode exit, std::string name, std::string what, std::string hint = {});
@@ -62,8 +68,13 @@ class Output {
   [[nodiscard]] json::array gathered();
   // One line of JSON.
   void emit_line(const json::value& value);
+  // JSON in both modes, two-space indented: `imi rpc`.
+  void show_json(const json::value& value);
 
-  // Writes to standard output as it is (both modes): `imi rpc`, completion scripts.
+  // A text of several lines in both modes, such as a node's log: its new lines are kept.
+  void show_text(std::string_view text);
+  // Writes to standard output as it is, in both modes. For this program's own text alone: help,
+  // completion scripts.
   void raw(std::string_view text);
 
   void error(const Failure& f);
@@ -74,6 +85,8 @@ class Output {
   [[nodiscard]] bool reader_is_gone() const { return reader_is_gone_; }
 
  private:
+  void put(std::string_view text);
+
   bool json_;
   bool quiet_;
   bool gathering_ = false;

@@ -24,34 +24,35 @@ constexpr const char* kAbout =
 
 constexpr const char* kExamples =
     "imi network up                                   start four validators on this machine\n"
-    "imi demo load && imi demo tour                   load the sample city, see it answer\n"
-    "imi import events FILE.csv --as food-440604 --check   look for bad rows, send nothing\n"
+    "imi demo load && imi demo tour                   load the sample city and query it\n"
+    "imi import events FILE.csv --as food-440604 --check   validate a file; send nothing\n"
     "imi enterprise show 91990604104777308N --prove --out answer.imi\n"
-    "imi proof verify answer.imi                      check a proof, offline";
+    "imi proof verify answer.imi                      verify a proof offline";
 
 void add_global_options(CLI::App& app, GlobalOptions& o) {
-  app.add_flag("--json", o.json, "answer in JSON, for programs (fields are stable)");
-  app.add_flag("-q,--quiet", o.quiet, "no notes and no progress");
-  app.add_option("--dir", o.dir, "folder of the network; else IMI_HOME, else ~/.imi/demo")
+  app.add_flag("--json", o.json, "print JSON for programs (field names are stable)");
+  app.add_flag("-q,--quiet", o.quiet, "print no notes and no progress");
+  app.add_option("--dir", o.dir, "folder of the network; default IMI_HOME, else ~/.imi/demo")
       ->type_name("FOLDER");
   app.add_option("--node", o.nodes,
-                 "nodes to ask, in this order, host:port[,host:port]; else "
-                 "IMI_NODES, else those of the network's folder")
+                 "nodes to ask, in this order, host:port[,host:port]; default "
+                 "IMI_NODES, else those in the network's folder")
       ->type_name("ADDRESS");
   app.add_option("--genesis", o.genesis,
-                 "genesis file that answers are checked against; else "
-                 "genesis.imi of the network's folder")
+                 "genesis file that answers are verified against; default "
+                 "genesis.imi in the network's folder")
       ->type_name("FILE");
-  app.add_flag("--no-verify", o.no_verify, "take a node's word: do not ask for proofs");
-  app.add_option("--max-age", o.max_age, "refuse answers that stand on an older head")
+  app.add_flag("--no-verify", o.no_verify,
+               "request no proofs; what the node reports is not verified");
+  app.add_option("--max-age", o.max_age, "refuse answers whose head is older than this")
       ->type_name("TIME")
       ->capture_default_str();
-  app.add_option("--timeout", o.timeout, "longest time to wait for the nodes")
+  app.add_option("--timeout", o.timeout, "time limit for all nodes together")
       ->type_name("TIME")
       ->capture_default_str();
   app.add_option("--passphrase-file", o.passphrase_file,
-                 "file with the passphrase of sealed keys; "
-                 "else IMI_PASSPHRASE, else a prompt")
+                 "file with the passphrase of the one key that the command opens (of a write: the "
+                 "key that signs); else IMI_PASSPHRASE, else a prompt")
       ->type_name("FILE");
 }
 
@@ -60,14 +61,14 @@ int run(Session& session, const std::vector<std::string>& words) {
   const Terminal terminal = Terminal::of(1);
   CLI::App app(kAbout, "imi");
   app.formatter(manual_formatter(terminal.width, terminal.color));
-  app.set_help_flag("-h,--help", "this help, or that of a command");
+  app.set_help_flag("-h,--help", "show this help");
   app.set_version_flag("--version", "imi " IMI_VERSION);
   app.require_subcommand(0, 1);
   app.fallthrough();
   app.footer(kExamples);
   add_global_options(app, session.options);
   add_all_commands(app, session);
-  app.add_subcommand("help", "this help")->group("")->callback([&] {
+  app.add_subcommand("help", "show this help")->group("")->callback([&] {
     // Not app.help(): that would be the help of this very subcommand.
     session.action = [&] {
       session.out().raw(app.get_formatter()->make_help(&app, "imi", CLI::AppFormatMode::Normal));

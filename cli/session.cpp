@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "cli/interrupt.h"
 #include "cli/network/manifest.h"
+#include "cli/read/nodes.h"
 #include "cli/values.h"
 #include "crypto/keystore.h"
 
@@ -25,21 +26,22 @@ std::string environment(const char* name) {
 }
 
 // Reads a line from the terminal without showing it.
-std::string prompt(const std::string& text) {
+std::string prompt(const std::string& text, const std::string& option,
+                   const std::string& variable) {
   std::FILE* tty = std::fopen("/dev/tty", "r+");
   if (tty == nullptr || isatty(0) == 0) {
     if (tty != nullptr) std::fclose(tty);
     fail(ExitCode::kLocal, "passphrase-needed",
          "a passphrase is needed and there is no terminal to "
          "ask on",
-         "--passphrase-file FILE, or IMI_PASSPHRASE in the environment");
+         fmt::format("{} FILE, or {} in the environment", option, variable));
   }
   termios old{};
   tcgetattr(fileno(tty), &old);
   termios quiet = old;
   quiet.c_lflag &= static_cast<tcflag_t>(~ECHO);
   tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
-  std::fputs(text.c_str(), tty);
+  std::fputs(printable(text).c_str(), tty);
   std::fflush(tty);
   std::string line;
   for (int c = 0; (c = std::fgetc(tty)) != EOF && c != '\n' && line.size() < kMaxPassphrase;) {
@@ -142,7 +144,7 @@ std::expected<json::value, rpc::RpcError> Session::try_call(std::string_view met
 json::value Session::call(std::string_view method, json::object params,
                           std::chrono::milliseconds timeout_) {
   auto result = try_call(method, std::move(params), timeout_);
-  if (!result) fail(result.error());
+  if (!result) throw rejection_of(client().current().text(), result.error()).failure;
   return std::move(*result);
 }
 
@@ -166,7 +168,8 @@ const ledger::Genesis& Session::genesis() {
     auto g = ledger::decode_genesis_file(as_bytes(*bytes));
     if (!g) {
       fail(ExitCode::kBadInput, "bad-genesis",
-           fmt::format("{} is no genesis file: {}", genesis_path().string(), describe(g.error())));
+           fmt::format("{} is not a genesis file: {}", genesis_path().string(),
+                       describe(g.error())));
     }
     genesis_ = std::make_unique<ledger::Genesis>(std::move(*g));
     genesis_id_ = ledger::genesis_id(*genesis_);
@@ -179,14 +182,20 @@ const chain::GenesisId& Session::genesis_id() {
   return *genesis_id_;
 }
 
-std::string Session::passphrase(const std::filesystem::path& path, bool confirm) {
-  if (!options.passphrase_file.empty()) return passphrase_from_file(options.passphrase_file);
-  if (std::string v = environment("IMI_PASSPHRASE"); !v.empty()) return v;
-  std::string first = prompt(fmt::format("Passphrase of {}: ", path.string()));
+std::string Session::passphrase(const std::filesystem::path& path, bool confirm,
+                                const PassphraseSource* second) {
+  const PassphraseSource usual{options.passphrase_file, "--passphrase-file", "IMI_PASSPHRASE"};
+  const PassphraseSource& from = second != nullptr ? *second : usual;
+  if (!from.file.empty()) return passphrase_from_file(from.file);
+  if (std::string v = environment(from.variable); !v.empty()) return v;
+  const auto ask = [&](const std::string& text) {
+    return prompt(text, from.option, from.variable);
+  };
+  std::string first = ask(fmt::format("Passphrase of {}: ", path.string()));
   if (confirm) {
-    std::string second = prompt("The same again: ");
-    const bool same = first == second;
-    crypto::wipe(second);
+    std::string again = ask("The same again: ");
+    const bool same = first == again;
+    crypto::wipe(again);
     if (!same) fail(ExitCode::kBadInput, "passphrase-mismatch", "the two passphrases differ");
   }
   if (first.empty()) fail(ExitCode::kBadInput, "empty-passphrase", "no passphrase was given");
@@ -207,6 +216,10 @@ std::int64_t Session::now_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+bool Session::first_complaint(const NodeAddress& node) {
+  return complained_.insert(node.text()).second;
 }
 
 namespace {

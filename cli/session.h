@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ struct GlobalOptions {
   std::string dir;              // --dir
   std::string nodes;            // --node
   std::string genesis;          // --genesis
-  std::string passphrase_file;  // --passphrase-file
+  std::string passphrase_file;  // --passphrase-file: of the key that the command opens or makes
   std::string timeout = "30s";  // --timeout
   std::string max_age = "60s";  // --max-age: oldest head an answer may stand on
 };
@@ -63,18 +64,28 @@ class Session {
   [[nodiscard]] const chain::GenesisId& genesis_id();
 
   // A passphrase for `path`: --passphrase-file, else IMI_PASSPHRASE, else asked for on the
-  // terminal.
-  [[nodiscard]] std::string passphrase(const std::filesystem::path& path, bool confirm = false);
+  // terminal. The file and the variable are for one key: where a command needs a second one,
+  // `second` says where its passphrase comes from, and those two are not tried.
+  struct PassphraseSource {
+    std::string file;                // given with `option`; may be empty
+    const char* option = nullptr;    // "--person-passphrase-file"
+    const char* variable = nullptr;  // "IMI_PERSON_PASSPHRASE"
+  };
+  [[nodiscard]] std::string passphrase(const std::filesystem::path& path, bool confirm = false,
+                                       const PassphraseSource* second = nullptr);
   // Opens a key file, asking for its passphrase if it is sealed.
   [[nodiscard]] crypto::SecretKey load_key(const std::filesystem::path& path);
 
   [[nodiscard]] std::int64_t now_ms() const;
+  // True once per node: what it did wrong is told then, and not again in this run.
+  [[nodiscard]] bool first_complaint(const NodeAddress& node);
 
  private:
   std::unique_ptr<Output> out_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<ledger::Genesis> genesis_;
   std::optional<chain::GenesisId> genesis_id_;
+  std::set<std::string> complained_;  // nodes
 };
 
 // A member of a JSON object, or a refusal of the node's answer as malformed.

@@ -20,11 +20,6 @@ std::string_view escape(Style style) {
   return "";
 }
 
-// A hash, a key: one word of hexadecimal digits, of use only whole.
-bool is_id(std::string_view text) {
-  return text.size() >= 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 void trim_right(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
 
 }  // namespace
@@ -35,7 +30,7 @@ std::string styled(std::string_view text, Style style, bool color) {
 }
 
 void Table::add(std::vector<Cell> cells) {
-  IMI_CHECK(cells.size() == columns_.size(), "a table row has one cell a column");
+  IMI_CHECK(cells.size() == columns_.size(), "a table row has one cell per column");
   for (Cell& c : cells) c.text = printable(c.text);
   rows_.push_back(std::move(cells));
 }
@@ -52,6 +47,12 @@ std::vector<std::size_t> Table::widths() const {
 
 std::string Table::render(std::size_t width, bool color, bool may_cut) const {
   std::vector<std::size_t> w = widths();
+  std::vector<std::size_t> least;  // 0: never cut
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const bool has_id =
+        std::ranges::any_of(rows_, [i](const auto& row) { return is_id(row[i].text); });
+    least.push_back(has_id ? 0 : columns_[i].least);
+  }
   std::vector<bool> in_row(columns_.size(), true);
   const auto total = [&] {
     std::size_t out = 0;
@@ -67,9 +68,8 @@ std::string Table::render(std::size_t width, bool color, bool may_cut) const {
     std::size_t loosest = columns_.size();
     std::size_t most_slack = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const std::size_t floor = std::max(columns_[i].least, display_width(columns_[i].title));
-      if (!in_row[i] || columns_[i].least == 0 || w[i] <= floor || w[i] - floor <= most_slack)
-        continue;
+      const std::size_t floor = std::max(least[i], display_width(columns_[i].title));
+      if (!in_row[i] || least[i] == 0 || w[i] <= floor || w[i] - floor <= most_slack) continue;
       most_slack = w[i] - floor;
       loosest = i;
     }
@@ -122,7 +122,7 @@ std::string Table::render_records(std::size_t width, bool color) const {
 
 void Fields::add(std::string label, Cell value) {
   value.text = printable(value.text);
-  items_.emplace_back(std::move(label), std::move(value));
+  items_.emplace_back(printable(label), std::move(value));
 }
 
 std::string Fields::render(std::size_t width, bool color) const {

@@ -3,7 +3,8 @@
 // A table that does not fit first gives its `below` columns (ids, keys) a line of their own under
 // each row, then narrows the columns that may be cut (values end in U+2026), and where even that is
 // too wide becomes a list of records, so that a narrow terminal never shows wrapped rows. Ids are
-// never cut and never broken: whoever copies one has all of it. Values are made printable() here.
+// never cut and never broken: whoever copies one has all of it. Values and labels are made
+// printable() here.
 // Pure apart from the terminal's description.
 #pragma once
 
@@ -44,7 +45,7 @@ struct Cell {
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  // One cell a column.
+  // One cell per column.
   void add(std::vector<Cell> cells);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   [[nodiscard]] std::size_t rows() const { return rows_.size(); }

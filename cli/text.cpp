@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace imi::cli {
 namespace {
 
@@ -91,12 +93,16 @@ std::size_t width_of(const Char& c) {
   return in(kWide, c.value) ? 2 : 1;
 }
 
-bool dangerous(const Char& c) {
-  if (!c.ok) return true;
-  const char32_t v = c.value;
-  return v < 0x20 || (v >= 0x7F && v < 0xA0) || (v >= 0x202A && v <= 0x202E) ||
-         (v >= 0x2066 && v <= 0x2069) || v == 0x200E || v == 0x200F || v == 0xFEFF;
-}
+// Controls, separators of lines and paragraphs, and Default_Ignorable_Code_Point (Unicode 15,
+// DerivedCoreProperties.txt): what acts on a terminal, turns a line round, or is not seen at all.
+constexpr std::array kUnseen = {
+    Range{0x0000, 0x001F},   Range{0x007F, 0x009F},   Range{0x00AD, 0x00AD},  Range{0x034F, 0x034F},
+    Range{0x061C, 0x061C},   Range{0x115F, 0x1160},   Range{0x17B4, 0x17B5},  Range{0x180B, 0x180F},
+    Range{0x200B, 0x200F},   Range{0x2028, 0x202E},   Range{0x2060, 0x206F},  Range{0x3164, 0x3164},
+    Range{0xFE00, 0xFE0F},   Range{0xFEFF, 0xFEFF},   Range{0xFFA0, 0xFFA0},  Range{0xFFF0, 0xFFFB},
+    Range{0x1BCA0, 0x1BCA3}, Range{0x1D173, 0x1D17A}, Range{0xE0000, 0xE0FFF}};
+
+bool is_seen(const Char& c) { return c.ok && !in(kUnseen, c.value); }
 
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
@@ -155,16 +161,38 @@ std::string printable(std::string_view text) {
   out.reserve(text.size());
   while (!text.empty()) {
     const Char c = decode(text);
-    if (c.ok && (c.value == '\n' || c.value == '\t' || c.value == '\r')) {
-      out += ' ';
-    } else if (dangerous(c)) {
-      out += "\xEF\xBF\xBD";
-    } else {
+    if (is_seen(c)) {
       out += text.substr(0, c.bytes);
+    } else {
+      out += fmt::format("\\{}{{{:X}}}", c.ok ? 'u' : 'x', static_cast<std::uint32_t>(c.value));
     }
     text.remove_prefix(c.bytes);
   }
   return out;
+}
+
+std::string json_printable(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const Char c = decode(json);
+    const auto v = static_cast<std::uint32_t>(c.value);
+    if (is_seen(c) || c.value == '\n') {
+      out += json.substr(0, c.bytes);
+    } else if (!c.ok) {
+      out += fmt::format("\\\\x{{{:X}}}", v);
+    } else if (v < 0x10000) {
+      out += fmt::format("\\u{:04x}", v);
+    } else {
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (v >> 10), 0xDC00 + (v & 0x3FF));
+    }
+    json.remove_prefix(c.bytes);
+  }
+  return out;
+}
+
+bool is_id(std::string_view text) {
+  return text.size() >= 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string cut(std::string_view text, std::size_t width) {
@@ -191,8 +219,15 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
       const Char next = decode(line.substr(at));
       if (line[at] != ' ' && width_of(next) < 2) {
         const std::size_t space = line.substr(0, at).rfind(' ');
-        if (space != std::string_view::npos && line.find_first_not_of(' ') < space) at = space;
+        if (space != std::string_view::npos && line.find_first_not_of(' ') < space) {
+          at = space;
+        } else {
+          const std::size_t begin = space == std::string_view::npos ? 0 : space + 1;
+          const std::size_t stop = std::min(line.find_first_of(" ;,.:)", at), line.size());
+          if (is_id(line.substr(begin, stop - begin))) at = stop;
+        }
       }
+      if (at == line.size()) break;
       lines.emplace_back(line.substr(0, at));
       line.remove_prefix(at);
       line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
@@ -212,15 +247,7 @@ std::string grouped(std::uint64_t n) {
   return digits;
 }
 
-std::string duration_text(std::int64_t ms) {
-  if (ms < 0) return "-" + duration_text(-ms);
-  if (ms < 1000) return fmt::format("{} ms", ms);
-  if (ms < 60'000) return fmt::format("{}.{} s", ms / 1000, ms % 1000 / 100);
-  const std::int64_t s = ms / 1000;
-  if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
-  if (s < 86'400) return fmt::format("{} h {} min", s / 3600, s % 3600 / 60);
-  return fmt::format("{} d {} h", s / 86'400, s % 86'400 / 3600);
-}
+std::string duration_text(std::int64_t ms) { return span_text(ms); }
 
 std::string size_text(std::uint64_t bytes) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};

@@ -48,7 +48,12 @@ struct Config {
   std::uint32_t fetch_period_ms = 100;         // repeat of block fetches that are not answered
 
   [[nodiscard]] std::uint32_t window() const { return 2 * pipeline; }  // L
-  [[nodiscard]] Ticks ticks(std::uint32_t ms) const {                  // at least one
+  // Two members' clocks differ by no more than this (F), so what fits a block by this margin fits
+  // it by the primary's clock too (C2).
+  [[nodiscard]] std::int64_t clock_slack_ms() const {
+    return future_tolerance_ms < max_expiry_ms / 4 ? future_tolerance_ms : max_expiry_ms / 4;
+  }
+  [[nodiscard]] Ticks ticks(std::uint32_t ms) const {  // at least one
     return ms <= tick_ms ? 1 : (Ticks{ms} + tick_ms - 1) / tick_ms;
   }
   // True if every value is within the hard limits and usable; a Replica refuses (CHECK) others, so

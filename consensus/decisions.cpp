@@ -33,7 +33,7 @@ Replica::BlockInfoPtr Replica::learn_block(Height h, std::shared_ptr<const Block
   if (decided != decided_.end() && decided->second.id == id && !decided->second.info) {
     decided->second.info = info;
     decided->second.header = info->block->header;
-    mark_in_block(*info->block, true);
+    mark_in_block(*info, true);
     ask_bodies(h, *info);
     advance_tip();
   }
@@ -89,6 +89,8 @@ void Replica::on(const BodiesReady& i) {
   }
   fill_facts(*info, i.items);
   info->full = i.full;
+  const auto decided = decided_.find(i.height);
+  if (decided != decided_.end() && decided->second.info == info) mark_in_block(*info, true);
 }
 
 void Replica::on(const BodiesInvalid& i) {
@@ -157,7 +159,7 @@ void Replica::decide(Height h, Decision decision) {
   release_undecided(h, id);
   on_progress(h, view);
   if (info) {
-    mark_in_block(*info->block, true);
+    mark_in_block(*info, true);
     ask_bodies(h, *info);
   } else {
     fetch_block(h, id);
@@ -167,21 +169,15 @@ void Replica::decide(Height h, Decision decision) {
 
 // Blocks accepted here at a height that another block won.
 void Replica::release_undecided(Height h, const BlockId& decided) {
-  const auto release = [this](const BlockInfo& info) {
-    for (const ContentHash& item : info.block->items) {
-      out_.returned.push_back({item, ReturnReason::kNotChosen});
-    }
-    mark_in_block(*info.block, false);
-  };
   if (const auto it = abandoned_.find(h); it != abandoned_.end()) {
     for (const BlockInfoPtr& info : it->second) {
-      if (info->id != decided) release(*info);
+      if (info->id != decided) release_items(*info);
     }
     abandoned_.erase(it);
   }
   const Slot* slot = find_slot(h);
   if (slot != nullptr && slot->accepted && slot->proposal->id != decided) {
-    if (const BlockInfoPtr info = find_info(h, slot->proposal->id)) release(*info);
+    if (const BlockInfoPtr info = find_info(h, slot->proposal->id)) release_items(*info);
   }
 }
 
@@ -196,7 +192,7 @@ void Replica::advance_tip() {
     out_.committed.push_back({h, it->second.view, it->second.id});
     if (config_.rotation_heights != 0 && h.value % config_.rotation_heights == 0 && !changing_ &&
         confirmed_ && it->second.view == view_ && h > settled_) {
-      rotate_ = true;  // C8
+      rotate_ = true;  // C8; a wish as any other
     }
   }
 }
@@ -204,7 +200,7 @@ void Replica::advance_tip() {
 // C2, C3, C5: a decision restarts the progress timer, may confirm the view, and lets the back-off
 // decay, at most one step a T.
 void Replica::on_progress(Height h, View view) {
-  progress_since_.reset();
+  progress_base_ = tick_;
   last_commit_ = tick_;
   if (!changing_ && !confirmed_ && h > view_base_ && (view == view_ || h > settled_)) {
     confirmed_ = true;
@@ -250,7 +246,7 @@ void Replica::on(const Executed& i) {
     return halt(HaltReason::kWrongExecution, h);
   }
   executed_ = i.head;
-  forget_pending(it->second.info->block->items);
+  forget_executed(*it->second.info, i);
   if (h > stable_height_) {
     heads_[h] = i.head;
     sign_checkpoint(i.head);

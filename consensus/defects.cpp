@@ -21,6 +21,8 @@ std::string_view name(Defect d) {
     case Defect::kHighestOnly: return "highest-only";
     case Defect::kNestedUnverified: return "nested-unverified";
     case Defect::kExecuteOutOfOrder: return "execute-out-of-order";
+    case Defect::kStaleNewViewHalts: return "stale-new-view-halts";
+    case Defect::kNoLeastStep: return "no-least-step";
     case Defect::kCount: break;
   }
   return "unknown";

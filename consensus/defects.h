@@ -28,6 +28,8 @@ enum class Defect : std::uint8_t {
   kHighestOnly,            // O takes only the top certificate's height, not each height (A3)
   kNestedUnverified,       // certificates inside VIEW-CHANGE are not verified (I10)
   kExecuteOutOfOrder,      // a decision is executed as soon as it is known (I13)
+  kStaleNewViewHalts,      // a stale NEW-VIEW is taken for a broken chain (A4)
+  kNoLeastStep,            // a block 1 ms after its parent may be too early (C1)
   kCount,
 };
 [[nodiscard]] std::string_view name(Defect d);

@@ -68,6 +68,7 @@ std::string_view describe(ViewChangeCause c) {
     case ViewChangeCause::kTimeout: return "no progress in time";
     case ViewChangeCause::kJoin: return "others have left the view";
     case ViewChangeCause::kRotation: return "planned rotation";
+    case ViewChangeCause::kFetch: return "a member left the view alone and is taken along";
     case ViewChangeCause::kComplaint: return "the primary left out a submission that it has";
   }
   return "unknown";
@@ -128,6 +129,8 @@ std::string_view describe(Ignored r) {
     case Ignored::kRateLimited: return "rate-limited";
     case Ignored::kDecidedOtherwise: return "decided-otherwise";
     case Ignored::kLagging: return "lagging";
+    case Ignored::kStaleNewView: return "stale-new-view";
+    case Ignored::kCount: break;
   }
   return "unknown";
 }

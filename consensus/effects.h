@@ -99,12 +99,13 @@ struct Evidence {
   std::shared_ptr<const SignedMessage> second;
 };
 
-// Why a member leaves a view.
+// Why a member wants to leave a view, or leaves it.
 enum class ViewChangeCause : std::uint8_t {
-  kTimeout,    // C1, C2: no NEW-VIEW, or no progress, in time
+  kTimeout,    // C2, C3: no NEW-VIEW, or no progress, in time
   kJoin,       // C4: f+1 others have left it
   kRotation,   // C8: planned
   kComplaint,  // C6: the primary left out a submission that it has
+  kFetch,      // C4: a member that left the view alone cannot come back to it
 };
 [[nodiscard]] std::string_view describe(ViewChangeCause c);
 
@@ -118,6 +119,12 @@ struct ViewStatus {
   std::optional<ViewChangeCause> cause;  // while it is being changed by this member
 };
 
+// This member wants another view now, or no longer (C4). It goes on voting meanwhile.
+struct WishStatus {
+  View view;                             // wanted; while there is no cause: the present one
+  std::optional<ViewChangeCause> cause;  // nothing: the wish is withdrawn
+};
+
 // At least f+1 members sign another head than ours at this height (D3): somebody should look.
 struct Alarm {
   Height height;
@@ -126,8 +133,9 @@ struct Alarm {
 
 enum class HaltReason : std::uint8_t {
   kHeadMismatch,         // D3: our executed head is not the certified one
-  kConflictingDecision,  // A4: another id than the executed or decided one is decided, certified or
-                         // re-proposed: more than f members are faulty, or our store is damaged
+  kConflictingDecision,  // I7, I8: another id than the decided one is decided or certified, or a
+                         // view above its own re-proposes another: more than f members are faulty,
+                         // or our store is damaged
   kWrongExecution,       // the executor answered for another height or block
   kInvalidDecision,      // a decided block has a body that we find invalid
 };
@@ -170,8 +178,10 @@ enum class Ignored : std::uint8_t {
   kRateLimited,         // STATUS or FETCH again too soon
   kDecidedOtherwise,    // a proposal for a height at which another id is decided
   kLagging,             // D2: executed < stable, so no PREPARE or COMMIT
+  kStaleNewView,        // A4: a NEW-VIEW older than what is decided here
+  kCount,
 };
-inline constexpr std::size_t kIgnoredReasons = static_cast<std::size_t>(Ignored::kLagging) + 1;
+inline constexpr std::size_t kIgnoredReasons = static_cast<std::size_t>(Ignored::kCount);
 [[nodiscard]] std::string_view describe(Ignored r);
 
 struct Effects {
@@ -185,6 +195,7 @@ struct Effects {
   std::vector<Committed> committed;
   std::vector<Evidence> evidence;
   std::optional<ViewStatus> view;
+  std::optional<WishStatus> wish;
   std::optional<Alarm> alarm;
   std::optional<SigningStop> signing_stop;
   std::optional<Halt> halt;

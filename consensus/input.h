@@ -54,20 +54,27 @@ struct BodiesInvalid {
   BlockId id;
 };
 
-// Valid submissions the node holds and has not seen executed. While one is in no block the progress
-// timer runs (C2), so announce what is forwarded to all members, the primary among them. Bodies of
-// blocks need not be announced.
+// Valid submissions that the node holds and has not seen executed. While one could be proposed and
+// is in no block the progress timer runs (C2), so announce what is forwarded to all members, the
+// primary among them. Bodies of blocks need not be announced. A second signature of an id that is
+// known changes nothing.
 struct PendingAdded {
   std::vector<ItemFacts> items;
 };
-// The present primary is known to hold them: it acknowledged them, or they came from it. From then
-// on the member complains if they are left out (C6). Repeat after every view change, for the new
-// primary. Unknown hashes are ignored.
+// The present primary has them: it acknowledged them, they came from it, or they were sent to it so
+// often over a live connection that only its own silence can be the reason. From then on the member
+// complains if they are left out (C6). Repeat after every view change, for the new primary. Unknown
+// hashes are ignored.
 struct PendingAtPrimary {
   View view;  // whose primary
   std::vector<ContentHash> items;
 };
-// Executed, expired or dropped. (Not needed for items of executed blocks: Replica removes those.)
+// What the present primary had may be gone: its process started anew.
+struct PrimaryForgot {
+  View view;  // whose primary
+};
+// Dropped by the node. (Not needed for what was executed, and what expired: Replica forgets both by
+// the blocks themselves.)
 struct PendingRemoved {
   std::vector<ContentHash> items;
 };
@@ -76,6 +83,7 @@ struct PendingRemoved {
 // applied height in one synced batch (B5). In height order.
 struct Executed {
   LedgerHead head;
+  std::vector<SubmissionId> ids{};  // of the block's items
 };
 
 // An answer to FetchBlocks, or what an observer follows the chain by. The bodies of all its blocks
@@ -86,6 +94,6 @@ struct Synced {
 };
 
 using Input = std::variant<Tick, Receive, Propose, BodiesReady, BodiesInvalid, PendingAdded,
-                           PendingAtPrimary, PendingRemoved, Executed, Synced>;
+                           PendingAtPrimary, PrimaryForgot, PendingRemoved, Executed, Synced>;
 
 }  // namespace imi::consensus

@@ -172,12 +172,15 @@ struct Status {
   bool changing = false;
   Height stable;
   Height executed;
-  MemberBits view_changes;            // whose VIEW-CHANGE for >= view it holds, while changing
+  MemberBits view_changes;  // whose VIEW-CHANGE it holds for a view above, or for it while changing
   std::vector<HeightStatus> heights;  // stable + 1, stable + 2, ...
+  // C4: the view that the sender would change to if f+1 members wanted to; at or below `view`:
+  // none. Each STATUS replaces what the sender's last one said.
+  View wish{};
   bool operator==(const Status&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(view, changing, stable, executed, view_changes, heights);
+    ar(view, changing, stable, executed, view_changes, heights, wish);
     require(ar, heights.size() <= kMaxWindow);
   }
 };

@@ -58,6 +58,28 @@ bool recomputes(const GenesisId& genesis, const NewView& new_view) {
   return std::ranges::equal(choice.headers, new_view.proposals, {}, {}, &ReProposal::header);
 }
 
+// A4. A decision of a view below `view` binds every NEW-VIEW of `view` (I8): one that names another
+// block proves that more than f members lie. A decision of `view` or above binds none below it, and
+// of one that is known by a checkpoint alone the view is not known: I8 makes it that of a view not
+// below `view`. Such a NEW-VIEW is out of date, and no fault of anybody's.
+std::optional<Replica::Contradiction> Replica::contradiction(
+    View view, const std::vector<BlockHeader>& headers) const {
+  std::optional<Contradiction> found;
+  for (const BlockHeader& header : headers) {
+    const Height h = header.height;
+    const BlockId id = chain::block_id(config_.genesis, header);
+    if (const auto it = decided_.find(h); it != decided_.end()) {
+      if (it->second.id == id) continue;
+      const auto& commit = it->second.commit;
+      if (commit && commit->view < view) return Contradiction{h, true};
+      found = Contradiction{h, false};
+    } else if (const auto link = decided_link(h); link && link->id != id) {
+      found = Contradiction{h, false};
+    }
+  }
+  return found;
+}
+
 // ---- the new primary ----------------------------------------------------------------------------
 
 void Replica::try_new_view() {
@@ -70,6 +92,12 @@ void Replica::try_new_view() {
   }
   if (chosen.size() < quorum_.q) return;
   const Choice choice = choose(config_.genesis, chosen);
+  if (const auto against = contradiction(view_, choice.headers)) {
+    if (against->broken || planted(Defect::kStaleNewViewHalts)) {
+      return halt(HaltReason::kConflictingDecision, against->height);
+    }
+    return ignore(Ignored::kStaleNewView);
+  }
   SignResult result = rules_.sign_new_view(view_, std::move(chosen), choice.headers);
   if (!result) return;
   persist(std::move(result->records));
@@ -90,6 +118,14 @@ void Replica::receive(const VerifiedMessage& m, const NewView& n) {
     return ignore(Ignored::kDuplicate);
   }
   if (!recomputes(config_.genesis, n)) return ignore(Ignored::kWrongNewView);
+  std::vector<BlockHeader> headers;
+  for (const ReProposal& p : n.proposals) headers.push_back(p.header);
+  if (const auto against = contradiction(n.view, headers)) {
+    if (against->broken || planted(Defect::kStaleNewViewHalts)) {
+      return halt(HaltReason::kConflictingDecision, against->height);
+    }
+    return ignore(Ignored::kStaleNewView);
+  }
   for (const SignedViewChange& v : n.view_changes) {
     auto message = std::make_shared<SignedMessage>();
     message->epoch = m->epoch;
@@ -119,9 +155,12 @@ void Replica::enter_view(const std::shared_ptr<const SignedMessage>& message) {
   entered_ = tick_;
   view_base_ = decided_tip_;
   if (!view_since_) view_since_ = tick_;
-  progress_since_.reset();
-  waiting_.clear();
-  for (auto& [hash, pending] : pending_) pending.at_primary.reset();
+  progress_base_ = tick_;
+  pending_.forget_primary();
+  wish_.reset();
+  complaint_.reset();
+  rotate_ = false;
+  note_ahead();
   report_view();
   install_new_view(n);
   if (halted_) return;
@@ -144,12 +183,6 @@ void Replica::install_new_view(const NewView& n) {
     if (halted_) return;
     const Height h = p.header.height;
     const BlockId id = chain::block_id(config_.genesis, p.header);
-    const auto decided = decided_.find(h);
-    // A4: what was decided or certified is re-proposed as it is, or more than f members lie.
-    if ((decided != decided_.end() && decided->second.id != id) ||
-        (h == stable_height_ && stable_link_.id != id)) {
-      return halt(HaltReason::kConflictingDecision, h);
-    }
     if (h <= stable_height_ || height_refusal(h)) continue;
     Slot& slot = slots_[h];
     install(h, slot, {p.header, id, p.signature, false, now_, tick_});
@@ -167,10 +200,7 @@ void Replica::release_abandoned() {
       const bool chosen = (decided != decided_.end() && decided->second.id == info->id) ||
                           (slot != nullptr && slot->proposal && slot->proposal->id == info->id);
       if (chosen) continue;
-      for (const ContentHash& item : info->block->items) {
-        out_.returned.push_back({item, ReturnReason::kNotChosen});
-      }
-      mark_in_block(*info->block, false);
+      release_items(*info);
     }
   }
   abandoned_.clear();

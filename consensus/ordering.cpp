@@ -177,9 +177,11 @@ Replica::Verdict Replica::judge(Height h, Slot& slot, std::optional<Ignored>& wh
       why = Ignored::kTimeNotAfterParent;
       return Verdict::kRefuse;
     }
-    if (p.fresh && p.header.time.value > now_.value + config_.future_tolerance_ms) {
-      return Verdict::kWait;  // C1: too early, hold until due
-    }
+    // C1: too early, hold until due. The least step above the parent is never too early: where the
+    // clocks were ahead and were set back, the chain goes on in steps of 1 ms until they catch up.
+    std::int64_t latest = now_.value + config_.future_tolerance_ms;
+    if (!planted(Defect::kNoLeastStep)) latest = std::max(latest, below->time.value + 1);
+    if (p.fresh && p.header.time.value > latest) return Verdict::kWait;
   }
   const BlockInfoPtr info = find_info(h, p.id);
   if (!info || info->bodies == Bodies::kUnknown || info->bodies == Bodies::kAsked) {
@@ -262,7 +264,7 @@ bool Replica::accept(Slot& slot, const BlockInfoPtr& info) {
     slot.prepares[*me_] = {vote_view_, info->id, message->signature};
     send(std::nullopt, message);
   }
-  mark_in_block(*info->block, true);
+  mark_in_block(*info, true);
   if (slot.proposal->fresh) complain_if_left_out(*info, slot.proposal->received_tick);
   return true;
 }

@@ -130,19 +130,19 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
   persist_bodies(*info);  // B2
   persist(std::move(vote->records));
   send(std::nullopt, message);
-  mark_in_block(*info->block, true);
+  mark_in_block(*info, true);
 }
 
 // C7: a heartbeat block on an idle chain. C3: an idle new primary shows at once that its view
-// works; one that has pending submissions leaves a quarter of the view's time to the driver's
+// works; one that has submissions to propose leaves a quarter of the view's time to the driver's
 // batch.
 void Replica::propose_empty_if_due() {
   if (proposal_slots() == 0) return;
   const bool idle = proposal_tip() <= decided_tip_;
   const bool heartbeat =
       confirmed_ && idle && tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
-  const bool first =
-      !confirmed_ && !proposed_in_view_ && (pending_.empty() || tick_ - entered_ >= period() / 4);
+  const bool first = !confirmed_ && !proposed_in_view_ &&
+                     (!pending_.waiting_since() || tick_ - entered_ >= period() / 4);
   if (heartbeat || first) propose_block({}, false, next_block_time(now_));
 }
 

@@ -12,7 +12,8 @@ Replica::Replica(const Config& config, const ValidatorSet& set, SafetyRules rule
       set_(set),
       quorum_(set.quorum()),
       rules_(std::move(rules)),
-      me_(rules_.member()) {
+      me_(rules_.member()),
+      pending_(config) {
   IMI_CHECK(config_.valid(), "validate the configuration first");
   IMI_CHECK(set_.validate().has_value(), "validate the validator set first");
   if (planted(Defect::kQuorumOneShort)) --quorum_.q;

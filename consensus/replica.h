@@ -1,6 +1,6 @@
 // PBFT (Castro and Liskov, OSDI'99, TOCS 2002) for hash-chained, pipelined blocks, as a pure state
 // machine: step() takes one input and returns what must be done. Same inputs, same outputs, to the
-// byte. The rules are docs/CONSENSUS; names such as A2 or C3 refer to it.
+// byte. The rules are in docs/PROTOCOL.md; names such as A2 or C3 refer to it.
 //
 // A handler is: a pure check that names its refusal, then the change of state, then the effects.
 // One file a phase: ordering.cpp (PRE-PREPARE, PREPARE, COMMIT), decisions.cpp (execution),
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "consensus/effects.h"
+#include "consensus/pending.h"
 #include "consensus/safety_rules.h"
 
 namespace imi::consensus {
@@ -57,6 +58,10 @@ class Replica {
   [[nodiscard]] View view() const { return view_; }
   [[nodiscard]] bool changing() const { return changing_; }
   [[nodiscard]] std::uint32_t backoff() const { return backoff_; }
+  // The view this member would change to if f members more wanted to (C4).
+  [[nodiscard]] std::optional<View> wish() const {
+    return wish_ ? std::optional(wish_->view) : std::nullopt;
+  }
   [[nodiscard]] MemberId primary() const { return chain::primary(set_, view_); }
   [[nodiscard]] Height stable_height() const { return stable_height_; }
   [[nodiscard]] const std::optional<CheckpointCertificate>& stable() const { return stable_; }
@@ -147,12 +152,6 @@ class Replica {
     BlockId id;
     TimeMs time;
   };
-  struct Pending {
-    SubmissionId id;
-    TimeMs expiry;
-    std::optional<Ticks> at_primary;  // since when the present primary has it
-    bool in_block = false;            // in a proposal of the current view, or decided
-  };
   enum class Verdict : std::uint8_t { kWait, kAccept, kRefuse };
   using Cause = ViewChangeCause;
 
@@ -164,6 +163,7 @@ class Replica {
   void on(const BodiesInvalid& i);
   void on(const PendingAdded& i);
   void on(const PendingAtPrimary& i);
+  void on(const PrimaryForgot& i);
   void on(const PendingRemoved& i);
   void on(const Executed& i);
   void on(const Synced& i);
@@ -230,12 +230,25 @@ class Replica {
   void start_view_change(View target, Cause cause);
   void record_view_change(MemberId member, std::shared_ptr<const SignedMessage> message);
   void check_join();
+  void set_wish(std::optional<Cause> cause);
+  void hear_wish(MemberId member, View view);
+  void act_on_wishes();
+  [[nodiscard]] bool wants(MemberId member, View view) const;
+  void note_ahead();
+  [[nodiscard]] Ticks ahead_for() const;
   void check_view_timer();
   void leave_view();
   [[nodiscard]] View wanted(MemberId member) const;
   [[nodiscard]] bool rotation_near() const;
 
   // ---- new_view.cpp ---------------------------------------------------------------------------
+  // What a NEW-VIEW says against the decisions known here.
+  struct Contradiction {
+    Height height;
+    bool broken = false;  // I8 does not hold; otherwise the NEW-VIEW is stale
+  };
+  [[nodiscard]] std::optional<Contradiction> contradiction(
+      View view, const std::vector<BlockHeader>& headers) const;
   void try_new_view();
   void enter_view(const std::shared_ptr<const SignedMessage>& message);
   void install_new_view(const NewView& new_view);
@@ -243,10 +256,11 @@ class Replica {
 
   // ---- timers.cpp -----------------------------------------------------------------------------
   void update_progress();
-  [[nodiscard]] bool outstanding() const;
+  [[nodiscard]] bool progress_late() const;
   [[nodiscard]] Ticks period() const;
   [[nodiscard]] std::int64_t past_tolerance_ms() const;
   void check_timeouts();
+  [[nodiscard]] std::optional<Cause> cause_to_leave();
 
   // ---- status.cpp -----------------------------------------------------------------------------
   void send_status();
@@ -263,9 +277,13 @@ class Replica {
   void adopt_run(const VerifiedBlocks& blocks, const CheckpointCertificate& certificate);
 
   // ---- pending.cpp ----------------------------------------------------------------------------
-  void mark_in_block(const Block& block, bool in_block);
+  template <class F>
+  void each_under_way(F&& f) const;
+  [[nodiscard]] bool is_under_way(const SubmissionId& id) const;
+  void mark_in_block(const BlockInfo& info, bool in_block);
+  void release_items(const BlockInfo& info);
+  void forget_executed(const BlockInfo& info, const Executed& executed);
   void complain_if_left_out(const BlockInfo& info, Ticks received);
-  void forget_pending(const std::vector<ContentHash>& items);
 
   // ---- restart.cpp ----------------------------------------------------------------------------
   void restore(const RestartFacts& facts);
@@ -325,8 +343,8 @@ class Replica {
 
   TimeMs now_;
   Ticks tick_ = 0;
-  std::optional<Ticks> progress_since_;  // C2
-  std::optional<Ticks> view_since_;      // C3
+  Ticks progress_base_ = 0;          // C2: nothing that waits is counted from earlier
+  std::optional<Ticks> view_since_;  // C3
   Ticks entered_ = 0;
   Ticks last_commit_ = 0;
   Ticks last_decay_ = 0;
@@ -337,16 +355,28 @@ class Replica {
   std::uint64_t fetch_round_ = 0;
   std::map<MemberId, Ticks> answered_;  // STATUS
 
-  std::map<ContentHash, Pending> pending_;
-  std::int64_t unproposed_ = 0;                      // of pending_, those in no block
-  std::set<std::pair<Ticks, ContentHash>> waiting_;  // at the primary, in no block
+  PendingSubmissions pending_;
 
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;
   bool started_ = false;
-  bool complain_ = false;  // C6: the primary left out a submission; acted on at the next tick
-  bool rotate_ = false;    // C8: likewise
-  Link stable_link_;       // id and time of the stable block
+
+  // C4: what this member wants, and what the others' last STATUS said.
+  struct Wish {
+    View view;
+    Cause cause;
+    bool operator==(const Wish&) const = default;
+  };
+  struct HeardWish {
+    View view;
+    Ticks heard = 0;
+  };
+  std::optional<Wish> wish_;
+  std::map<MemberId, HeardWish> wishes_;
+  std::optional<Ticks> ahead_since_;       // since when a member is known that left this view
+  std::optional<SubmissionId> complaint_;  // C6: what the primary left out
+  bool rotate_ = false;                    // C8: a multiple of R was decided in this view
+  Link stable_link_;                       // id and time of the stable block
   Effects out_;
   Persist withheld_;  // only ever used by Defect::kVoteBeforePersist
 };

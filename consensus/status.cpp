@@ -17,11 +17,11 @@ Status Replica::make_status() const {
   s.changing = changing_;
   s.stable = stable_height_;
   s.executed = executed_.height;
-  if (changing_) {
-    for (const auto& [member, message] : view_changes_) {
-      if (std::get<ViewChange>(message->payload).view >= view_) s.view_changes.set(member);
-    }
+  for (const auto& [member, message] : view_changes_) {
+    const View view = std::get<ViewChange>(message->payload).view;
+    if (view > view_ || (changing_ && view == view_)) s.view_changes.set(member);
   }
+  if (wish_) s.wish = wish_->view;
   for (Height h = stable_height_.next(); h <= window_end(); h = h.next()) {
     HeightStatus at;
     at.committed = decided_.contains(h);
@@ -44,6 +44,7 @@ Status Replica::make_status() const {
 // ---- answering ----------------------------------------------------------------------------------
 
 void Replica::receive(const VerifiedMessage& m, const Status& s) {
+  hear_wish(m->sender, s.wish);
   const Ticks half = config_.ticks(config_.status_period_ms) / 2;
   const auto last = answered_.find(m->sender);
   if (last != answered_.end() && tick_ - last->second < half) {
@@ -75,10 +76,16 @@ void Replica::answer_view(MemberId to, const Status& s) {
     if (new_view_ && (is_primary() || my_turn(Height(0)))) send(to, new_view_);
     return;
   }
-  const bool fresh = tick_ - view_change_sent_ < config_.ticks(config_.status_period_ms);
-  const auto own = view_changes_.find(*me_);
-  if (fresh || own == view_changes_.end()) return;
-  if (s.view < view_ || !s.view_changes.test(*me_)) send(to, own->second);
+  if (tick_ - view_change_sent_ < config_.ticks(config_.status_period_ms)) return;
+  // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whoever of their
+  // signers stopped meanwhile (C4).
+  for (const auto& [member, message] : view_changes_) {
+    const View view = std::get<ViewChange>(message->payload).view;
+    if (view < view_ || member == to) continue;
+    const bool lacks = !s.view_changes.test(member);
+    const bool own = member == *me_;
+    if (own ? lacks || s.view < view_ : lacks && my_turn(Height(member.value))) send(to, message);
+  }
 }
 
 void Replica::answer_height(MemberId to, const Status& s, Height h, const HeightStatus& theirs) {

@@ -11,6 +11,7 @@ void Replica::on(const Tick& i) {
     fetch_missing();
   }
   if (!me_) return;
+  pending_.update(next_block_time(now_), tick_);
   if (tick_ - last_status_ >= config_.ticks(config_.status_period_ms)) send_status();
   check_timeouts();
   if (!halted_) propose_empty_if_due();
@@ -35,36 +36,47 @@ std::int64_t Replica::past_tolerance_ms() const {
 // promise above it (I5).
 void Replica::check_timeouts() {
   if (!rules_.can_sign()) return;
-  const bool complain = std::exchange(complain_, false);
-  const bool rotate = std::exchange(rotate_, false);
-  if (!changing_ && complain) return start_view_change(view_.next(), Cause::kComplaint);
-  if (!changing_ && rotate) return start_view_change(view_.next(), Cause::kRotation);
+  set_wish(cause_to_leave());
+  act_on_wishes();
+}
+
+// Each of these is true only for as long as its cause stands (C4).
+std::optional<Replica::Cause> Replica::cause_to_leave() {
   const bool view_late = !confirmed_ && view_since_ && tick_ - *view_since_ >= period();
-  const bool progress_late =
-      !changing_ && confirmed_ && progress_since_ && tick_ - *progress_since_ >= period();
-  if (view_late || progress_late) start_view_change(view_.next(), Cause::kTimeout);
+  if (view_late || progress_late()) return Cause::kTimeout;
+  if (complaint_ && !pending_.is_left_out(*complaint_)) complaint_.reset();
+  if (changing_ || !confirmed_) return std::nullopt;
+  if (complaint_) return Cause::kComplaint;
+  if (rotate_) return Cause::kRotation;
+  if (ahead_for() >= config_.ticks(config_.max_view_timeout_ms)) return Cause::kFetch;
+  return std::nullopt;
 }
 
 void Replica::update_progress() {
   // While this member catches up, the delay is its own: it does not leave the view for it.
   if (!changing_ && !confirmed_ && lagging()) view_since_ = tick_;
-  if (changing_ || !confirmed_ || !outstanding()) {
-    progress_since_.reset();
-  } else if (!progress_since_) {
-    progress_since_ = tick_;
-  }
+  // With the window full it is certification that is awaited (D4), and no primary could help.
+  const bool own_delay = lagging() || decided_tip_ >= window_end();
+  if (changing_ || !confirmed_ || own_delay) progress_base_ = tick_;
 }
 
-// C2: is there anything that an honest primary and a quorum should be deciding?
-bool Replica::outstanding() const {
-  if (lagging()) return false;  // our own delay, not the primary's
+// C2: has some one thing that an honest primary and a quorum should decide waited for a whole
+// period without a commit? Things that come and go do not add up to a wait.
+bool Replica::progress_late() const {
+  if (changing_ || !confirmed_) return false;
+  const Ticks patience = period();
+  const auto late = [this, patience](Ticks since) {
+    const Ticks from = std::max(since, progress_base_);
+    return tick_ >= from && tick_ - from >= patience;
+  };
   for (auto it = slots_.upper_bound(decided_tip_); it != slots_.end() && it->first <= window_end();
        ++it) {
-    if (it->second.proposal && !decided_.contains(it->first)) return true;
+    const std::optional<Proposal>& proposal = it->second.proposal;
+    if (proposal && !decided_.contains(it->first) && late(proposal->received_tick)) return true;
   }
-  // With the window full it is certification that is awaited (D4), and no primary could help.
-  if (decided_tip_ >= window_end()) return false;
-  return unproposed_ > 0 || tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
+  if (late(last_commit_ + config_.ticks(config_.heartbeat_ms))) return true;
+  const std::optional<Ticks> waiting = pending_.waiting_since();
+  return waiting && late(*waiting);
 }
 
 }  // namespace imi::consensus

@@ -4,13 +4,21 @@
 
 namespace imi::consensus {
 
+namespace {
+// STATUS periods without a word after which a member's wish is void.
+constexpr Ticks kWishPeriods = 10;
+}  // namespace
+
 void Replica::start_view_change(View target, Cause cause) {
   if (!rules_.can_sign() || target <= view_ || target.value > kMaxView) return;
   SignResult vote = rules_.sign_view_change(target);
   if (!vote) return;
   persist(std::move(vote->records));
-  const bool planned =
-      cause == Cause::kRotation || (cause == Cause::kJoin && confirmed_ && rotation_near());
+  // No failure of the primary, or most likely none: what others may have left the view for is near.
+  const bool near =
+      rotation_near() || ahead_for() >= config_.ticks(config_.max_view_timeout_ms) / 2;
+  const bool planned = cause == Cause::kRotation || cause == Cause::kFetch ||
+                       (cause == Cause::kJoin && confirmed_ && near);
   if (!planned) backoff_ = std::min(backoff_ + 1, kMaxBackoff);
   if (!planted(Defect::kVoteBelowPromised)) leave_view();
   view_ = target;
@@ -18,9 +26,11 @@ void Replica::start_view_change(View target, Cause cause) {
   cause_ = cause;
   confirmed_ = false;
   view_since_.reset();
-  progress_since_.reset();
-  complain_ = false;
+  progress_base_ = tick_;
+  complaint_.reset();
   rotate_ = false;
+  wish_.reset();
+  ahead_since_.reset();
   view_change_sent_ = tick_;
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
   view_changes_[*me_] = message;
@@ -81,6 +91,7 @@ void Replica::record_view_change(MemberId member, std::shared_ptr<const SignedMe
   if (wanted(member) >= v.view) return;
   const std::optional<CheckpointCertificate> stable = v.stable;
   view_changes_[member] = std::move(message);
+  if (!changing_) note_ahead();
   if (stable) adopt_stable(*stable);
 }
 
@@ -99,6 +110,54 @@ void Replica::check_join() {
   if (views.size() < quorum_.weak) return;
   std::ranges::sort(views, std::greater{});
   start_view_change(views[quorum_.weak - 1], Cause::kJoin);
+}
+
+// C4: a wish, or its withdrawal, is told at once.
+void Replica::set_wish(std::optional<Cause> cause) {
+  const auto wish = cause ? std::optional(Wish{view_.next(), *cause}) : std::nullopt;
+  if (wish == wish_) return;
+  const bool told = wish.has_value() == wish_.has_value();
+  wish_ = wish;
+  out_.wish = WishStatus{wish ? wish->view : view_, cause};
+  if (!told) send_status();
+}
+
+void Replica::hear_wish(MemberId member, View view) { wishes_[member] = {view, tick_}; }
+
+// A wish counts while its sender repeats it; a VIEW-CHANGE is a promise and counts for good.
+bool Replica::wants(MemberId member, View view) const {
+  if (member == *me_) return wish_ && wish_->view >= view;
+  if (wanted(member) >= view) return true;
+  const auto heard = wishes_.find(member);
+  return heard != wishes_.end() && heard->second.view >= view &&
+         tick_ - heard->second.heard <= config_.ticks(config_.status_period_ms) * kWishPeriods;
+}
+
+// C4: with f+1 members that want to leave, one of them is honest besides this one or it is this
+// one; so whoever signs is followed by all who want the same, and they pull the rest along.
+void Replica::act_on_wishes() {
+  if (halted_ || !wish_) return;
+  std::uint32_t count = 0;
+  for (std::uint16_t m = 0; m < set_.members.size(); ++m) {
+    if (wants(MemberId(m), wish_->view)) ++count;
+  }
+  if (count >= quorum_.weak) start_view_change(wish_->view, wish_->cause);
+}
+
+// Is a member known that has signed a VIEW-CHANGE for a view above this one?
+void Replica::note_ahead() {
+  const bool ahead = std::ranges::any_of(
+      view_changes_, [this](const auto& v) { return v.first != *me_ && wanted(v.first) > view_; });
+  if (!ahead) {
+    ahead_since_.reset();
+  } else if (!ahead_since_) {
+    ahead_since_ = tick_;
+  }
+}
+
+// C4: for how long this view has been in use while a member is known that can no longer vote in it.
+Ticks Replica::ahead_for() const {
+  return ahead_since_ ? tick_ - std::max(*ahead_since_, entered_) : 0;
 }
 
 // C3: the timer starts when q members want this view or a higher one, so that members spread over

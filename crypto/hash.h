@@ -13,7 +13,7 @@
 
 namespace imi::crypto {
 
-// One name a use. The texts (hash.cpp) are part of the format: never change or re-use one.
+// One name per use. The texts (hash.cpp) are part of the format: never change or re-use one.
 enum class Domain : std::uint8_t {
   kStatement,          // what a signature covers (chain/statement.h)
   kGenesis,            // the genesis document

@@ -100,7 +100,7 @@ std::string describe(const KeystoreError& e) {
       return "the key " + e.path + " is sealed: its passphrase is needed";
     case Reason::kWrongPassphrase: return "the passphrase does not open the key " + e.path;
     case Reason::kExists:
-      return "there is a key at " + e.path + " already; keys are never overwritten";
+      return "a key exists already at " + e.path + "; keys are never overwritten";
     case Reason::kBadPurpose:
       return "the purpose of a key is 1 to 32 of a-z, 0-9 and '-': '" + e.detail + "'";
   }

@@ -1,4 +1,4 @@
-// Keys at rest: one file a key, readable by its owner alone.
+// Keys at rest: one file per key, readable by its owner alone.
 //
 // With a passphrase the secret is sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under
 // a key from Argon2id (RFC 9106) with the salt and costs in the file; all lines before the sealed
@@ -6,7 +6,7 @@
 // file says `cipher none`. Either way a file that group or others can read or write, or that
 // belongs to another user, is refused (faults.md 61).
 //
-// The file is text, one "name value" a line, in this order, nothing else:
+// The file is text, one "name value" pair per line, in this order, nothing else:
 //   imi-key 1
 //   purpose <text of [a-z0-9-], 1..32>
 //   public <66 hex>
@@ -38,7 +38,7 @@ struct KeystoreError {
     kNewerFormat,       // written by a newer version
     kPassphraseNeeded,  // it is sealed and no passphrase was given
     kWrongPassphrase,   // the passphrase does not open it (or the sealed line was changed)
-    kExists,            // a key stands there already: it is never overwritten
+    kExists,            // a key exists already at this path: it is never overwritten
     kBadPurpose,        // the purpose is not [a-z0-9-]{1,32}
   };
   Reason reason{};

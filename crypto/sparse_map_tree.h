@@ -3,8 +3,8 @@
 // The tree is cut at `bucket_bits` (B, default 18): for each of the 2^(B+1) nodes down to the cut a
 // hash and a state (17 MB at 18); below it, a bucket holds the sorted leaves whose paths begin with
 // its B bits. Bucket contents live in a cache bounded by a number of leaves (64 bytes each and
-// about 90 bytes of overhead a bucket) and are otherwise read from a BucketSource, i.e. the record
-// rows. B and the cache are local choices: the root does not depend on them.
+// about 90 bytes of overhead per bucket) and are otherwise read from a BucketSource, i.e. the
+// record rows. B and the cache are local choices: the root does not depend on them.
 //
 // A bucket of more than kSplitLeaves leaves (2^B hashes place a key in a chosen bucket, so somebody
 // may) is kept as an immutable binary tree of parts of at most that many, with their hashes: a
@@ -20,10 +20,10 @@
 // Threads: no locks inside. stage() and apply() belong to one thread (the executor); prove(),
 // root_at() and the other const functions change nothing at all, not even the cache, and may run in
 // many threads at once beside stage(), but not beside apply(): callers hold a shared_mutex of their
-// own, exclusively for apply() (well under a millisecond a block), shared for prove().
+// own, exclusively for apply() (well under a millisecond per block), shared for prove().
 //
 // Cost at 1 M records (bench/micro/map_bench.cpp): some 9 new upper nodes and 10 hashes of bucket
-// contents a changed record, hashed four at a time (crypto/hash_pairs.h).
+// contents per changed record, hashed four at a time (crypto/hash_pairs.h).
 #pragma once
 
 #include <span>
@@ -82,8 +82,9 @@ struct Node {
   Fill fill = Fill::kNone;
 };
 struct Part;  // immutable contents of a bucket, shared by cache, staged updates and undo records
-// Owns a part together with others; the count of owners is in the part. One word, one allocation a
-// part: a quarter of a million of them are kept, and each change looks at one that is in no cache.
+// Owns a part together with others; the count of owners is in the part. One word, one allocation
+// per part: a quarter of a million of them are kept, and each change looks at one that is in no
+// cache.
 class PartPtr {
  public:
   PartPtr() = default;
@@ -134,7 +135,7 @@ class StagedUpdate {
   std::vector<map_detail::BucketChange> buckets_;  // strictly descending by bucket
 };
 
-// What the tree was before one apply(). About 45 bytes a changed node and 64 a leaf of changed
+// What the tree was before one apply(). About 45 bytes per changed node and 64 per leaf of changed
 // buckets. Immutable.
 class MapUndo {
  public:
@@ -240,7 +241,7 @@ class SparseMapTree {
 
   Options options_;
   std::vector<map_detail::Node, HugePages<map_detail::Node>> nodes_;  // heap order, [0] unused
-  std::vector<Slot, HugePages<Slot>> slots_;                          // one a bucket
+  std::vector<Slot, HugePages<Slot>> slots_;                          // one per bucket
   std::size_t cached_leaves_ = 0;
   std::size_t hand_ = 0;  // of the clock that evicts
   std::uint64_t leaf_count_ = 0;

@@ -1,6 +1,6 @@
 // A ready-made network for trying things out: the agencies of one district, with their keys.
 //
-// Every code in it is a test code: the division inside (990604) is none of China's. Never for
+// Every code in it is a test code: the division inside (990604) does not exist in China. Never for
 // production: all agencies' keys are made in one place.
 #pragma once
 
@@ -36,7 +36,7 @@ struct AgencyKey {
 
 struct SampleNetwork {
   ledger::Genesis genesis;
-  std::vector<AgencyKey> keys;  // one an agency, in the order of the list above
+  std::vector<AgencyKey> keys;  // one per agency, in the order of the list above
 
   // The key of an agency; IMI_CHECK that there is one.
   [[nodiscard]] const crypto::SecretKey& key(std::string_view short_name) const;

@@ -110,7 +110,7 @@ std::string describe(const CatalogError& e) {
       case Reason::kBadMonths: return "months must satisfy min <= max <= 1200";
       case Reason::kBadRule:
         return "what is published is shared too, and the law's text has at most 200 bytes";
-      case Reason::kBadNeeds: return "it requires a field that there is not";
+      case Reason::kBadNeeds: return "it requires a field that does not exist";
       case Reason::kBadLevel: return "levels must be 0..4 and the validity at least a day";
     }
     return "?";

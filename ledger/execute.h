@@ -9,7 +9,7 @@
 //
 // Precondition: every submission passed admission (admission.h) against block.time; a violation of
 // the window is a broken invariant of consensus (IMI_CHECK).
-// Cost: records are read and decoded once a block and encoded once, however many entries touch
+// Cost: records are read and decoded once per block and encoded once, however many entries touch
 // them. An event.record reads two records (event, dossier) and changes two.
 #pragma once
 

@@ -90,11 +90,11 @@ class RecordCache {
   std::unordered_map<Hash256, Item, FixedBytesHash> items_;
 };
 
-// What prechecks before the pool (LedgerDb::precheck) remember: agencies, until a block changes them, and
-// which subjects are enterprises, for ever (an id keeps its class). Nothing that a stranger can
-// make up at will: what does not exist is not here, nor are persons, whose ids their registrars
-// choose. A full table of agencies starts anew; enterprises have a table of fixed size, a newer one
-// takes an older one's place. Any thread.
+// What prechecks before the pool (LedgerDb::precheck) remember: agencies, until a block changes
+// them, and which subjects are enterprises, for ever (an id keeps its class). Nothing that a
+// stranger can make up at will: what does not exist is not here, nor are persons, whose ids their
+// registrars choose. A full table of agencies starts anew; enterprises have a table of fixed size,
+// a newer one takes an older one's place. Any thread.
 class PrecheckCache {
  public:
   // At most `agencies`, and two enterprises in each of 2^enterprise_bits places.

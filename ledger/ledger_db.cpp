@@ -395,7 +395,8 @@ std::expected<std::optional<LedgerDb::Applied>, LedgerError> LedgerDb::find_subm
   return Applied{state->height, state->index};
 }
 
-std::expected<LedgerDb::Precheck, LedgerError> LedgerDb::precheck(const Submission& submission) const {
+std::expected<LedgerDb::Precheck, LedgerError> LedgerDb::precheck(
+    const Submission& submission) const {
   Precheck out;
   auto applied = find_submission(digests(submission)->id);
   if (!applied) return std::unexpected(std::move(applied.error()));

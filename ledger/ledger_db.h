@@ -30,8 +30,8 @@
 
 #include "chain/block.h"
 #include "chain/certificate.h"
-#include "ledger/precheck.h"
 #include "ledger/outcome.h"
+#include "ledger/precheck.h"
 #include "ledger/store.h"
 
 namespace imi::ledger {
@@ -75,8 +75,8 @@ struct LedgerDbOptions {
   unsigned bucket_bits = 18;  // crypto/sparse_map_tree.h
   std::size_t tree_cache_leaves = 1'500'000;
   std::size_t record_cache_bytes = std::size_t{36} << 20;  // records that execution reads again
-  std::size_t precheck_agencies = 4'096;                       // remembered for precheck()
-  unsigned precheck_enterprise_bits = 17;                      // two in a place: 4 MiB
+  std::size_t precheck_agencies = 4'096;                   // remembered for precheck()
+  unsigned precheck_enterprise_bits = 17;                  // two in a place: 4 MiB
 };
 
 // A block as catch-up hands it to a peer (D2).

@@ -29,7 +29,7 @@ bool PrecheckCache::is_enterprise(const SubjectId& id) const {
 }
 
 void PrecheckCache::put(const AgencyId& id, const Hash256& path,
-                    std::shared_ptr<const AgencyState> agency) {
+                        std::shared_ptr<const AgencyState> agency) {
   const std::lock_guard lock(mutex_);
   if (agencies_.size() >= max_agencies_) {
     agencies_.clear();

@@ -46,6 +46,8 @@ class CoreReader final : public LedgerReader {
   Result<ProvedRecord> prove(const Hash256& path) const override;
   Result<std::vector<DossierRow>> dossier(const SubjectId& sid, std::uint64_t from,
                                           std::uint64_t count) const override;
+  Result<std::vector<AgencyId>> later_agencies(const std::optional<AgencyId>& after,
+                                               std::size_t limit) const override;
   Result<std::optional<Submission>> submission(chain::Height height,
                                                std::uint32_t index) const override;
   Result<std::optional<std::vector<SubmissionOutcomes>>> outcomes(
@@ -126,6 +128,31 @@ Result<std::vector<DossierRow>> CoreReader::dossier(const SubjectId& sid, std::u
                                      });
   if (!scanned) return std::unexpected(scanned.error());
   if (!whole) return corrupt("a dossier's leaves are not in unbroken order");
+  return out;
+}
+
+Result<std::vector<AgencyId>> CoreReader::later_agencies(const std::optional<AgencyId>& after,
+                                                         std::size_t limit) const {
+  const auto snap = snapshot();
+  if (!snap) return std::unexpected(snap.error());
+  Bytes from = rows::agency_key(chain::Height(0), {});
+  if (after) {
+    const auto row = (*snap)->get(rows::record_key(state_path(Space::kAgency, *after)));
+    if (!row) return std::unexpected(row.error());
+    const auto state = *row ? decode<AgencyState>(**row) : std::unexpected(CodecError{});
+    if (*row && !state) return corrupt("an agency's record does not decode");
+    if (state) from = rows::agency_key(state->registered, *after);
+  }
+  std::vector<AgencyId> out;
+  bool whole = true;
+  const auto scanned = (*snap)->scan(from, rows::agencies_end(), [&](ByteView key, ByteView) {
+    const auto parsed = rows::parse_agency_key(key);
+    whole = parsed.has_value();
+    if (whole && parsed->second != after) out.push_back(parsed->second);
+    return whole && out.size() < limit;
+  });
+  if (!scanned) return std::unexpected(scanned.error());
+  if (!whole) return corrupt("a row of the list of agencies has a key of another form");
   return out;
 }
 

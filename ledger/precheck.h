@@ -1,7 +1,7 @@
-// The precheck before the pool: what the latest executed state already says against a submission. Not a
-// rule of the chain: a later block may change the answer either way, members may answer
+// The precheck before the pool: what the latest executed state already says against a submission.
+// Not a rule of the chain: a later block may change the answer either way, members may answer
 // differently, and execution decides. It keeps out what would only be recorded as refused for ever:
-//  - by an author that is none, with a key that is not the author's, or of a suspended agency, so
+//  - by an unregistered author, with a key that is not the author's, or of a suspended agency, so
 //    that nobody uses up an author's share of the pool by naming it;
 //  - by a holder (author = hash of the key) that holds none of the attestations it names;
 //  - with public facts about a person: such text would stay in the block's rows of every node.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
 #include "chain/block.h"
 #include "crypto/merkle_log.h"
 #include "ledger/evidence.h"
@@ -321,8 +322,8 @@ ReplayGuard::Seen ReplayGuard::note(const SubjectId& sid, const Hash256& digest,
 std::expected<Reply, QueryError> answer_person(const LedgerReader& reader, const SignedQuery& query,
                                                bool prove, const QueryTerms& terms) {
   if (query.genesis != reader.head().genesis) return std::unexpected(error(Reason::kWrongChain));
-  if (query.body.audience != "*" && query.body.audience != terms.audience) {
-    return std::unexpected(error(Reason::kWrongAudience, query.body.audience));
+  if (query.body.audience != terms.audience) {
+    return std::unexpected(error(Reason::kWrongAudience, to_hex(query.body.audience)));
   }
   const std::int64_t time = query.body.time.value;
   if (time < terms.now.value - kQueryWindowMs || time > terms.now.value + kQueryWindowMs) {

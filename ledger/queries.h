@@ -1,7 +1,7 @@
 // Answering questions from a reader, with or without proof. What the RPC's read methods call.
 //
 // A proof costs about the answer again: one map proof a record (about 650 B, 20 us), one range
-// proof a page. Bounded by the page limits of question.h. Pure but for the reader's reads.
+// proof per page. Bounded by the page limits of question.h. Pure but for the reader's reads.
 // Thread-safe as the reader is.
 #pragma once
 
@@ -30,7 +30,7 @@ struct QueryError {
     kBadSignature,     // of a signed query
     kWrongKey,         // not the person's current key
     kWrongChain,       // a query signed for another chain
-    kWrongAudience,    // a query signed for another node or service
+    kWrongAudience,    // a query signed for another node
     kStaleQuery,       // signed too long ago, or ahead of this node's clock
     kReplayed,         // this very query was answered before
     kBusy,             // too many signed queries at once to tell repeats apart: ask again shortly
@@ -56,20 +56,19 @@ struct Reply {
 
 // ---- a person asks for their own record --------------------------------------------------------
 
-inline constexpr std::size_t kMaxAudienceBytes = 100;
-
 // What the person's key signs: chain::statement_digest(genesis, kQuery, SignedQueryBody).
 struct SignedQueryBody {
   SchemaVersion<1> version;
   AskPerson question;
-  Nonce nonce;           // random
-  chain::TimeMs time;    // of the asker's clock
-  std::string audience;  // the node's name, or the name of the service: "*" is any
+  Nonce nonce;         // random
+  chain::TimeMs time;  // of the asker's clock
+  // The node that is asked, by the SHA-256 of its TLS key (as the genesis pins validators): no
+  // other answers, so that who gets hold of the query cannot use it elsewhere.
+  Hash256 audience;
   bool operator==(const SignedQueryBody&) const = default;
   template <class A>
   void serialize(A& ar) {
     ar(version, question, nonce, time, audience);
-    require(ar, audience.size() <= kMaxAudienceBytes);
   }
 };
 struct SignedQuery {
@@ -108,7 +107,7 @@ inline constexpr std::size_t kMaxRememberedQueries = 65'536;
 inline constexpr std::size_t kMaxQueriesOfPerson = 64;  // of those
 
 struct QueryTerms {
-  std::string_view audience;  // this node's name
+  Hash256 audience;  // this node
   chain::TimeMs now;
   ReplayGuard& guard;
 };

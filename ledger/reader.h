@@ -46,6 +46,11 @@ class LedgerReader {
   [[nodiscard]] virtual std::expected<std::vector<DossierRow>, StoreError> dossier(
       const SubjectId& sid, std::uint64_t from, std::uint64_t count) const = 0;
 
+  // Ids of agencies registered after genesis, in the order of registration (by block, then by id),
+  // from the one after `after` on; at most `limit`. Nothing proves that a list is complete.
+  [[nodiscard]] virtual std::expected<std::vector<AgencyId>, StoreError> later_agencies(
+      const std::optional<AgencyId>& after, std::size_t limit) const = 0;
+
   // One submission of a block, without digests; nullopt above the head.
   [[nodiscard]] virtual std::expected<std::optional<Submission>, StoreError> submission(
       chain::Height height, std::uint32_t index) const = 0;

@@ -39,6 +39,20 @@ Bytes record_key(const Hash256& path) {
 }
 Bytes records_end() { return {'R' + 1}; }
 
+Bytes agency_key(chain::Height registered, const AgencyId& id) {
+  Bytes key = height_key('A', registered);
+  append(key, id.view());
+  return key;
+}
+Bytes agencies_end() { return {'A' + 1}; }
+std::optional<std::pair<chain::Height, AgencyId>> parse_agency_key(ByteView key) {
+  constexpr std::size_t kBefore = 1 + sizeof(std::uint64_t);
+  if (key.size() != kBefore + AgencyId::kSize) return std::nullopt;
+  std::uint64_t height = 0;
+  for (const std::uint8_t b : key.subspan(1, sizeof(height))) height = height << 8 | b;
+  return std::pair(chain::Height(height), AgencyId::from(key.subspan(kBefore)));
+}
+
 Bytes block_key(chain::Height height) { return height_key('B', height); }
 Bytes bodies_key(chain::Height height, std::uint32_t last) {
   Bytes key = height_key('S', height);

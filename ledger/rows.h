@@ -9,6 +9,7 @@
 //   M "certified"           u64: height of the newest certificate stored
 //   R path(32)              a record of the state map (its encoding, as hashed: H(kMapValue, row))
 //   D, X                    rows beside the map that execution keeps (state_keys.h)
+//   A height(8) id(32)      an agency registered after genesis, in that block; empty
 //   B height(8)             BlockRow: block, commit certificate, head. From height 1
 //   S height(8) last(4)     list of encoded submissions of the block, `last` being the index of the
 //                           row's last one (body_rows.h): written once, read for catch-up by one
@@ -17,12 +18,13 @@
 //   C height(8)             the CheckpointCertificate of that height, where this node had one
 //   L level(1) index(8)     event log: the hashes of one tile, concatenated (crypto/merkle_log.h)
 //
-// The batch of a block holds its B, S and O rows, all R, D, X and L rows that it changes, and
+// The batch of a block holds its B, S and O rows, all A, R, D, X and L rows that it changes, and
 // M "applied". Inside the ledger module only.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "chain/block.h"
@@ -30,6 +32,7 @@
 #include "crypto/merkle_log.h"
 #include "ledger/outcome.h"
 #include "ledger/store.h"
+#include "ledger/types.h"
 
 namespace imi::ledger::rows {
 
@@ -39,6 +42,9 @@ namespace imi::ledger::rows {
 [[nodiscard]] Bytes applied_key();
 [[nodiscard]] Bytes certified_key();
 [[nodiscard]] Bytes record_key(const Hash256& path);
+[[nodiscard]] Bytes agency_key(chain::Height registered, const AgencyId& id);
+[[nodiscard]] Bytes agencies_end();
+[[nodiscard]] std::optional<std::pair<chain::Height, AgencyId>> parse_agency_key(ByteView key);
 [[nodiscard]] Bytes block_key(chain::Height height);
 [[nodiscard]] Bytes bodies_key(chain::Height height, std::uint32_t last);
 [[nodiscard]] std::optional<std::uint32_t> last_of_bodies_key(ByteView key);

@@ -35,6 +35,7 @@ template <class Tag>
 
 // Rows beside the map (StateDiff::aux); the first letter is the store's (rows.h). They can be made
 // again from the map and the blocks: nothing under the root depends on anything else.
+//   A height(8) id(32)             an agency registered after genesis (rows.h); never read here
 //   D sid(32) seq(8, big-endian)   DossierRow
 //   X height(8, big-endian)        list of submission ids to prune with that height
 //   X                              next height to look at, u64

@@ -1,5 +1,6 @@
 #include "ledger/verify_proof.h"
 
+#include "base/text.h"
 #include "crypto/merkle_log.h"
 #include "ledger/evidence.h"
 
@@ -214,10 +215,13 @@ std::string sentence(const ProofError& e) {
              "): check that the genesis file is that of the chain; if it is, do not believe the "
              "proof";
     case Reason::kTooOld:
-      return "the certified head is " + a + " ms old, at most " + b +
-             " ms were allowed: ask again, or another node, or allow more";
+      return "the certified head is " + span_text(e.a) + " old by this machine's clock, and " +
+             span_text(e.b) +
+             " are allowed: the node is behind, the network does not commit, or this clock is fast";
     case Reason::kFromTheFuture:
-      return "the certified head is " + a + " ms ahead of this machine's clock: set the clock";
+      return "the certified head is " + span_text(e.a) +
+             " ahead of this machine's clock: this clock is slow, or the validators' clocks were "
+             "fast";
     case Reason::kBehindTrusted:
       return "the proof is of height " + a + ", a head of height " + b +
              " was seen before: ask a node that is up to date";

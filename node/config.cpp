@@ -3,312 +3,330 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <ranges>
-#include <regex>
+#include <map>
 #include <set>
+#include <span>
 
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
 #include "base/hex.h"
-#include "base/text.h"
+#include "node/config_text.h"
+#include "node/config_values.h"
 
 namespace imi::node {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr unsigned kMaxRpcThreads = 64;
+constexpr std::string_view kRequired = "required";
 
-// The first of each. A key that nobody knows is told first: most often it is the misspelt name of
-// the one that is then missing.
-struct Problems {
-  std::string unknown;
-  std::string other;
-  [[nodiscard]] const std::string& first() const { return unknown.empty() ? other : unknown; }
-};
-
-// Reads one table; remembers the first thing that is wrong, and which keys it was asked for.
-class Section {
+// One value of the file while it is read. The first problem stands.
+class Field {
  public:
-  Section(const toml::table* table, std::string name, Problems& problems)
-      : table_(table), name_(std::move(name)), problems_(problems) {}
+  Field(const toml::node& node, const std::filesystem::path& base) : node_(node), base_(base) {}
 
-  void text(std::string_view key, std::string& out, bool required = false) {
-    const toml::node* node = find(key);
-    if (node == nullptr) {
-      if (required) fail(key, "is missing: give it a value");
-      return;
+  std::string text() {
+    const auto value = node_.value_exact<std::string>();
+    if (!value) fail("must be text in quotes");
+    return value.value_or("");
+  }
+  std::string needed_text() {
+    std::string value = text();
+    if (value.empty()) fail("is empty: give it a value");
+    return value;
+  }
+  // Relative to the file's folder; an absolute value stays itself.
+  std::filesystem::path needed_path() { return base_ / needed_text(); }
+  std::filesystem::path path() {
+    const std::string value = text();
+    return value.empty() ? std::filesystem::path() : base_ / value;
+  }
+  unsigned number(unsigned min, unsigned max) {
+    const auto value = node_.value_exact<std::int64_t>();
+    if (value && *value >= std::int64_t{min} && *value <= std::int64_t{max}) {
+      return static_cast<unsigned>(*value);
     }
-    const auto value = node->value_exact<std::string>();
-    if (!value) return fail(key, "must be text in quotes");
-    if (required && value->empty()) return fail(key, "is empty: give it a value");
-    out = *value;
+    fail(fmt::format("must be a whole number from {} to {}", min, max));
+    return min;
   }
-
-  void path(std::string_view key, std::filesystem::path& out, const std::filesystem::path& base,
-            bool required = false) {
-    std::string value;
-    text(key, value, required);
-    if (!value.empty()) out = base / value;  // an absolute value stays itself
+  ListenAddress listen() {
+    const std::string value = needed_text();
+    if (const std::string why = problem_of_listen(value); !why.empty()) fail(why);
+    const auto parts = split_host_and_port(value);
+    return parts ? ListenAddress{parts->host, parts->port} : ListenAddress{};
   }
-
-  void number(std::string_view key, unsigned& out, unsigned min, unsigned max) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    const auto value = node->value_exact<std::int64_t>();
-    if (!value || *value < static_cast<std::int64_t>(min) ||
-        *value > static_cast<std::int64_t>(max)) {
-      return fail(key, fmt::format("must be a whole number from {} to {}", min, max));
-    }
-    out = static_cast<unsigned>(*value);
-  }
-
-  void texts(std::string_view key, std::vector<std::string>& out) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    const toml::array* list = node->as_array();
-    if (list == nullptr) return fail(key, "must be a list of texts");
-    for (const toml::node& item : *list) {
-      const auto value = item.value_exact<std::string>();
-      if (!value) return fail(key, "must be a list of texts");
+  // Texts that `check` finds nothing wrong with, each once, whatever its letters' case.
+  std::vector<std::string> texts(std::string (*check)(std::string_view)) {
+    std::vector<std::string> out;
+    std::set<std::string> seen;
+    const toml::array* list = node_.as_array();
+    if (list == nullptr) fail("must be a list of texts");
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+      const auto value = (*list)[i].value_exact<std::string>();
+      if (!value) {
+        fail("must be a list of texts");
+        break;
+      }
+      if (const std::string why = check(*value); !why.empty()) fail(why);
+      if (!seen.insert(folded(*value)).second) fail(fmt::format("'{}' is listed twice", *value));
       out.push_back(*value);
     }
+    return out;
   }
+  std::map<std::string, std::string> addresses();
+  std::vector<ObserverConfig> observers();
 
-  void listen(std::string_view key, ListenAddress& out) {
-    std::string value;
-    text(key, value, true);
-    if (value.empty()) return;
-    const std::size_t colon = value.rfind(':');
-    unsigned long port = 65'536;
-    if (colon != std::string::npos && colon > 0 && colon + 1 < value.size() &&
-        value.find_first_not_of("0123456789", colon + 1) == std::string::npos &&
-        value.size() - colon <= 6) {
-      port = std::stoul(value.substr(colon + 1));
-    }
-    if (port > 65'535) {
-      return fail(key,
-                  fmt::format("'{}' is not an address and port such as \"127.0.0.1:7000\"", value));
-    }
-    out.host = value.substr(0, colon);
-    if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') {
-      out.host = out.host.substr(1, out.host.size() - 2);
-    }
-    out.port = static_cast<std::uint16_t>(port);
+  void fail(std::string what) {
+    if (problem_.empty()) problem_ = std::move(what);
   }
-
-  const toml::node* find(std::string_view key) {
-    asked_.insert(std::string(key));
-    return table_ == nullptr ? nullptr : table_->get(key);
-  }
-
-  void fail(std::string_view key, std::string_view what) {
-    if (problems_.other.empty()) problems_.other = fmt::format("{}.{}: {}", name_, key, what);
-  }
-
-  // Refuses keys that nobody asked for.
-  void finish() {
-    if (table_ == nullptr) return;
-    for (const auto& [key, value] : *table_) {
-      if (!asked_.contains(std::string(key.str())) && problems_.unknown.empty()) {
-        problems_.unknown = fmt::format("{}.{}: is not a key of this section: is it misspelt?",
-                                        name_, std::string_view(key.str()));
-      }
-    }
-  }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
-  const toml::table* table_;
-  std::string name_;
-  Problems& problems_;
-  std::set<std::string> asked_;
+  static std::string folded(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    return text;
+  }
+
+  const toml::node& node_;
+  const std::filesystem::path& base_;
+  std::string problem_;
 };
 
-Section section(const toml::table& root, std::string_view name, bool required, Problems& problems) {
-  std::string& error = problems.other;
-  const toml::node* node = root.get(name);
+std::map<std::string, std::string> Field::addresses() {
+  std::map<std::string, std::string> out;
+  std::map<std::string, std::string> who;
+  const toml::table* table = node_.as_table();
+  if (table == nullptr) {
+    fail("must be a section of name = \"host:port\"");
+    return out;
+  }
+  for (const auto& [key, value] : *table) {
+    const std::string name(key.str());
+    const auto address = value.value_exact<std::string>();
+    if (!address) {
+      fail(fmt::format("{} must be \"host:port\"", name));
+      break;
+    }
+    if (const std::string why = problem_of_peer(*address); !why.empty()) {
+      fail(fmt::format("{}: {}", name, why));
+    }
+    const auto [other, is_new] = who.emplace(folded(*address), name);
+    if (!is_new) {
+      fail(fmt::format("{} and {} have the same address {}: one of them cannot be reached there",
+                       other->second, name, *address));
+    }
+    out.emplace(name, *address);
+  }
+  return out;
+}
+
+std::vector<ObserverConfig> Field::observers() {
+  std::vector<ObserverConfig> out;
+  const toml::array* list = node_.as_array();
+  if (list == nullptr) {
+    fail("must be [[peers.observers]] sections");
+    return out;
+  }
+  for (const toml::node& item : *list) {
+    const toml::table* t = item.as_table();
+    const auto name = t == nullptr ? std::nullopt : (*t)["name"].value_exact<std::string>();
+    const auto pin = t == nullptr ? std::nullopt : (*t)["pin"].value_exact<std::string>();
+    const auto bytes = fixed_from_hex<Hash256>(pin.value_or(""));
+    if (!name || name->empty() || !bytes) {
+      fail("each needs a name and a pin of 64 hexadecimal digits");
+      break;
+    }
+    for (const auto& [key, value] : *t) {
+      if (key != "name" && key != "pin") {
+        fail(fmt::format("{}: '{}' is not a key of an observer (name, pin)", *name,
+                         std::string_view(key.str())));
+      }
+    }
+    if (*bytes == Hash256{}) fail(fmt::format("{}: no key has a pin of zeros", *name));
+    for (const ObserverConfig& o : out) {
+      if (o.name == *name) fail(fmt::format("{} is listed twice", *name));
+      if (o.pin == *bytes) fail(fmt::format("{} and {} have the same pin", o.name, *name));
+    }
+    out.push_back({*name, *bytes});
+  }
+  return out;
+}
+
+// A key: its description, and how it is read.
+struct KeyReader {
+  ConfigKey doc;
+  void (*read)(Field&, NodeConfig&);
+};
+
+void read_log_level(Field& f, NodeConfig& c) {
+  static const std::set<std::string> kLevels{"debug", "info", "warning", "error"};
+  c.log_level = f.text();
+  if (!kLevels.contains(c.log_level)) {
+    f.fail(fmt::format("'{}' is none of debug, info, warning, error", c.log_level));
+  }
+}
+
+// The description from which the reader, `imid --print-config-keys` and docs/OPERATIONS.md follow.
+constexpr KeyReader kKeys[] = {
+    {{"node", "name", "text", kRequired,
+      "for people, logs, and the audience of signed queries; a validator's own name in the "
+      "genesis"},
+     [](Field& f, NodeConfig& c) { c.name = f.needed_text(); }},
+    {{"node", "data", "folder", kRequired,
+      "ledger, safety log and evidence; one process at a time holds it"},
+     [](Field& f, NodeConfig& c) { c.data = f.needed_path(); }},
+    {{"node", "genesis", "file", kRequired, "the chain's genesis document"},
+     [](Field& f, NodeConfig& c) { c.genesis = f.needed_path(); }},
+    {{"node", "key", "file", "none: an observer",
+      "the validator's signing key, mode 0600; an observer has none and signs nothing"},
+     [](Field& f, NodeConfig& c) { c.key = f.needed_path(); }},
+    {{"node", "tls", "folder", kRequired, "holds `tls.key` and `tls.crt`"},
+     [](Field& f, NodeConfig& c) { c.tls = f.needed_path(); }},
+    {{"node", "passphrase_file", "file", "none",
+      "the passphrase of a sealed `node.key`, mode 0600; otherwise the environment variable "
+      "IMI_PASSPHRASE"},
+     [](Field& f, NodeConfig& c) { c.passphrase_file = f.path(); }},
+    {{"peers", "listen", "address:port", kRequired,
+      "where other nodes connect; numeric; port 0 takes any free one, told in "
+      "`data/run/ports.json`"},
+     [](Field& f, NodeConfig& c) { c.peers_listen = f.listen(); }},
+    {{"peers", "addresses", "name = \"host:port\" entries", "none",
+      "where the validators of the genesis are dialled, by name; this node may be among them; an "
+      "observer needs at least one"},
+     [](Field& f, NodeConfig& c) { c.peer_addresses = f.addresses(); }},
+    {{"peers", "observers", "sections with name, pin", "none",
+      "who else may connect: a name for the log, and the pin that `imid tls` printed"},
+     [](Field& f, NodeConfig& c) { c.observers = f.observers(); }},
+    {{"rpc", "listen", "address:port", kRequired,
+      "where clients connect; numeric; port 0 takes any free one"},
+     [](Field& f, NodeConfig& c) { c.rpc_listen = f.listen(); }},
+    {{"rpc", "hosts", "list of DNS names", "none",
+      "names besides localhost that a request's Host header may have; numeric addresses are always "
+      "allowed"},
+     [](Field& f, NodeConfig& c) { c.rpc_hosts = f.texts(problem_of_host); }},
+    {{"rpc", "origins", "list of origins", "none",
+      "web origins, as `https://portal.example`, whose pages may call this node"},
+     [](Field& f, NodeConfig& c) { c.rpc_origins = f.texts(problem_of_origin); }},
+    {{"rpc", "proxies", "list of addresses or networks", "none",
+      "reverse proxies, as `10.0.0.7` or `10.0.0.0/8`, whose `Forwarded` and `X-Forwarded-For` "
+      "headers name the client"},
+     [](Field& f, NodeConfig& c) { c.rpc_proxies = f.texts(problem_of_network); }},
+    {{"rpc", "threads", "2 to 64", "2", "threads that answer reads; one takes short reads only"},
+     [](Field& f, NodeConfig& c) { c.rpc_threads = f.number(2, kMaxRpcThreads); }},
+    {{"rpc", "token_file", "file", "none",
+      "a bearer token, mode 0600, that every request but `/healthz` and `/readyz` must carry"},
+     [](Field& f, NodeConfig& c) { c.rpc_token_file = f.path(); }},
+    {{"log", "level", "debug, info, warning, error", "info", "what is logged at all"},
+     read_log_level},
+    {{"log", "file", "file", "none: standard error", "where the log is appended"},
+     [](Field& f, NodeConfig& c) { c.log_file = f.path(); }},
+};
+
+bool is_section(std::string_view name) {
+  return std::ranges::any_of(kKeys, [&](const KeyReader& k) { return k.doc.section == name; });
+}
+bool is_key(std::string_view section, std::string_view key) {
+  return std::ranges::any_of(
+      kKeys, [&](const KeyReader& k) { return k.doc.section == section && k.doc.key == key; });
+}
+
+// A key that nobody knows is told before one that is missing: most often it is its misspelt name.
+std::string unknown_in(const toml::table& root) {
+  for (const auto& [section, value] : root) {
+    if (!is_section(section.str())) {
+      return fmt::format("[{}] is not a section of this file: is it misspelt?", section.str());
+    }
+    const toml::table* table = value.as_table();
+    if (table == nullptr) return fmt::format("[{}] must be a section", section.str());
+    for (const auto& [key, unused] : *table) {
+      if (!is_key(section.str(), key.str())) {
+        return fmt::format("{}.{}: is not a key of this section: is it misspelt?", section.str(),
+                           key.str());
+      }
+    }
+  }
+  return {};
+}
+
+std::string read_key(const KeyReader& k, const toml::table& root, const std::filesystem::path& base,
+                     NodeConfig& out) {
+  const toml::table* table = root.get_as<toml::table>(k.doc.section);
+  const toml::node* node = table == nullptr ? nullptr : table->get(k.doc.key);
   if (node == nullptr) {
-    if (required && error.empty()) error = fmt::format("the section [{}] is missing", name);
-    return {nullptr, std::string(name), problems};
+    if (k.doc.standard != kRequired) return {};
+    if (table == nullptr) return fmt::format("the section [{}] is missing", k.doc.section);
+    return fmt::format("{}.{}: is missing: give it a value", k.doc.section, k.doc.key);
   }
-  if (!node->is_table() && error.empty()) error = fmt::format("[{}] must be a section", name);
-  return {node->as_table(), std::string(name), problems};
+  Field field(*node, base);
+  k.read(field, out);
+  if (field.problem().empty()) return {};
+  return fmt::format("{}.{}: {}", k.doc.section, k.doc.key, field.problem());
 }
 
-void read_peers(Section& peers, NodeConfig& out) {
-  peers.listen("listen", out.peers_listen);
-  if (const toml::node* node = peers.find("addresses")) {
-    const toml::table* table = node->as_table();
-    if (table == nullptr)
-      return peers.fail("addresses", "must be a section of name = \"host:port\"");
-    for (const auto& [name, value] : *table) {
-      const auto address = value.value_exact<std::string>();
-      if (!address || address->find(':') == std::string::npos) {
-        return peers.fail("addresses", fmt::format("{} must be \"host:port\"", name.str()));
-      }
-      out.peer_addresses.emplace(name.str(), *address);
-    }
+// Settings that contradict each other.
+std::string problem_of_whole(const NodeConfig& c) {
+  const ListenAddress& a = c.peers_listen;
+  const ListenAddress& b = c.rpc_listen;
+  if (a.port != 0 && a.port == b.port &&
+      (a.host == b.host || is_unspecified(a.host) || is_unspecified(b.host))) {
+    return fmt::format("rpc.listen: port {} is the one of peers.listen: choose another", b.port);
   }
-  if (const toml::node* node = peers.find("observers")) {
-    const toml::array* list = node->as_array();
-    if (list == nullptr) return peers.fail("observers", "must be [[peers.observers]] sections");
-    for (const toml::node& item : *list) {
-      const toml::table* t = item.as_table();
-      const auto name = t == nullptr ? std::nullopt : (*t)["name"].value_exact<std::string>();
-      const auto pin = t == nullptr ? std::nullopt : (*t)["pin"].value_exact<std::string>();
-      const auto bytes = fixed_from_hex<Hash256>(pin.value_or(""));
-      if (!name || name->empty() || !bytes) {
-        return peers.fail("observers", "each needs a name and a pin of 64 hexadecimal digits");
-      }
-      out.observers.push_back({*name, *bytes});
-    }
+  if (c.key.empty() && !c.passphrase_file.empty()) {
+    return "node.passphrase_file: there is no node.key that it could open: set node.key, or leave "
+           "passphrase_file out";
   }
-}
-
-// The code point of a letter of well-formed UTF-8 at `at`, which is moved past it.
-char32_t next_letter(std::string_view s, std::size_t& at) {
-  const auto first = static_cast<unsigned char>(s[at++]);
-  const std::size_t more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-  char32_t letter = more == 0 ? first : first & (0x3fu >> more);
-  for (std::size_t i = 0; i < more; ++i) {
-    letter = letter << 6 | (static_cast<unsigned char>(s[at++]) & 0x3fu);
+  if (c.key.empty() && c.peer_addresses.empty()) {
+    return "peers.addresses: an observer (a node without node.key) dials the validators: give the "
+           "address of at least one";
   }
-  return letter;
-}
-
-// The line in ASCII: other letters are escaped in "strings", left out of comments, refused
-// elsewhere.
-std::expected<std::string, std::string> ascii_line(std::string_view line) {
-  std::string out;
-  char quote = 0;  // of the string we are in
-  bool comment = false;
-  for (std::size_t at = 0; at < line.size();) {
-    const char32_t letter = next_letter(line, at);
-    if (letter >= 0x80) {
-      if (comment) continue;
-      if (quote != '"')
-        return std::unexpected("letters other than ASCII stand in \"double quotes\"");
-      out += fmt::format("\\U{:08X}", static_cast<std::uint32_t>(letter));
-      continue;
-    }
-    const char c = static_cast<char>(letter);
-    out += c;
-    if (comment) continue;
-    if (quote == '"' && c == '\\' && at < line.size() && line[at] > 0) {
-      out += line[at++];
-    } else if (quote != 0) {
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '#') {
-      comment = true;
-    }
-  }
-  return out;
-}
-
-constexpr std::size_t kMaxLine = 1000;
-
-// What a line may be: nothing, [table], key = value; a comment behind it.
-const std::regex& form() {
-  static const std::string key = R"re((?:[A-Za-z0-9_-]+|"[A-Za-z0-9_. -]+"))re";
-  static const std::string keys = key + R"re((?: *\. *)re" + key + ")*";
-  static const std::string value =
-      R"re((?:"(?:[^"\\]|\\["\\tnr]|\\U[0-9A-F]{8})*"|'[^']*'|-?[0-9]{1,18}|true|false))re";
-  static const std::regex r("(?: *| *\\[ *" + keys + " *\\] *| *\\[\\[ *" + keys + " *\\]\\] *| *" +
-                            keys + " *= *(?:" + value + "|\\[ *(?:" + value + "(?: *, *" + value +
-                            ")* *,? *)?\\]) *)(?:#.*)?");
-  return r;
-}
-
-// The text that toml++ is given. It meets much that is no TOML with assertions (undefined behaviour
-// where those are off): so every line is ASCII and of the plain form that this file needs.
-std::expected<std::string, ConfigError> ascii_text(std::string_view text) {
-  std::string out;
-  int number = 0;
-  for (const auto part : std::views::split(text, '\n')) {
-    std::string line(part.begin(), part.end());
-    const auto refuse = [&](std::string_view why) {
-      return std::unexpected(fmt::format("line {}: {}", number, why));
-    };
-    ++number;
-    if (line.ends_with('\r')) line.pop_back();
-    std::ranges::replace(line, '\t', ' ');
-    if (!is_plain_text(line)) return refuse("not UTF-8 text, or a control character");
-    auto ascii = ascii_line(line);
-    if (!ascii) return refuse(ascii.error());
-    if (ascii->size() > kMaxLine) return refuse("longer than 1,000 characters");
-    if (!std::regex_match(*ascii, form())) {
-      return refuse("neither a [table], nor key = value on one line, nor a comment");
-    }
-    out.append(*ascii).push_back('\n');
-  }
-  return out;
+  return {};
 }
 
 }  // namespace
+
+std::vector<ConfigKey> config_keys() {
+  std::vector<ConfigKey> out;
+  for (const KeyReader& k : kKeys) out.push_back(k.doc);
+  return out;
+}
+
+std::string config_keys_table() {
+  std::string out = "| key | value | default | meaning |\n|---|---|---|---|\n";
+  for (const ConfigKey& k : config_keys()) {
+    out += fmt::format("| `{}.{}` | {} | {} | {} |\n", k.section, k.key, k.type, k.standard,
+                       k.meaning);
+  }
+  return out;
+}
 
 std::expected<NodeConfig, ConfigError> parse_config(std::string_view text,
                                                     const std::filesystem::path& file) {
   const auto refuse = [&file](const std::string& what) {
     return std::unexpected(fmt::format("{}: {}", file.string(), what));
   };
-  const auto ascii = ascii_text(text);
-  if (!ascii) return refuse(ascii.error());
-  const toml::parse_result parsed = toml::parse(*ascii);
+  const auto plain = plain_toml(text);
+  if (!plain) return refuse(plain.error());
+  const toml::parse_result parsed = toml::parse(*plain);
   if (!parsed) {
     const auto& at = parsed.error().source().begin;
     return refuse(
         fmt::format("line {}, column {}: {}", at.line, at.column, parsed.error().description()));
   }
   const toml::table& root = parsed.table();
+  if (const std::string why = unknown_in(root); !why.empty()) return refuse(why);
   const std::filesystem::path base = std::filesystem::absolute(file).parent_path();
   NodeConfig out;
-  Problems problems;
-  for (const auto& [key, value] : root) {
-    if (key != "node" && key != "peers" && key != "rpc" && key != "log" &&
-        problems.unknown.empty()) {
-      problems.unknown =
-          fmt::format("[{}] is not a section of this file: is it misspelt?", key.str());
-    }
+  for (const KeyReader& k : kKeys) {
+    if (const std::string why = read_key(k, root, base, out); !why.empty()) return refuse(why);
   }
-
-  Section node = section(root, "node", true, problems);
-  node.text("name", out.name, true);
-  node.path("data", out.data, base, true);
-  node.path("genesis", out.genesis, base, true);
-  node.path("key", out.key, base);
-  node.path("tls", out.tls, base, true);
-  node.path("passphrase_file", out.passphrase_file, base);
-  node.finish();
-
-  Section peers = section(root, "peers", true, problems);
-  read_peers(peers, out);
-  peers.finish();
-
-  Section rpc = section(root, "rpc", true, problems);
-  rpc.listen("listen", out.rpc_listen);
-  rpc.texts("hosts", out.rpc_hosts);
-  rpc.texts("origins", out.rpc_origins);
-  rpc.number("threads", out.rpc_threads, 1, kMaxRpcThreads);
-  rpc.path("token_file", out.rpc_token_file, base);
-  rpc.finish();
-
-  Section log = section(root, "log", false, problems);
-  log.text("level", out.log_level);
-  log.path("file", out.log_file, base);
-  static const std::set<std::string> kLevels{"debug", "info", "warning", "error"};
-  if (!kLevels.contains(out.log_level)) {
-    log.fail("level", fmt::format("'{}' is none of debug, info, warning, error", out.log_level));
-  }
-  log.finish();
-
-  if (!problems.first().empty()) return refuse(problems.first());
+  if (const std::string why = problem_of_whole(out); !why.empty()) return refuse(why);
   return out;
 }
 

@@ -2,38 +2,17 @@
 // do; unknown keys are refused too, because a misspelt limit is a limit not set. A key and its
 // value stand on one line; letters other than ASCII stand in "double quotes" or comments.
 //
-//   [node]
-//   name = "validator-0"          # for people, logs, and the audience of signed queries
-//   data = "data"                 # folder; relative paths are relative to this file
-//   genesis = "../genesis.imi"
-//   key = "keys/validator.key"    # absent: an observer, signs nothing
-//   tls = "keys"                  # folder with tls.key and tls.crt
-//   passphrase_file = ""          # of the key; else the environment's IMI_PASSPHRASE
-//
-//   [peers]
-//   listen = "127.0.0.1:7000"     # port 0: any free one, told in <data>/run/ports.json
-//   [peers.addresses]             # validators by name, "host:port"; this node may be among them
-//   validator-1 = "127.0.0.1:7001"
-//   [[peers.observers]]           # who else may connect
-//   name = "watch-1"
-//   pin = "<64 hexadecimal digits>"
-//
-//   [rpc]
-//   listen = "127.0.0.1:8600"
-//   hosts = ["node0.example"]     # DNS names a Host header may have, besides localhost
-//   origins = []                  # origins a browser may call from
-//   threads = 2                   # that answer reads
-//   token_file = ""               # a bearer token that every call but health must show
-//
-//   [log]
-//   level = "info"                # debug, info, warning, error
-//   file = ""                     # absent: standard error
+// The keys are described in one table (config_keys), from which the reader, `imid
+// --print-config-keys` and the table in docs/OPERATIONS.md follow. A setting that can have no
+// effect (a wildcard in rpc.hosts, an address that nothing can be reached at) is refused like a
+// wrong one; what needs the genesis to be judged (names of validators) is refused by read_files().
 #pragma once
 
 #include <expected>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -65,12 +44,25 @@ struct NodeConfig {
   ListenAddress rpc_listen;
   std::vector<std::string> rpc_hosts;
   std::vector<std::string> rpc_origins;
+  std::vector<std::string> rpc_proxies;
   unsigned rpc_threads = 2;
   std::filesystem::path rpc_token_file;
 
   std::string log_level = "info";
   std::filesystem::path log_file;
 };
+
+// One key of the file, as people read about it.
+struct ConfigKey {
+  std::string_view section;
+  std::string_view key;
+  std::string_view type;
+  std::string_view standard;  // the default; "required" where there is none
+  std::string_view meaning;
+};
+[[nodiscard]] std::vector<ConfigKey> config_keys();
+// As a Markdown table.
+[[nodiscard]] std::string config_keys_table();
 
 // The text is "<file>: <key>: what is wrong; what to do".
 using ConfigError = std::string;

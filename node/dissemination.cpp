@@ -21,13 +21,14 @@ void Dissemination::held_by_peer(const chain::ContentHash& content, PeerIndex pe
   }
 }
 
-void Dissemination::acknowledge(PeerIndex to, std::uint64_t number, std::vector<std::uint32_t> refused) {
+void Dissemination::acknowledge(PeerIndex to, std::uint64_t number,
+                                std::vector<std::uint32_t> refused) {
   (void)core_.send(to, Urgency::kControl,
                    make_frame(FrameKind::kAck, AckFrame{number, std::move(refused)}));
 }
 
 void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
-                    const std::vector<std::uint32_t>& refused) {
+                           const std::vector<std::uint32_t>& refused) {
   const auto sent = sent_.find(number);
   if (sent == sent_.end() || sent->second.waiting_for.erase(from.value) == 0) return;
   const auto& contents = sent->second.contents;
@@ -39,6 +40,9 @@ void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
 }
 
 void Dissemination::flush() {
+  // What was executed or expired since it was admitted is not announced any more.
+  std::erase_if(to_announce_, [this](const auto& facts) { return !pool_.find(facts.content); });
+  std::erase_if(to_push_, [this](const Body& body) { return !pool_.find(body.content()); });
   if (!to_announce_.empty()) {
     core_.input(consensus::PendingAdded{std::exchange(to_announce_, {})});
   }
@@ -67,7 +71,8 @@ void Dissemination::push(const std::vector<Body>& bodies, std::optional<PeerInde
 }
 
 void Dissemination::send_frame(const std::vector<SharedBytes>& submissions,
-                        std::vector<chain::ContentHash> contents, std::optional<PeerIndex> only) {
+                               std::vector<chain::ContentHash> contents,
+                               std::optional<PeerIndex> only) {
   const std::uint64_t number = next_number_++;
   const SharedBytes frame = make_push_frame(number, submissions);
   Sent sent{std::move(contents), {}};

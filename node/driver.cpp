@@ -175,6 +175,14 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     core.events.log(LogLevel::kInfo, said);
     want_flush();
   }
+  if (effects.wish) {
+    core.events.log(LogLevel::kInfo,
+                    effects.wish->cause
+                        ? "wants view " + std::to_string(effects.wish->view.value) + ": " +
+                              std::string(consensus::describe(*effects.wish->cause))
+                        : "no longer wants to leave view " +
+                              std::to_string(effects.wish->view.value));
+  }
   if (effects.alarm) {
     ++core.counters.alarms;
     core.events.log(LogLevel::kError, std::to_string(effects.alarm->differing) +
@@ -232,6 +240,9 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
   for (const auto& submission : executed) {
     ids.push_back(submission->digests->id);
     core.counters.entries_committed += submission->header.count;
+    if (const auto added_us = pool.added_us(ids.back())) {
+      core.counters.commit_latency.add(core.now_us() - *added_us);
+    }
     (void)pool.remove(ids.back());
   }
   waiters.executed(head.height, ids, repeats);
@@ -241,7 +252,7 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
     waiters.expired(e.id);
   }
   if (!gone.empty()) input(consensus::PendingRemoved{std::move(gone)});
-  input(consensus::Executed{head});
+  input(consensus::Executed{head, std::move(ids)});
   if (!core.running()) return;
   bodies.release(std::min(replica.stable_height(), replica.executed_height()));
   sync.advance();

@@ -26,6 +26,7 @@
 #include "consensus/effects.h"
 #include "ledger/admission.h"
 #include "ledger/parameters.h"
+#include "node/latency.h"
 #include "node/limits.h"
 #include "node/ports.h"
 #include "node/wal.h"
@@ -35,7 +36,7 @@ namespace imi::node {
 // Why the driver stopped for good.
 enum class HaltCode : std::uint8_t {
   kSafetyLogFailed,  // the log refused a write (EIO): restart, it is read again and checked
-  kSafetyLogFull,    // no space for the log: reads may go on, votes may not (faults.md 27)
+  kSafetyLogFull,    // no space for the log: reads may go on, votes may not
   kLedgerFailed,     // the ledger's store refused a write
   kLedgerFull,       // no space for the ledger
   kLedgerDamaged,    // the ledger contradicts itself
@@ -169,10 +170,11 @@ struct DriverCounters {
   std::uint64_t evidence = 0;
   std::uint64_t alarms = 0;
   std::uint64_t ignored[consensus::kIgnoredReasons] = {};
+  LatencyHistogram commit_latency;    // of submissions: arrival in the pool to execution
+  LatencyHistogram log_sync_latency;  // of writes of the safety log
 };
 
-// ---- the driver
-// ----------------------------------------------------------------------------------
+// ---- the driver ---------------------------------------------------------------------------------
 
 struct DriverOptions {
   consensus::Config consensus;

@@ -68,6 +68,7 @@ struct Driver::Impl {
   // ---- status (status.cpp)
   // ------------------------------------------------------------------------
   [[nodiscard]] NodeStatus status() const;
+  [[nodiscard]] std::string why_silent() const;
   void send_notice(PeerIndex to) const;
   void send_notices();
   void ask_to_follow(PeerIndex peer) const;

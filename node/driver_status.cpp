@@ -31,14 +31,21 @@ std::string_view name(NodeRole r) {
   return "unknown";
 }
 
+// Also after a restart: the safety log keeps why signing was stopped.
+std::string Driver::Impl::why_silent() const {
+  if (!signing_stopped.empty()) return signing_stopped;
+  if (const auto& stopped = replica.safety_state().stopped) {
+    return std::string(consensus::describe(static_cast<consensus::SafetyRefusal>(*stopped)));
+  }
+  return silent_because.empty() ? "its key is not in use on this node" : silent_because;
+}
+
 NodeStatus Driver::Impl::status() const {
   NodeStatus s;
   s.role = !core.me             ? NodeRole::kObserver
            : replica.is_voter() ? NodeRole::kValidator
                                 : NodeRole::kSilentValidator;
-  if (s.role == NodeRole::kSilentValidator) {
-    s.silent_because = signing_stopped.empty() ? silent_because : signing_stopped;
-  }
+  if (s.role == NodeRole::kSilentValidator) s.silent_because = why_silent();
   s.epoch = replica.set_for(replica.executed_height()).epoch;
   s.view = replica.view();
   s.changing = replica.changing();

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/hex.h"
+#include "node/handlers/handlers.h"
 #include "node/imid_process.h"
 #include "node/net/tls_identity.h"
 
@@ -22,8 +23,10 @@ constexpr const char* kAbout =
     "  imid --config imid.toml         run the node (SIGTERM or Ctrl-C stops it orderly)\n"
     "  imid init --config imid.toml    mark the first boot of a validator's key: once\n"
     "  imid tls --folder keys --name validator-0\n"
-    "                                  make a TLS identity; prints the pin for the genesis\n\n"
-    "The configuration is described in docs/OPERATIONS.md.";
+    "                                  make a TLS identity; prints the pin for the genesis\n"
+    "  imid --print-config-keys        the table of configuration keys\n"
+    "  imid --print-metrics            the table of metrics (/metrics)\n\n"
+    "Both tables stand in docs/OPERATIONS.md, which says how to run nodes.";
 
 int fail(const ProcessError& e) {
   std::fprintf(stderr, "imid: %s\n", e.sentence.c_str());
@@ -89,8 +92,12 @@ int main(int argc, char** argv) {
   std::string config;
   std::string folder;
   std::string name;
+  bool print_keys = false;
+  bool print_metrics = false;
   app.set_version_flag("--version", "imid 0.1.0");
   app.add_option("--config", config, "the node's configuration file");
+  app.add_flag("--print-config-keys", print_keys, "print the table of configuration keys");
+  app.add_flag("--print-metrics", print_metrics, "print the table of metrics");
   CLI::App* init = app.add_subcommand("init", "mark the first boot of a validator's key");
   init->add_option("--config", config, "the node's configuration file")->required();
   CLI::App* tls = app.add_subcommand("tls", "make a TLS identity");
@@ -100,6 +107,15 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return e.get_exit_code() == 0 ? app.exit(e) : (app.exit(e), to_int(ExitCode::kUsage));
+  }
+  if (print_metrics) {
+    const auto specs = imi::node::Handlers::metric_specs();
+    std::printf("%s", imi::node::metrics_table(specs).c_str());
+    return 0;
+  }
+  if (print_keys) {
+    std::printf("%s", imi::node::config_keys_table().c_str());
+    return 0;
   }
   if (*init) return run_init(config);
   if (*tls) return run_tls(folder, name);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -13,6 +14,7 @@ namespace {
 using rpc::ExitCode;
 
 constexpr std::size_t kMaxSecretFile = 4096;
+constexpr std::size_t kNamesShown = 10;
 
 std::expected<std::string, std::string> read_text(const std::filesystem::path& file,
                                                   std::size_t max) {
@@ -37,7 +39,81 @@ std::expected<std::string, ProcessError> read_secret(const std::filesystem::path
   auto text = read_text(file, kMaxSecretFile);
   if (!text) return refuse(ExitCode::kLocal, text.error());
   while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+  if (text->empty()) {
+    return refuse(ExitCode::kBadInput,
+                  fmt::format("{} is empty: put the secret into it, or leave the key that names it "
+                              "out of the configuration",
+                              file.string()));
+  }
   return std::move(*text);
+}
+
+// What a client can send in an Authorization header.
+std::expected<void, ProcessError> check_token(const std::string& token,
+                                              const std::filesystem::path& file) {
+  if (std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7f; })) return {};
+  return refuse(ExitCode::kBadInput,
+                fmt::format("rpc.token_file: the token in {} has blanks or characters other than "
+                            "ASCII, which no client can send: make another",
+                            file.string()));
+}
+
+std::string validator_names(const chain::ValidatorSet& set) {
+  std::string out;
+  for (std::size_t i = 0; i < set.members.size() && i < kNamesShown; ++i) {
+    out += (i == 0 ? "" : ", ") + set.members[i].name;
+  }
+  if (set.members.size() > kNamesShown) out += ", ...";
+  return out;
+}
+
+// What of the configuration has no effect on this chain, or contradicts it; empty: nothing.
+std::string problem_on_chain(const NodeConfig& c, const NodeFiles& files) {
+  const auto& members = files.genesis.validators.members;
+  const auto named = [&](const std::string& name) {
+    return std::ranges::find(members, name, &chain::Validator::name);
+  };
+  for (const auto& [name, address] : c.peer_addresses) {
+    if (named(name) == members.end()) {
+      return fmt::format(
+          "peers.addresses: '{}' is not a validator of this chain: its validators "
+          "are {}",
+          name, validator_names(files.genesis.validators));
+    }
+    const auto own = files.member ? files.genesis.validators.member(*files.member).name : "";
+    if (name == own) continue;
+    const std::string host = c.peers_listen.host.find(':') == std::string::npos
+                                 ? c.peers_listen.host
+                                 : "[" + c.peers_listen.host + "]";
+    if (address == fmt::format("{}:{}", host, c.peers_listen.port)) {
+      return fmt::format(
+          "peers.addresses: {} has the address that this node listens on ({}): "
+          "write the one of {}",
+          name, address, name);
+    }
+  }
+  for (const ObserverConfig& o : c.observers) {
+    if (named(o.name) != members.end()) {
+      return fmt::format("peers.observers: '{}' is the name of a validator: choose another",
+                         o.name);
+    }
+    if (const auto v = std::ranges::find(members, o.pin, &chain::Validator::tls_key_pin);
+        v != members.end()) {
+      return fmt::format(
+          "peers.observers: {} has the pin of {}, a validator: give the observer a "
+          "TLS identity of its own (imid tls)",
+          o.name, v->name);
+    }
+  }
+  if (const auto v = named(c.name);
+      v != members.end() &&
+      (!files.member || &files.genesis.validators.member(*files.member) != &*v)) {
+    return fmt::format("node.name: '{}' is another validator's name on this chain: {}", c.name,
+                       files.member
+                           ? "this one is " + files.genesis.validators.member(*files.member).name
+                           : std::string("choose another for an observer"));
+  }
+  return {};
 }
 
 std::expected<void, ProcessError> read_key(const NodeConfig& config, NodeFiles& out) {
@@ -47,6 +123,13 @@ std::expected<void, ProcessError> read_key(const NodeConfig& config, NodeFiles& 
     auto secret = read_secret(config.passphrase_file);
     if (!secret) return std::unexpected(secret.error());
     passphrase = std::move(*secret);
+    const auto info = crypto::read_key_info(config.key);
+    if (info && !info->sealed) {
+      return refuse(ExitCode::kBadInput,
+                    fmt::format("node.passphrase_file: {} is not sealed and needs no passphrase: "
+                                "leave passphrase_file out, or put the sealed key there",
+                                config.key.string()));
+    }
   } else if (const char* env = std::getenv("IMI_PASSPHRASE")) {
     passphrase = env;
   }
@@ -112,7 +195,13 @@ std::expected<NodeFiles, ProcessError> read_files(const NodeConfig& config) {
   if (!config.rpc_token_file.empty()) {
     auto token = read_secret(config.rpc_token_file);
     if (!token) return std::unexpected(token.error());
+    if (auto ok = check_token(*token, config.rpc_token_file); !ok) {
+      return std::unexpected(ok.error());
+    }
     out.rpc_token = std::move(*token);
+  }
+  if (const std::string why = problem_on_chain(config, out); !why.empty()) {
+    return refuse(ExitCode::kBadInput, why);
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -64,6 +65,12 @@ WalHeader wal_header(const NodeFiles& files) {
   h.genesis = files.genesis_id;
   h.key = files.key->public_key();
   return h;
+}
+
+DiskSpace disk_space(const std::filesystem::path& folder) {
+  struct statvfs found{};
+  if (::statvfs(folder.c_str(), &found) != 0) return {};
+  return {std::uint64_t{found.f_bavail} * found.f_frsize, (found.f_flag & ST_RDONLY) == 0};
 }
 
 ProcessError from_ledger(const ledger::LedgerError& e, const NodeConfig& config) {
@@ -200,9 +207,6 @@ struct NodeProcess::Impl final : DriverEvents {
     auto safety = open_safety(disk, safety_folder(config).string(), wal_header(files),
                               crypto::system_random());
     if (!safety) return refuse(ExitCode::kLocal, describe(safety.error()));
-    if (safety->wal == nullptr) {
-      logger->warn("this validator signs nothing: {}", safety->silent_because);
-    }
     return std::move(*safety);
   }
 
@@ -282,16 +286,22 @@ struct NodeProcess::Impl final : DriverEvents {
   static Hash256 retag_genesis(const chain::GenesisId& id) { return chain::retag<Hash256>(id); }
 
   std::expected<void, ProcessError> start_rpc(const NodeFiles& files) {
-    access = std::make_unique<LoopNodeAccess>(loop, [this] { return network->rows(); });
+    access = std::make_unique<LoopNodeAccess>(
+        loop, [this] { return network->rows(); },
+        HealthWatch::Options{clock, files.genesis.parameters,
+                             [this] { return disk_space(config.data); },
+                             [this](LogLevel level, std::string_view line) { log(level, line); }});
     access->attach(*driver);
     handlers = std::make_unique<Handlers>(
-        HandlerOptions{config.name, std::string(kVersion), evidence.get()}, *access, *db, clock);
+        HandlerOptions{config.name, files.tls->pin, std::string(kVersion), evidence.get()}, *access,
+        *db, clock);
     RpcServerOptions o;
     o.address = config.rpc_listen.host;
     o.port = config.rpc_listen.port;
     o.allowed_hosts = config.rpc_hosts;
     o.allowed_origins = config.rpc_origins;
     o.bearer_token = files.rpc_token;
+    o.proxies = config.rpc_proxies;
     o.handler_threads = config.rpc_threads;
     o.limits = rpc_limits;
     o.log = net_log();

@@ -43,6 +43,7 @@ void Outbox::write() {
     std::uint64_t file_bytes = 0;
     std::uint64_t bytes = 0;
     std::uint64_t syncs = 0;
+    std::uint64_t began_us = 0;
   };
   auto job = std::make_shared<Write>();
   for (Step& s : waiting_) {
@@ -52,12 +53,16 @@ void Outbox::write() {
     job->steps.push_back(std::move(s));
   }
   waiting_.clear();
+  job->began_us = core_.now_us();
   in_flight_ = job->steps.size();
   writing_ = true;
   // The snapshot has everything that any step so far recorded, so it makes the waiting steps
   // durable as an append would.
   if (std::exchange(rotate_, false)) job->snapshot = snapshot_();
   const auto finish = [this, job] {
+    if (job->syncs != core_.counters.log_syncs) {
+      core_.counters.log_sync_latency.add(core_.now_us() - job->began_us);
+    }
     core_.counters.log_syncs = job->syncs;
     core_.counters.log_bytes = job->bytes;
     if (job->snapshot) base_bytes_ = job->file_bytes;

@@ -231,6 +231,11 @@ bool Pool::remove(const chain::SubmissionId& id) {
   return true;
 }
 
+std::optional<std::uint64_t> Pool::added_us(const chain::SubmissionId& id) const {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? std::nullopt : std::optional(it->second->added_us);
+}
+
 std::vector<Pool::Expired> Pool::expire(chain::TimeMs block_time) {
   std::vector<Expired> out;
   while (!by_expiry_.empty() && by_expiry_.begin()->first.first <= block_time) {

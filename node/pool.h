@@ -123,6 +123,8 @@ class Pool {
 
   // Removes whatever has this id. Returns true if there was one.
   bool remove(const chain::SubmissionId& id);
+  // When it was added, if it is here.
+  [[nodiscard]] std::optional<std::uint64_t> added_us(const chain::SubmissionId& id) const;
   // Removes everything whose expiry <= block_time (F1: it can never commit); returns the ids and
   // contents in order of expiry.
   struct Expired {

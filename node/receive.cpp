@@ -63,8 +63,10 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
     ++core.counters.submissions_rejected_by_state;
     return false;
   }
-  // Clocks differ: what is due soon is kept, and not proposed before it is due.
-  const chain::TimeMs latest(core.now().value + 2 * std::int64_t{core.parameters.max_expiry_ms});
+  // Clocks differ: what is due soon is kept, and not proposed before it is due. What is not would
+  // only take the place of others.
+  const chain::TimeMs latest(replica.next_block_time(core.now()).value +
+                             core.parameters.max_expiry_ms + config.past_tolerance_ms);
   if (body.expiry() <= replica.executed().time || body.expiry() > latest) return false;
   if (!enter_pool(body, false)) return false;
   dissemination.held_by_peer(body.content(), from);
@@ -89,7 +91,10 @@ void Driver::Impl::on_push(PeerIndex from, const SharedBytes& frame, std::shared
   if (!push) return core.disconnect_misbehaving(from, "a push that does not parse");
   if (push->submissions.empty()) return dissemination.acknowledge(from, push->number, {});
   intake.check(FairWork::peer(from), shared(std::move(push->submissions)), true,
-               [this, from, number = push->number, hold = std::move(hold)](Intake::Answer answer) {
+               [this, from, number = push->number, asked = replica.executed_height(),
+                hold = std::move(hold)](Intake::Answer answer) {
+                 // It may have been executed meanwhile. Not acknowledged: it comes again.
+                 if (!waiters.remembers_above(asked)) return;
                  std::vector<std::uint32_t> refused;
                  for (std::uint32_t i = 0; i < answer.bodies.size(); ++i) {
                    if (!admit_from_peer(from, answer.bodies[i], answer.prechecks[i]))
@@ -152,11 +157,17 @@ void Driver::Impl::check_submitted() {
   std::vector<SharedBytes> in;
   in.reserve(batch->size());
   for (const Submitted& s : *batch) in.push_back(s.bytes);
-  intake.check(work.clients(), std::move(in), true, [this, batch](Intake::Answer answer) {
-    for (std::size_t i = 0; i < batch->size(); ++i) {
-      admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
-    }
-  });
+  intake.check(
+      work.clients(), std::move(in), true,
+      [this, batch, asked = replica.executed_height()](Intake::Answer answer) {
+        if (!waiters.remembers_above(asked)) {  // they may have been executed meanwhile: ask again
+          std::ranges::move(*batch, std::back_inserter(submitted));
+          return want_flush();
+        }
+        for (std::size_t i = 0; i < batch->size(); ++i) {
+          admit_submitted((*batch)[i], answer.bodies[i], answer.prechecks[i]);
+        }
+      });
 }
 
 void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checked,

@@ -16,7 +16,7 @@ std::optional<Fate> SubmissionWaiters::recent(const chain::SubmissionId& id) con
 }
 
 void SubmissionWaiters::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
-                  Done done) {
+                            Done done) {
   const std::uint64_t number = next_++;
   const std::uint64_t deadline = core_.now_us() + std::uint64_t{timeout_ms} * 1000;
   waiters_.emplace(number, Waiter{id, wait, deadline, timeout_ms, std::move(done)});
@@ -24,7 +24,7 @@ void SubmissionWaiters::add(const chain::SubmissionId& id, WaitFor wait, std::ui
 }
 
 void SubmissionWaiters::wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
-                   Done done) {
+                             Done done) {
   if (waiters_.size() >= core_.limits.max_waiting_clients) {
     done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kTooManyWait, {}}));
     return;
@@ -62,7 +62,7 @@ void SubmissionWaiters::finish(std::uint64_t number, SubmitResult result) {
 }
 
 void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::SubmissionId>& ids,
-                       const LedgerPort::Repeats& repeats) {
+                                 const LedgerPort::Repeats& repeats) {
   auto repeat = repeats.begin();  // ascending by index
   for (std::uint32_t i = 0; i < ids.size(); ++i) {
     ledger::LedgerDb::Applied at{height, i};
@@ -94,6 +94,7 @@ void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::
         recent_.erase(it);
       }
     }
+    forgotten_ = recent_blocks_.front().first;
     recent_blocks_.pop_front();
   }
 }

@@ -35,6 +35,8 @@ class SubmissionWaiters {
 
   // Committed within the last blocks.
   [[nodiscard]] std::optional<Fate> recent(const chain::SubmissionId& id) const;
+  // True if recent() knows every submission that was executed above this height.
+  [[nodiscard]] bool remembers_above(chain::Height h) const { return forgotten_ <= h; }
   [[nodiscard]] chain::Height certified_height() const { return certified_; }
   void set_certified_height(chain::Height h) { certified_ = h; }
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
@@ -64,6 +66,7 @@ class SubmissionWaiters {
   };
   std::unordered_map<chain::SubmissionId, Place, FixedBytesHash> recent_;
   std::deque<std::pair<chain::Height, std::vector<chain::SubmissionId>>> recent_blocks_;
+  chain::Height forgotten_;  // the last block that left recent_blocks_
 };
 
 }  // namespace imi::node

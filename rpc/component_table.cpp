@@ -74,7 +74,10 @@ const std::string_view kComponentsText = R"json({
     "validator": {"type": "boolean"},
     "connected": {"type": "boolean"},
     "address": {"type": "string"},
-    "round_trip_us": {"type": "integer", "minimum": 0}}}
+    "round_trip_us": {"type": "integer", "minimum": 0},
+    "last_end": {"type": "string", "description": "how the last attempt or connection ended"},
+    "why_not": {"type": "string", "description": "why it is not connected, and what to do"},
+    "clock_ahead_ms": {"type": "integer", "description": "its clock minus this node's"}}}
 })json";
 
 }  // namespace imi::rpc

@@ -40,6 +40,11 @@ constexpr std::array kTable = {
       "the node has halted: {why}; ask another node and tell its operator"},
     ErrorSpec{Error::kNotReady, "not-ready", 503, X::kUnreachable,
       "the node is not ready: {why}; ask again shortly or ask another node"},
+    ErrorSpec{Error::kUnsupportedEncoding, "unsupported-encoding", 415, X::kUsage,
+      "the content coding '{coding}' is not supported; send the body without Content-Encoding"},
+    ErrorSpec{Error::kUnsupportedTransfer, "unsupported-transfer-coding", 501, X::kUsage,
+      "the transfer coding '{coding}' is not supported; send Content-Length, or "
+      "Transfer-Encoding: chunked alone"},
     ErrorSpec{Error::kTooManySubscriptions, "too-many-subscriptions", 429, X::kRefused,
       "this connection has the {limit} subscriptions it may have; end one first"},
     ErrorSpec{Error::kHttpMethodNotAllowed, "http-method-not-allowed", 405, X::kUsage,
@@ -49,7 +54,7 @@ constexpr std::array kTable = {
     ErrorSpec{Error::kUnauthorised, "unauthorised", 401, X::kRefused,
       "this node wants a token; send Authorization: Bearer with the one its operator gave you"},
     ErrorSpec{Error::kOriginNotAllowed, "origin-not-allowed", 403, X::kRefused,
-      "pages of {origin} may not use this node; its operator can add them to allowed_origins"},
+      "pages of {origin} may not use this node; its operator can add them to rpc.origins"},
     ErrorSpec{Error::kHostNotAllowed, "host-not-allowed", 403, X::kRefused,
       "the host name '{host}' is not allowed; use the address, or let the operator add it to "
       "rpc.hosts of the node's configuration"},
@@ -123,6 +128,8 @@ constexpr std::array kTable = {
       "height {height} is not here; the node has {oldest} to {newest}"},
     ErrorSpec{Error::kNoCertifiedHead, "no-certified-head", 503, X::kUnreachable,
       "the node has no certified head yet; ask again shortly"},
+    ErrorSpec{Error::kWrongAudience, "wrong-audience", 403, X::kRefused,
+      "the query was signed for another node; sign it for this one, whose id its status gives"},
 };
 // clang-format on
 

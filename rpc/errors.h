@@ -57,6 +57,8 @@ enum class Error : std::int32_t {
   kUnsupportedMedia = -32011,      // {content_type}
   kHttpMethodNotAllowed = -32012,  // {method}
   kTooManySubscriptions = -32013,  // {limit}
+  kUnsupportedTransfer = -32014,   // {coding}
+  kUnsupportedEncoding = -32015,   // {coding}
   kNotReady = -32020,              // {why}
   kHalted = -32021,                // {why}
   kObserving = -32022,             // {why}
@@ -96,6 +98,7 @@ enum class Error : std::int32_t {
   kNotTheSubject = 2007,       //
   kHeightNotAvailable = 2008,  // {height, oldest, newest}
   kNoCertifiedHead = 2009,     //
+  kWrongAudience = 2010,       // {audience}
 };
 
 struct ErrorSpec {

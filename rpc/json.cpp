@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/serializer.hpp>
 #include <boost/json/value_stack.hpp>
+#include <charconv>
 #include <cmath>
 #include <optional>
 
@@ -22,7 +23,8 @@ RpcError parse_error(std::string why) {
 }
 
 // Builds the value as boost's own parser does, and refuses on the way. `reason` is why, if it was
-// one of our bounds.
+// one of our bounds. With `ids`, the text of every number that is the "id" of a JSON-RPC call is
+// appended there, and its place there stands for it in the value.
 class BoundedHandler {
  public:
   static constexpr std::size_t max_object_size = std::size_t(-1);
@@ -30,7 +32,8 @@ class BoundedHandler {
   static constexpr std::size_t max_key_size = std::size_t(-1);
   static constexpr std::size_t max_string_size = std::size_t(-1);
 
-  explicit BoundedHandler(const JsonLimits& limits) : limits_(limits) {}
+  BoundedHandler(const JsonLimits& limits, std::vector<std::string>* ids)
+      : limits_(limits), ids_(ids) {}
 
   bool on_document_begin(error_code&) {
     stack_.reset();
@@ -39,15 +42,21 @@ class BoundedHandler {
   bool on_document_end(error_code&) { return true; }
   bool on_object_begin(error_code&) {
     frames_.push_back(keys_.size());
+    ++depth_;
     return true;
   }
   bool on_object_end(std::size_t n, error_code& ec) {
+    --depth_;
     if (!keys_differ(ec)) return false;
     stack_.push_object(n);
     return count(ec);
   }
-  bool on_array_begin(error_code&) { return true; }
+  bool on_array_begin(error_code&) {
+    if (depth_++ == 0) call_depth_ = 2;  // a batch
+    return true;
+  }
   bool on_array_end(std::size_t n, error_code& ec) {
+    --depth_;
     stack_.push_array(n);
     return count(ec);
   }
@@ -65,6 +74,7 @@ class BoundedHandler {
     if (!on_key_part({}, n, ec)) return false;
     key_text_.append(s.data(), s.size());
     keys_.push_back({key_text_.size() - n, n});
+    after_id_ = depth_ == call_depth_ && text(keys_.back()) == "id";
     stack_.push_key(s);
     return true;
   }
@@ -79,23 +89,26 @@ class BoundedHandler {
   bool on_number_part(boost::json::string_view s, error_code& ec) {
     number_.append(s.data(), s.size());
     // An integer of 64 bits has 20 digits and no double needs more than 24 characters to be exact.
-    if (number_.size() > kMaxNumberText) return refuse_number(ec);
+    if (number_.size() > (is_id() ? kMaxIdBytes : kMaxNumberText)) return refuse_number(ec);
     return true;
   }
   bool on_int64(std::int64_t i, boost::json::string_view s, error_code& ec) {
     if (!on_number_part(s, ec)) return false;
+    if (is_id()) return take_id(ec);
     number_.clear();
     stack_.push_int64(i);
     return count(ec);
   }
   bool on_uint64(std::uint64_t u, boost::json::string_view s, error_code& ec) {
     if (!on_number_part(s, ec)) return false;
+    if (is_id()) return take_id(ec);
     number_.clear();
     stack_.push_uint64(u);
     return count(ec);
   }
   bool on_double(double d, boost::json::string_view s, error_code& ec) {
     if (!on_number_part(s, ec)) return false;
+    if (is_id()) return take_id(ec);
     // boost turns integers beyond 64 bits into doubles: two ends would read different numbers.
     const bool integer = number_.find_first_of(".eE") == std::string::npos;
     if (integer || !std::isfinite(d)) return refuse_number(ec);
@@ -132,6 +145,12 @@ class BoundedHandler {
   bool refuse_number(error_code& ec) {
     return refuse(make_error(Error::kBadNumber, {{"text", number_.substr(0, 40)}}), ec);
   }
+  [[nodiscard]] bool is_id() const { return ids_ != nullptr && after_id_ && depth_ == call_depth_; }
+  bool take_id(error_code& ec) {
+    stack_.push_uint64(ids_->size());
+    ids_->push_back(std::exchange(number_, {}));
+    return count(ec);
+  }
   bool count(error_code& ec) {
     if (++values_ <= limits_.max_values) return true;
     return refuse(
@@ -161,6 +180,10 @@ class BoundedHandler {
   }
 
   JsonLimits limits_;
+  std::vector<std::string>* ids_;
+  std::size_t depth_ = 0;       // of open objects and arrays
+  std::size_t call_depth_ = 1;  // of the members of a JSON-RPC call
+  bool after_id_ = false;       // the last key was a call's "id"
   boost::json::value_stack stack_;
   std::string key_text_;  // the keys of all open objects, one after the other
   std::vector<Key> keys_;
@@ -184,32 +207,32 @@ RpcError invalid(std::string why) {
   return make_error(Error::kInvalidRequest, {{"why", std::move(why)}});
 }
 
-// nullopt: not an id.
-std::optional<Id> read_id(const json::value& v) {
+Id number_id(std::string text) {
+  std::int64_t i = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), i);
+  if (ec == std::errc{} && std::to_string(i) == text) return Id(i);
+  return Id(IdNumber{std::move(text)});
+}
+
+// nullopt: not an id. `numbers` as BoundedHandler collected them.
+std::optional<Id> read_id(const json::value& v, std::vector<std::string>& numbers) {
+  if (const auto* place = v.if_uint64(); place != nullptr && *place < numbers.size()) {
+    return number_id(std::move(numbers[*place]));
+  }
   if (v.is_null()) return Id(nullptr);
-  if (const auto* i = v.if_int64()) return Id(*i);
   if (const auto* s = v.if_string(); s != nullptr && s->size() <= kMaxIdBytes) {
     return Id(std::string(s->data(), s->size()));
   }
   return std::nullopt;
 }
 
-std::optional<std::string> unknown_member(const json::object& o) {
-  for (const auto& member : o) {
-    const std::string_view k = member.key();
-    if (k != "jsonrpc" && k != "id" && k != "method" && k != "params") return std::string(k);
-  }
-  return std::nullopt;
-}
-
-std::variant<Call, BadCall> read_call(json::value&& v) {
+std::variant<Call, BadCall> read_call(json::value&& v, std::vector<std::string>& id_numbers) {
   auto* o = v.if_object();
   if (o == nullptr) return BadCall{Id(nullptr), invalid("a call is a JSON object")};
   Id id = NoId{};
   if (const auto* i = o->if_contains("id")) {
-    auto read = read_id(*i);
-    if (!read)
-      return BadCall{Id(nullptr), invalid("id must be null, an integer or a short string")};
+    auto read = read_id(*i, id_numbers);
+    if (!read) return BadCall{Id(nullptr), invalid("\"id\" must be a string, a number or null")};
     id = std::move(*read);
   }
   // A call that is no call is answered even when it has no id (JSON-RPC 2.0, section 5).
@@ -224,11 +247,8 @@ std::variant<Call, BadCall> read_call(json::value&& v) {
   }
   const auto& name = method->get_string();
   if (name.size() > kMaxMethodBytes) return BadCall{answer_to, invalid("\"method\" is too long")};
-  if (const auto other = unknown_member(*o)) {
-    return BadCall{answer_to, invalid("unknown member \"" + *other + "\"")};
-  }
   Call call{std::move(id), std::string(name.data(), name.size()), nullptr};
-  if (auto* params = o->if_contains("params")) {
+  if (auto* params = o->if_contains("params"); params != nullptr && !params->is_null()) {
     if (!params->is_object() && !params->is_array()) {
       return BadCall{answer_to, invalid("\"params\" must be an object or an array")};
     }
@@ -255,6 +275,8 @@ void append_id(std::string& out, const Id& id) {
     out += std::to_string(*i);
   } else if (const auto* s = std::get_if<std::string>(&id)) {
     append_json(out, json::value(*s));
+  } else if (const auto* n = std::get_if<IdNumber>(&id)) {
+    out += n->text;
   } else {
     out += "null";
   }
@@ -306,6 +328,13 @@ RpcError read_error(const json::object& o) {
   return make_error_text(known.value_or(Error::kInternal), std::move(message), std::move(data));
 }
 
+// Of a response to this build's own calls, whose ids are int64_t.
+std::optional<Id> read_response_id(const json::value& v) {
+  std::vector<std::string> none;
+  if (const auto* i = v.if_int64()) return Id(*i);
+  return read_id(v, none);
+}
+
 RpcError bad_response(std::string why) {
   return make_error(Error::kBadResponse, {{"address", "the node"}, {"why", std::move(why)}});
 }
@@ -319,8 +348,8 @@ std::expected<Response, RpcError> read_response(json::value&& v) {
   }
   Response r{nullptr, json::value(nullptr)};
   if (const auto* id = o->if_contains("id")) {
-    auto read = read_id(*id);
-    if (!read) return std::unexpected(bad_response("its id is no id"));
+    auto read = read_response_id(*id);
+    if (!read) return std::unexpected(bad_response("its id is not an id of this client's calls"));
     r.id = std::move(*read);
   }
   auto* result = o->if_contains("result");
@@ -368,19 +397,21 @@ void indent(std::string& out, const json::value& v, std::size_t depth) {
   }
 }
 
-}  // namespace
-
-std::expected<json::value, RpcError> parse_json(std::string_view text, const JsonLimits& limits) {
+std::expected<json::value, RpcError> parse_value(std::string_view text, const JsonLimits& limits,
+                                                 std::vector<std::string>* id_numbers) {
   if (text.size() > limits.max_bytes) {
     return std::unexpected(make_error(
         Error::kTooLarge,
         {{"size", text.size()}, {"limit", limits.max_bytes}, {"unit", "bytes of JSON"}}));
   }
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  const std::size_t mark = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   json::parse_options options;
   options.max_depth = limits.max_depth;
-  json::basic_parser<BoundedHandler> parser(options, limits);
+  json::basic_parser<BoundedHandler> parser(options, limits, id_numbers);
   error_code ec;
-  const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
+  const std::size_t used =
+      mark + parser.write_some(false, text.data() + mark, text.size() - mark, ec);
   if (ec) {
     if (auto reason = parser.handler().take_reason()) return std::unexpected(std::move(*reason));
     return std::unexpected(syntax_error(ec, used, limits));
@@ -394,14 +425,21 @@ std::expected<json::value, RpcError> parse_json(std::string_view text, const Jso
   return parser.handler().release();
 }
 
+}  // namespace
+
+std::expected<json::value, RpcError> parse_json(std::string_view text, const JsonLimits& limits) {
+  return parse_value(text, limits, nullptr);
+}
+
 std::expected<RequestBody, RpcError> parse_request(std::string_view body,
                                                    const JsonLimits& limits) {
-  auto v = parse_json(body, limits);
+  std::vector<std::string> id_numbers;
+  auto v = parse_value(body, limits, &id_numbers);
   if (!v) return std::unexpected(std::move(v).error());
   RequestBody out;
   auto* batch = v->if_array();
   if (batch == nullptr) {
-    out.calls.push_back(read_call(std::move(*v)));
+    out.calls.push_back(read_call(std::move(*v), id_numbers));
     return out;
   }
   if (batch->empty()) return std::unexpected(invalid("the batch is empty"));
@@ -411,7 +449,7 @@ std::expected<RequestBody, RpcError> parse_request(std::string_view body,
   }
   out.is_batch = true;
   out.calls.reserve(batch->size());
-  for (auto& call : *batch) out.calls.push_back(read_call(std::move(call)));
+  for (auto& call : *batch) out.calls.push_back(read_call(std::move(call), id_numbers));
   return out;
 }
 

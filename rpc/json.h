@@ -3,7 +3,8 @@
 // Parsing refuses what the two ends could read differently or that costs more than it is worth:
 // duplicate keys, integers beyond 64 bits, non-finite and absurd numbers, NaN and Infinity, invalid
 // UTF-8, comments, trailing commas, trailing text, depth, number of values and size beyond the
-// limits. Nothing is allocated in proportion to a claim, only to bytes received.
+// limits. A byte order mark in front is ignored (RFC 8259, section 8.1). Nothing is allocated in
+// proportion to a claim, only to bytes received.
 //
 // Pure and re-entrant; the only allocations are the values made. Nothing is thrown to the caller.
 #pragma once
@@ -27,8 +28,8 @@ struct JsonLimits {
   std::size_t max_values = 1u << 16;  // scalars, arrays and objects together: bounds the memory
   std::size_t max_key_bytes = 256;
 };
-inline constexpr std::size_t kMaxBatch = 64;     // calls in one JSON-RPC batch
-inline constexpr std::size_t kMaxIdBytes = 128;  // of a string id
+inline constexpr std::size_t kMaxBatch = 64;           // calls in one JSON-RPC batch
+inline constexpr std::size_t kMaxIdBytes = 16u << 10;  // of an id's text
 inline constexpr std::size_t kMaxMethodBytes = 64;
 
 // What a client reads from a node it asked: larger than what a node reads from anyone.
@@ -37,11 +38,17 @@ inline constexpr JsonLimits kResponseLimits{64u << 20, 32, 1u << 22, 256};
 [[nodiscard]] std::expected<json::value, RpcError> parse_json(std::string_view text,
                                                               const JsonLimits& limits = {});
 
-// JSON-RPC id: absent (a notification: no response), null, integer or string.
+// JSON-RPC id: absent (a notification: no response), null, a number or a string. A number that is
+// not the usual text of an int64_t (a fraction, an exponent, beyond 64 bits) is kept as the text it
+// had, so that the response carries the very id of the request.
 struct NoId {
   bool operator==(const NoId&) const = default;
 };
-using Id = std::variant<NoId, std::nullptr_t, std::int64_t, std::string>;
+struct IdNumber {
+  std::string text;
+  bool operator==(const IdNumber&) const = default;
+};
+using Id = std::variant<NoId, std::nullptr_t, std::int64_t, std::string, IdNumber>;
 
 struct Call {
   Id id;
@@ -61,8 +68,9 @@ struct RequestBody {
   std::vector<std::variant<Call, BadCall>> calls;  // exactly 1 unless is_batch
 };
 
-// Reads a JSON-RPC request: one call or a batch of 1..kMaxBatch. The error is one that answers the
-// body as a whole (not JSON, too large, too deep, empty or too long a batch).
+// Reads a JSON-RPC request: one call or a batch of 1..kMaxBatch. `params` may be null, and members
+// besides those of JSON-RPC (trace contexts, for example) are ignored. The error is one that
+// answers the body as a whole (not JSON, too large, too deep, empty or too long a batch).
 [[nodiscard]] std::expected<RequestBody, RpcError> parse_request(std::string_view body,
                                                                  const JsonLimits& limits = {});
 

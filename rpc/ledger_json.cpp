@@ -297,7 +297,7 @@ std::string agency_name(const ledger::Genesis& genesis, const ledger::AgencyId& 
   for (const ledger::AgencyRegister& a : genesis.agencies) {
     if (a.id == id) return a.profile.short_name;
   }
-  return to_hex(id).substr(0, 16);
+  return to_hex(id);
 }
 
 bool is_present(const ledger::Answer& answer) {

@@ -26,7 +26,7 @@ namespace json = boost::json;
 // "2026-11-24".
 [[nodiscard]] std::string day_text(ledger::Day day);
 
-// An agency's short name from genesis, else the start of its id.
+// An agency's short name from genesis, else its id, whole.
 [[nodiscard]] std::string agency_name(const ledger::Genesis& genesis, const ledger::AgencyId& id);
 
 // The answer to `question` as of `head`. "found": false where the answer is that there is none.

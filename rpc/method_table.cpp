@@ -185,13 +185,14 @@ void add_records(std::vector<MethodSpec>& out) {
       {"person",
        "A person's own record",
        "Answered to the person alone: the query is signed with the subject's key and names this "
-       "network, a time limit and a nonce. Without one the error is `purpose-required`.",
+       "network, this node (`id` of `status`), a time and a nonce. Without one the error is "
+       "`purpose-required`.",
        {{"query", ParamType::kBase64Url, false, 1, kMaxQueryText, {}, "the signed query's bytes"},
         prove_param()},
        IMI_READ_SCHEMA("person", R"({"type": "object"})"),
        {Error::kPurposeRequired, Error::kQueryMalformed, Error::kQueryBadSignature,
-        Error::kQueryExpired, Error::kNotTheSubject, Error::kWrongChain, Error::kNotFound,
-        Error::kNoCertifiedHead},
+        Error::kQueryExpired, Error::kWrongAudience, Error::kNotTheSubject, Error::kWrongChain,
+        Error::kNotFound, Error::kNoCertifiedHead},
        "",
        R"({"query": "AQID"})",
        R"({)" IMI_EXAMPLE_HEAD R"(, "person": {"status": "active"}})"});
@@ -228,6 +229,21 @@ void add_records(std::vector<MethodSpec>& out) {
                  R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"})",
                  R"({)" IMI_EXAMPLE_HEAD R"(, "agency": {
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}})"});
+  out.push_back({"agencies",
+                 "Agencies registered after genesis",
+                 "Their ids in the order of registration; the genesis document has the others. A "
+                 "page that is shorter than `limit` is the last. That no agency is missing is not "
+                 "proved; each agency is, by `agency`.",
+                 {{"after", ParamType::kHex32, false, 0, 0, {}, "the last id of the page before"},
+                  {"limit", ParamType::kInteger, false, 1, kMaxPage, {}, "default 1,000"}},
+                 R"({"type": "object", "required": ["head", "ids"], "properties": {
+                     "head": {"$ref": "#/components/schemas/Head"},
+                     "ids": {"type": "array", "items": {"$ref": "#/components/schemas/Hash"}}}})",
+                 {Error::kNoCertifiedHead},
+                 "/v1/agencies",
+                 R"({"limit": 10})",
+                 R"({)" IMI_EXAMPLE_HEAD R"(, "ids": [
+                     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]})"});
 }
 
 void add_chain(std::vector<MethodSpec>& out) {
@@ -245,7 +261,6 @@ void add_chain(std::vector<MethodSpec>& out) {
        R"({"height": 7,
                      "id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "time_ms": 1795000000000, "submissions": []})"});
-  out.back().cost = 10;
   out.push_back(
       {"blocks",
        "Blocks in ascending order",
@@ -259,7 +274,6 @@ void add_chain(std::vector<MethodSpec>& out) {
        "/v1/blocks",
        R"({"from": 1, "limit": 2})",
        R"([])"});
-  out.back().cost_per_row = 10;
   out.push_back({"head",
                  "The last certified head",
                  "The newest head that a quorum signed. With prove, with the signatures and the "
@@ -300,8 +314,10 @@ void add_node(std::vector<MethodSpec>& out) {
                  "Name, role, version, heights, view, pool, peers and whether it is ready. This "
                  "is the node's word: nothing in it is proved.",
                  {},
-                 R"({"type": "object", "required": ["name", "version", "genesis", "height",
+                 R"({"type": "object", "required": ["name", "id", "version", "genesis", "height",
                      "ready"], "properties": {"name": {"type": "string"},
+                     "id": {"$ref": "#/components/schemas/Hash",
+                            "description": "SHA-256 of its TLS key, the audience of queries"},
                      "version": {"type": "string"},
                      "genesis": {"$ref": "#/components/schemas/Hash"},
                      "height": {"$ref": "#/components/schemas/Height"},
@@ -310,7 +326,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/status",
                  "{}",
                  R"({"name": "node-0", "version": "0.1.0", "ready": true, "height": 7,
-                     "genesis": )" IMI_EXAMPLE_HASH R"(})"});
+                     "id": )" IMI_EXAMPLE_HASH R"(, "genesis": )" IMI_EXAMPLE_HASH R"(})"});
   out.push_back({"validators",
                  "The validator set",
                  "Members of the current epoch with their keys.",
@@ -336,7 +352,6 @@ void add_node(std::vector<MethodSpec>& out) {
                  "{}",
                  R"({"id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      "genesis": "AQID"})"});
-  out.back().cost = 10;
   out.push_back({"catalog",
                  "The event catalog in force",
                  "Codes with names, class, polarity, scope, required fields and rules.",
@@ -347,7 +362,6 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/catalog",
                  "{}",
                  R"({"codes": []})"});
-  out.back().cost = 10;
   out.push_back({"peers",
                  "The node's peers",
                  "Which peers are connected, with traffic and round trip times.",

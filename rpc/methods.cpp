@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -61,6 +62,14 @@ Why check_text(const ParamSpec& p, const json::value& v) {
   return {};
 }
 
+// Clients whose only number is a double may write 7 as 7.0.
+void restore_integer(json::value& v) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  const auto* d = v.if_double();
+  if (d == nullptr || std::trunc(*d) != *d || std::abs(*d) > kExact) return;
+  v = static_cast<std::int64_t>(*d);
+}
+
 Why check_integer(const ParamSpec& p, const json::value& v) {
   const auto* i = v.if_int64();
   if (i == nullptr && !v.is_uint64()) return "expected an integer";
@@ -110,7 +119,6 @@ std::expected<json::object, RpcError> name_params(const MethodSpec& m, json::arr
   }
   json::object out;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i].is_null() && !m.params[i].required) continue;  // a gap before a later one
     out.emplace(m.params[i].name, std::move(values[i]));
   }
   return out;
@@ -238,26 +246,31 @@ std::expected<json::object, RpcError> bind_params(const MethodSpec& method, json
   } else if (!params.is_null()) {
     return std::unexpected(invalid("params", "expected an object or an array"));
   }
-  for (const auto& member : named) {
+  json::object bound;
+  for (auto& member : named) {
     const ParamSpec* p = find_param(method, member.key());
     if (p == nullptr) {
       return std::unexpected(invalid(member.key(), "the method has no such parameter"));
     }
+    if (member.value().is_null()) continue;
+    if (p->type == ParamType::kInteger) restore_integer(member.value());
     if (auto why = check_param(*p, member.value())) {
       return std::unexpected(invalid(p->name, std::move(*why)));
     }
+    bound.emplace(p->name, std::move(member.value()));
   }
   for (const ParamSpec& p : method.params) {
-    if (p.required && !named.contains(p.name))
+    if (p.required && !bound.contains(p.name))
       return std::unexpected(invalid(p.name, "is missing"));
   }
-  return named;
+  return bound;
 }
 
-std::uint64_t call_cost(const MethodSpec& method, const json::object& bound_params) {
-  std::int64_t rows = kDefaultBlocksPage;
-  if (const auto* limit = bound_params.if_contains("limit")) rows = limit->as_int64();
-  return method.cost + method.cost_per_row * static_cast<std::uint64_t>(rows);
+bool is_rest_path(std::string_view path) {
+  const auto all = methods();
+  return std::any_of(all.begin(), all.end(), [&](const MethodSpec& m) {
+    return !m.rest_path.empty() && match_path(path, m.rest_path).has_value();
+  });
 }
 
 std::expected<RestCall, RpcError> bind_rest(std::string_view target) {

@@ -48,9 +48,7 @@ struct MethodSpec {
   std::string_view example_params;
   std::string_view example_result;
   bool websocket_only = false;
-  bool submits = false;            // has a lane of its own, so that no read holds it up
-  std::uint32_t cost = 1;          // units of a client's rate of calls
-  std::uint32_t cost_per_row = 0;  // and so many for each row of its `limit`
+  bool submits = false;  // has a lane of its own, so that no read holds it up
 };
 
 // In the order of documentation.
@@ -69,13 +67,11 @@ inline constexpr std::int64_t kDefaultBlocksPage = 20;
 inline constexpr std::size_t kMaxBlocksPageBytes = 4u << 20;  // of their submissions; see `blocks`
 inline constexpr std::int64_t kMaxPage = 1000;                // rows of other lists
 
-// Names positional parameters, refuses unknown, missing and ill-typed ones. What it returns has
-// only declared members, each of its declared type and in its range. `params` may be null.
+// Names positional parameters, refuses unknown, missing and ill-typed ones. A parameter that is
+// null counts as absent, and a whole number may be written as 7.0. What it returns has only
+// declared members, each of its declared type and in its range. `params` may be null.
 [[nodiscard]] std::expected<json::object, RpcError> bind_params(const MethodSpec& method,
                                                                 json::value params);
-
-// What a call counts for against its client's rate: 1 for a record, more for what reads more.
-[[nodiscard]] std::uint64_t call_cost(const MethodSpec& method, const json::object& bound_params);
 
 // REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") stands for.
 struct RestCall {
@@ -83,6 +79,8 @@ struct RestCall {
   json::object params;  // already bound
 };
 [[nodiscard]] std::expected<RestCall, RpcError> bind_rest(std::string_view target);
+// Whether a path, without its query, is that of a method (its parameters may still be wrong).
+[[nodiscard]] bool is_rest_path(std::string_view path);
 
 // The OpenRPC 1.3 document (open-rpc.org). The text is deterministic.
 [[nodiscard]] const std::string& openrpc_text();

@@ -47,7 +47,7 @@ memory_mib() {
   printf '%s\n' "$available"
 }
 
-# Compile jobs: one a core, 1.5 GiB each, at least one. IMI_JOBS overrides.
+# Compile jobs: one per core, 1.5 GiB each, at least one. IMI_JOBS overrides.
 jobs_for_build() {
   if [[ -n "${IMI_JOBS:-}" ]]; then
     printf '%s\n' "$IMI_JOBS"

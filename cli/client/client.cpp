@@ -62,6 +62,16 @@ std::expected<NodeAddress, std::string> parse_node_address(std::string_view text
   return out;
 }
 
+std::string not_an_answer(const RpcError& error) {
+  constexpr std::string_view kRequest = "the request ";  // the reader's sentences are of requests
+  const auto* why = error.data.if_contains("why");
+  std::string text = why != nullptr && why->is_string() && error.error == Error::kBadResponse
+                         ? std::string(why->get_string())
+                         : error.message;
+  if (text.starts_with(kRequest)) text.replace(0, kRequest.size(), "the answer ");
+  return text;
+}
+
 namespace {
 
 // The node is there and cannot serve this now; another may.
@@ -125,11 +135,7 @@ class Client::Impl {
         refusal = std::move(answer).error();
         name_node(*refusal, address);
       } else {
-        if (page.error().interrupted) {
-          return std::unexpected(rpc::make_error_text(
-              Error::kTimeout, "interrupted; what was submitted may still commit: ask for its fate",
-              {{"interrupted", true}}));
-        }
+        if (page.error().interrupted) return std::unexpected(interrupted_error());
         why = page.error().why;
       }
       tried += (tried.empty() ? "" : ", ") + address.text() + ": " + why;
@@ -141,7 +147,44 @@ class Client::Impl {
     return std::unexpected(make_error(Error::kUnreachable, {{"tried", tried}}));
   }
 
+  // One node alone.
+  Outcome ask_node(std::size_t node, const std::string& request, std::chrono::milliseconds timeout,
+                   const Read<boost::json::value>& read) {
+    const NodeAddress& address = options_.nodes.at(node);
+    bool connected = false;
+    const auto page = exchange(node, request, Socket::Clock::now() + timeout, &connected);
+    if (page) {
+      auto answer = read(*page);
+      if (!answer) name_node(answer.error(), address);
+      return answer;
+    }
+    const Socket::Failure& f = page.error();
+    if (f.interrupted) return std::unexpected(interrupted_error());
+    if (!connected) {
+      return std::unexpected(
+          make_error(Error::kUnreachable, {{"tried", address.text() + ": " + f.why}}));
+    }
+    if (f.late)
+      return std::unexpected(make_error(Error::kTimeout, {{"timeout_ms", timeout.count()}}));
+    return std::unexpected(
+        make_error(Error::kBadResponse, {{"address", address.text()}, {"why", f.why}}));
+  }
+
+  std::expected<void, RpcError> connect() {
+    std::string tried;
+    for (std::size_t k = 0; k < links_.size(); ++k) {
+      const std::size_t node = (current_ + k) % links_.size();
+      const auto ready = open_link(node, Socket::Clock::now() + options_.connect_timeout);
+      if (ready) return {};
+      if (ready.error().interrupted) return std::unexpected(interrupted_error());
+      tried += (tried.empty() ? "" : ", ") + options_.nodes[node].text() + ": " + ready.error().why;
+    }
+    return std::unexpected(make_error(Error::kUnreachable, {{"tried", tried}}));
+  }
+
   const ClientOptions& options() const { return options_; }
+  std::size_t current_index() const { return current_; }
+  void prefer(std::size_t node) { current_ = node % links_.size(); }
   const NodeAddress& current() const { return options_.nodes[current_]; }
   std::int64_t next_id() { return ++last_id_; }
 
@@ -149,6 +192,12 @@ class Client::Impl {
   struct Link {
     Socket socket;
   };
+
+  static RpcError interrupted_error() {
+    return rpc::make_error_text(
+        Error::kTimeout, "interrupted; what was submitted may still commit: ask for its fate",
+        {{"interrupted", true}});
+  }
 
   // A page that is no JSON-RPC (a proxy's, another program's) says nothing of the ledger.
   static bool may_try_another(const RpcError& e) {
@@ -162,31 +211,38 @@ class Client::Impl {
                     {"why", why != nullptr ? *why : boost::json::value("unreadable")}});
   }
 
+  // `connected`, if asked for: false if the failure is that no connection was made.
   std::expected<Page, Socket::Failure> exchange(std::size_t node, const std::string& request,
-                                                Deadline deadline) {
-    Link& link = links_[node];
-    const bool kept = link.socket.is_open();
-    bool is_stale = false;
-    auto page = exchange_once(node, request, deadline, is_stale);
-    // A kept connection that the node had closed meanwhile: nothing of an answer came.
-    if (!page && kept && is_stale) page = exchange_once(node, request, deadline, is_stale);
-    return page;
+                                                Deadline deadline, bool* connected = nullptr) {
+    const bool kept = links_[node].socket.is_open();
+    for (bool again = kept;; again = false) {
+      if (auto ready = open_link(node, deadline); !ready) return std::unexpected(ready.error());
+      if (connected != nullptr) *connected = true;
+      bool is_stale = false;
+      auto page = exchange_once(node, request, deadline, is_stale);
+      // A kept connection that the node had closed meanwhile: nothing of an answer came.
+      if (page || !again || !is_stale) return page;
+      if (connected != nullptr) *connected = false;
+    }
+  }
+
+  std::expected<void, Socket::Failure> open_link(std::size_t node, Deadline deadline) {
+    Socket& socket = links_[node].socket;
+    if (socket.is_open()) return {};
+    const Deadline connect_by = std::min(deadline, Socket::Clock::now() + options_.connect_timeout);
+    auto fresh = Socket::connect(options_.nodes[node], connect_by, options_.interrupted);
+    if (!fresh) return std::unexpected(fresh.error());
+    socket = std::move(*fresh);
+    return {};
   }
 
   std::expected<Page, Socket::Failure> exchange_once(std::size_t node, const std::string& request,
                                                      Deadline deadline, bool& is_stale) {
     Socket& socket = links_[node].socket;
     is_stale = false;
-    if (!socket.is_open()) {
-      const Deadline connect_by =
-          std::min(deadline, Socket::Clock::now() + options_.connect_timeout);
-      auto fresh = Socket::connect(options_.nodes[node], connect_by, options_.interrupted);
-      if (!fresh) return std::unexpected(fresh.error());
-      socket = std::move(*fresh);
-    }
     if (auto sent = socket.send_all(request, deadline, options_.interrupted); !sent) {
       // The node may have answered and closed before it read everything (too large, busy).
-      if (sent.error().interrupted || sent.error().why == "no answer in time") {
+      if (sent.error().interrupted || sent.error().late) {
         socket.close();
         return std::unexpected(sent.error());
       }
@@ -203,8 +259,7 @@ class Client::Impl {
     while (!reader.is_done()) {
       auto n = socket.receive(buffer.data(), buffer.size(), deadline, options_.interrupted);
       if (!n) {
-        is_stale =
-            !reader.has_begun() && !n.error().interrupted && n.error().why != "no answer in time";
+        is_stale = !reader.has_begun() && !n.error().interrupted && !n.error().late;
         return std::unexpected(n.error());
       }
       if (*n == 0) {
@@ -233,6 +288,26 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 const NodeAddress& Client::current() const { return impl_->current(); }
 
+const std::vector<NodeAddress>& Client::nodes() const { return impl_->options().nodes; }
+std::size_t Client::current_index() const { return impl_->current_index(); }
+void Client::prefer(std::size_t node) { impl_->prefer(node); }
+std::expected<void, RpcError> Client::connect() { return impl_->connect(); }
+
+namespace {
+Client::Outcome read_answer(const Client::Page& page, const rpc::Id& id,
+                            const rpc::JsonLimits& limits) {
+  auto r = rpc::parse_response(page.body, limits);
+  if (!r) {
+    return std::unexpected(make_error(Error::kBadResponse, {{"why", not_an_answer(r.error())}}));
+  }
+  // Errors about the request as a whole have the id null.
+  if (r->id != id && r->outcome) {
+    return std::unexpected(make_error(Error::kBadResponse, {{"why", "it answered another call"}}));
+  }
+  return std::move(r->outcome);
+}
+}  // namespace
+
 Client::Outcome Client::call(std::string_view method, boost::json::object params,
                              std::chrono::milliseconds timeout) {
   const rpc::Id id(impl_->next_id());
@@ -240,17 +315,19 @@ Client::Outcome Client::call(std::string_view method, boost::json::object params
   const auto text = [&](const NodeAddress& node) {
     return post_text(node, impl_->options().bearer_token, body);
   };
-  const auto read = [&](const Page& page) -> Outcome {
-    auto r = rpc::parse_response(page.body, impl_->options().response_limits);
-    if (!r) return std::unexpected(std::move(r).error());
-    // Errors about the request as a whole have the id null.
-    if (r->id != id && r->outcome) {
-      return std::unexpected(
-          make_error(Error::kBadResponse, {{"why", "it answered another call"}}));
-    }
-    return std::move(r->outcome);
+  const auto read = [&](const Page& page) {
+    return read_answer(page, id, impl_->options().response_limits);
   };
   return impl_->try_nodes<boost::json::value>(text, timeout, only_reads(method), read);
+}
+
+Client::Outcome Client::call_node(std::size_t node, std::string_view method,
+                                  boost::json::object params, std::chrono::milliseconds timeout) {
+  const rpc::Id id(impl_->next_id());
+  const std::string body = rpc::request_text(id, method, boost::json::value(std::move(params)));
+  const ClientOptions& o = impl_->options();
+  const auto read = [&](const Page& page) { return read_answer(page, id, o.response_limits); };
+  return impl_->ask_node(node, post_text(o.nodes.at(node), o.bearer_token, body), timeout, read);
 }
 
 std::expected<std::vector<Client::Outcome>, RpcError> Client::call_batch(

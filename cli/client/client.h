@@ -3,10 +3,11 @@
 // A call goes to the node that answered last. If that one cannot be reached, does not answer in
 // time (a read gives each node but the last its share of the time, at most 3 s), or says that it
 // cannot serve now (not-ready, halted, observing, shutting-down, server-busy, storage-failed,
-// pool-full, no-certified-head), the next is tried; each node is tried at most once a call (a kept
-// connection that turns out closed is replaced once without counting). All calls are safe to
+// pool-full, no-certified-head), the next is tried; each node is tried at most once per call (a
+// kept connection that turns out closed is replaced once without counting). All calls are safe to
 // repeat: submissions are idempotent by id. Other errors are the ledger's answer and are returned
-// as such.
+// as such. A caller that judges the answers itself (a proof that does not verify) asks node by
+// node: call_node().
 //
 // Blocking. One Client is used by one thread at a time.
 #pragma once
@@ -36,6 +37,9 @@ inline constexpr std::size_t kMaxNodeAddresses = 64;
 // "host", "host:port", "[::1]:port", or "http://host:port/". The error is a sentence.
 [[nodiscard]] std::expected<NodeAddress, std::string> parse_node_address(std::string_view text);
 
+// Why a text is not an answer, from the error of rpc::parse_response().
+[[nodiscard]] std::string not_an_answer(const rpc::RpcError& error);
+
 struct ClientOptions {
   std::vector<NodeAddress> nodes;
   std::chrono::milliseconds connect_timeout{2'000};
@@ -62,6 +66,18 @@ class Client {
       std::string_view method, boost::json::object params,
       std::chrono::milliseconds timeout = std::chrono::milliseconds(0));
 
+  // One call of one node, 0 to nodes() - 1, without failover. Where it gave no JSON-RPC answer:
+  // kUnreachable {tried} if no connection was made, kTimeout if none came in time, kBadResponse
+  // {address, why} if it was cut off, too large or something else.
+  [[nodiscard]] std::expected<boost::json::value, rpc::RpcError> call_node(
+      std::size_t node, std::string_view method, boost::json::object params,
+      std::chrono::milliseconds timeout);
+  [[nodiscard]] const std::vector<NodeAddress>& nodes() const;
+  // Makes it the current one, which calls begin with.
+  void prefer(std::size_t node);
+  // Connects to the first node that takes a connection; kUnreachable if none does.
+  [[nodiscard]] std::expected<void, rpc::RpcError> connect();
+
   // A batch in one request, answers in the order of the calls. 1..rpc::kMaxBatch calls.
   struct BatchCall {
     std::string method;
@@ -83,6 +99,7 @@ class Client {
 
   // The node that answered last, or the first one.
   [[nodiscard]] const NodeAddress& current() const;
+  [[nodiscard]] std::size_t current_index() const;
 
  private:
   class Impl;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <utility>
 
 #include "base/check.h"
 #include "cli/client/http_codec.h"
@@ -33,11 +34,20 @@ class LoadClient::Impl {
     IMI_CHECK(!options_.nodes.empty());
     const unsigned n = std::clamp(options_.connections, 1u, 1024u);
     std::string tried;
+    pinned_.resize(options_.nodes.size());
     for (unsigned i = 0; i < n; ++i) {
-      const NodeAddress& node = options_.nodes[i % options_.nodes.size()];
+      const std::size_t index = i % options_.nodes.size();
+      const NodeAddress& node = options_.nodes[index];
+      if (options_.may_be_down) {
+        Link& link = links_.emplace_back();
+        link.node = node;
+        link.node_index = index;
+        continue;
+      }
       auto socket = Socket::connect(node, Clock::now() + options_.connect_timeout, {});
       Link& link = links_.emplace_back();
       link.node = node;
+      link.node_index = index;
       if (!socket) {
         if (i < options_.nodes.size()) {
           tried += (tried.empty() ? "" : ", ") + node.text() + ": " + socket.error().why;
@@ -57,9 +67,17 @@ class LoadClient::Impl {
     return true;
   }
 
+  bool start_at(std::size_t node, std::uint64_t tag, std::string body) {
+    IMI_CHECK(node < pinned_.size() && node < links_.size(), "a node that has a connection");
+    if (pinned_[node].size() >= options_.max_waiting) return false;
+    pinned_[node].push_back({tag, Clock::now(), std::move(body)});
+    ++pinned_waiting_;
+    return true;
+  }
+
   void poll(std::chrono::microseconds wait);
 
-  std::size_t under_way() const { return waiting_.size() + sent_; }
+  std::size_t under_way() const { return waiting_.size() + pinned_waiting_ + sent_; }
 
  private:
   struct Waiting {
@@ -74,8 +92,10 @@ class LoadClient::Impl {
   };
   struct Link {
     NodeAddress node;
+    std::size_t node_index = 0;
     Socket socket;
     bool connected = false;
+    Clock::time_point connecting_since{};
     Clock::time_point retry_at{};
     std::string out;
     std::size_t out_done = 0;
@@ -88,12 +108,20 @@ class LoadClient::Impl {
   void write(Link& link);
   void read(Link& link);
   bool take_answers(Link& link, std::string_view bytes);
+  [[nodiscard]] bool has_room(const Link& link) const {
+    return link.connected && link.sent.size() < options_.max_pipelined &&
+           link.out.size() - link.out_done < kSendAhead;
+  }
+  void give(Link& link, Waiting& w);
   void fail(Link& link, const std::string& why);
+  void fail_pinned(const Link& link, const std::string& why);
 
   LoadClientOptions options_;
   OnDone on_done_;
   std::deque<Link> links_;
   std::deque<Waiting> waiting_;
+  std::vector<std::deque<Waiting>> pinned_;  // by node: for that node alone
+  std::size_t pinned_waiting_ = 0;
   std::size_t sent_ = 0;
   std::size_t next_link_ = 0;
   std::size_t done_now_ = 0;
@@ -104,28 +132,39 @@ class LoadClient::Impl {
 void LoadClient::Impl::reconnect(Link& link, Clock::time_point now) {
   if (link.socket.is_open() || now < link.retry_at) return;
   link.retry_at = now + kReconnectPause;
+  link.connecting_since = now;
   const int fd = Socket::start_connect(link.node);
-  if (fd < 0) return;
+  if (fd < 0) return fail(link, std::strerror(errno));
   link.socket = Socket(fd);
   link.connected = false;
 }
 
+void LoadClient::Impl::give(Link& link, Waiting& w) {
+  link.out += post_text(link.node, options_.bearer_token, w.body);
+  link.sent.push_back({w.tag, w.queued, Clock::now()});
+  ++sent_;
+}
+
 // Deals what waits to connections in turn, each up to max_pipelined calls.
 void LoadClient::Impl::hand_out() {
+  for (Link& link : links_) {
+    std::deque<Waiting>& own = pinned_[link.node_index];
+    while (!own.empty() && has_room(link)) {
+      give(link, own.front());
+      own.pop_front();
+      --pinned_waiting_;
+    }
+  }
   std::size_t full = 0;
   while (!waiting_.empty() && full < links_.size()) {
     Link& link = links_[next_link_];
     next_link_ = (next_link_ + 1) % links_.size();
-    if (!link.connected || link.sent.size() >= options_.max_pipelined ||
-        link.out.size() - link.out_done >= kSendAhead) {
+    if (!has_room(link)) {
       ++full;
       continue;
     }
     full = 0;
-    Waiting& w = waiting_.front();
-    link.out += post_text(link.node, options_.bearer_token, w.body);
-    link.sent.push_back({w.tag, w.queued, Clock::now()});
-    ++sent_;
+    give(link, waiting_.front());
     waiting_.pop_front();
   }
 }
@@ -195,6 +234,22 @@ void LoadClient::Impl::fail(Link& link, const std::string& why) {
     Done done{s.tag, s.queued, s.sent, Clock::now(), 0, link.node.text() + ": " + why};
     on_done_(done);
   }
+  fail_pinned(link, why);
+}
+
+// What waits for the node of a link that failed, where no other link of it stands.
+void LoadClient::Impl::fail_pinned(const Link& link, const std::string& why) {
+  const bool stands = std::ranges::any_of(links_, [&](const Link& other) {
+    return other.node_index == link.node_index && other.connected;
+  });
+  if (stands) return;
+  const auto lost = std::exchange(pinned_[link.node_index], {});
+  pinned_waiting_ -= lost.size();
+  done_now_ += lost.size();
+  for (const Waiting& w : lost) {
+    Done done{w.tag, w.queued, {}, Clock::now(), 0, link.node.text() + ": " + why};
+    on_done_(done);
+  }
 }
 
 void LoadClient::Impl::poll(std::chrono::microseconds wait) {
@@ -203,6 +258,10 @@ void LoadClient::Impl::poll(std::chrono::microseconds wait) {
   for (Link& link : links_) {
     if (!link.sent.empty() && now - link.sent.front().sent > options_.call_timeout) {
       fail(link, "no answer in time");
+    }
+    if (link.socket.is_open() && !link.connected &&
+        now - link.connecting_since > options_.connect_timeout) {
+      fail(link, "no connection in time");
     }
     reconnect(link, now);
   }
@@ -249,6 +308,9 @@ std::expected<LoadClient, rpc::RpcError> LoadClient::connect(LoadClientOptions o
 
 bool LoadClient::start(std::uint64_t tag, std::string body) {
   return impl_->start(tag, std::move(body));
+}
+bool LoadClient::start_at(std::size_t node, std::uint64_t tag, std::string body) {
+  return impl_->start_at(node, tag, std::move(body));
 }
 void LoadClient::poll(std::chrono::microseconds wait) { impl_->poll(wait); }
 std::size_t LoadClient::under_way() const { return impl_->under_way(); }

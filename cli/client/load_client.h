@@ -24,6 +24,8 @@ struct LoadClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds call_timeout{90'000};
   std::string bearer_token;
+  // Do not connect at once: nodes that cannot be reached fail the calls that are for them.
+  bool may_be_down = false;
 };
 
 class LoadClient {
@@ -32,14 +34,15 @@ class LoadClient {
   struct Done {
     std::uint64_t tag = 0;     // as given to start()
     Clock::time_point queued;  // when start() was called
-    Clock::time_point sent;    // when it was given to the socket
+    Clock::time_point sent;    // when it was given to the socket; the epoch: it never was
     Clock::time_point answered;
     int http_status = 0;  // 0: no answer
     std::string body;     // the JSON-RPC response, or why there is none
   };
   using OnDone = std::function<void(Done&)>;  // called inside poll()
 
-  // Connects at once to all nodes; the error names those that could not be reached.
+  // Connects at once to all nodes (not with may_be_down); the error names those that could not be
+  // reached.
   [[nodiscard]] static std::expected<LoadClient, rpc::RpcError> connect(LoadClientOptions options,
                                                                         OnDone on_done);
   ~LoadClient();
@@ -49,6 +52,8 @@ class LoadClient {
   // Queues one POST with `body` (a JSON-RPC request text, see rpc::request_text). False if
   // max_waiting are queued already. A connection that breaks fails its calls and is made anew.
   bool start(std::uint64_t tag, std::string body);
+  // The same, to the node of that index alone. It fails if that node cannot be reached.
+  bool start_at(std::size_t node, std::uint64_t tag, std::string body);
 
   // Moves bytes for at most `wait` (returns early when something was answered). Calls on_done.
   void poll(std::chrono::microseconds wait);

@@ -54,7 +54,7 @@ std::expected<void, Failure> wait_for(int fd, short events, Socket::Deadline dea
   for (;;) {
     if (interrupted && interrupted()) return std::unexpected(Failure{"interrupted", true});
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Socket::Clock::now());
-    if (left.count() <= 0) return std::unexpected(Failure{"no answer in time"});
+    if (left.count() <= 0) return std::unexpected(Failure{"no answer in time", false, true});
     const auto slice = interrupted ? std::min(left, kSlice) : left;
     pollfd p{fd, events, 0};
     const int n = ::poll(&p, 1, static_cast<int>(std::min<std::int64_t>(slice.count(), 60'000)));

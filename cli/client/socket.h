@@ -16,10 +16,12 @@ class Socket {
  public:
   using Clock = std::chrono::steady_clock;
   using Deadline = Clock::time_point;
-  // Why something did not happen; `interrupted` if the caller's own wish ended it.
+  // Why something did not happen; `interrupted` if the caller's own wish ended it, `late` if the
+  // deadline did.
   struct Failure {
     std::string why;
     bool interrupted = false;
+    bool late = false;
   };
 
   Socket() = default;

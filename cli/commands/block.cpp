@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "cli/read/block.h"
+#include "cli/read/nodes.h"
 #include "cli/read/verified.h"
 #include "cli/values.h"
 #include "rpc/ledger_json.h"
@@ -17,43 +18,72 @@ namespace {
 // lead back from.
 constexpr std::uint64_t kMostSteps = 32;
 
-[[noreturn]] void refuse(Session& s, std::uint64_t height, const std::string& why) {
-  fail(ExitCode::kVerificationFailed, "bad-block",
-       fmt::format("block {} of {} does not verify: {}", height, s.client().current().text(), why),
-       "another node with --node; is " + s.genesis_path().string() +
-           " the genesis of the network asked?");
-}
-
 struct Fetched {
   json::value answer;
   CheckedBlock block;
+  std::optional<chain::CheckpointCertificate> certificate;  // that the block stands under
+  std::string node;
 };
 
-Fetched fetch(Session& s, std::uint64_t height) {
-  json::value answer = s.call("block", {{"height", height}, {"prove", true}});
-  auto block = check_block(answer, s.genesis_id(), height);
-  if (!block) refuse(s, height, block.error());
-  return {std::move(answer), std::move(*block)};
+Rejection invalid(Session& s, const NodeCalls& node, std::uint64_t height, const std::string& why) {
+  return {Rejection::Kind::kInvalid,
+          fmt::format("block {} did not verify: {}", height, why),
+          {ExitCode::kVerificationFailed,
+           fmt::format("block {} of {} does not verify: {}", height, node.address(), why),
+           "another node with --node; is " + s.genesis_path().string() +
+               " the genesis of the network asked?",
+           "bad-block",
+           {}}};
 }
 
-// The certificate that the block stands under: its own, or that of a block which descends from it.
-std::optional<chain::CheckpointCertificate> certificate_of(Session& s, const CheckedBlock& block) {
-  const std::uint64_t height = block.header.height.value;
-  CheckedBlock at = block;
+// Finds the certificate that the block stands under: its own, or that of a block which descends
+// from it. A rejection is about the node; without one there may still be no certificate.
+std::optional<Rejection> find_certificate(Session& s, NodeCalls& node, Fetched& f) {
+  const std::uint64_t height = f.block.header.height.value;
+  CheckedBlock at = f.block;
   for (std::uint64_t step = 1;; ++step) {
     if (at.certificate) {
       const auto held = chain::verify(*at.certificate, s.genesis_id(), s.genesis().validators);
-      if (!held) refuse(s, height, std::string(chain::describe(held.error())));
-      return at.certificate;
+      if (!held) return invalid(s, node, height, std::string(chain::describe(held.error())));
+      f.certificate = at.certificate;
+      return std::nullopt;
     }
     if (step > kMostSteps) return std::nullopt;
-    auto answer = s.try_call("block", {{"height", height + step}, {"prove", true}});
+    auto answer = node.call("block", {{"height", height + step}, {"prove", true}});
     if (!answer) return std::nullopt;  // the end of the chain
     auto next = check_block(*answer, s.genesis_id(), height + step);
-    if (!next) refuse(s, height + step, next.error());
-    if (next->header.parent != at.id) refuse(s, height, "the next block has another parent");
+    if (!next) return invalid(s, node, height + step, next.error());
+    if (next->header.parent != at.id) {
+      return invalid(s, node, height, "the next block has another parent");
+    }
     at = std::move(*next);
   }
+}
+
+// From the first node that shows the block under a certificate; without one only where no node has
+// a certificate of it.
+Fetched fetch(Session& s, std::uint64_t height) {
+  std::optional<Fetched> out;
+  const auto attempt = [&](NodeCalls& node) -> std::optional<Rejection> {
+    auto answer = node.call("block", {{"height", height}, {"prove", true}});
+    if (!answer) return rejection_of(node.address(), answer.error());
+    auto block = check_block(*answer, s.genesis_id(), height);
+    if (!block) return invalid(s, node, height, block.error());
+    Fetched f{std::move(*answer), std::move(*block), std::nullopt, node.address()};
+    if (auto bad = find_certificate(s, node, f)) return bad;
+    const bool certified = f.certificate.has_value();
+    if (certified || !out) out = std::move(f);
+    if (certified) return std::nullopt;
+    Rejection none = invalid(s, node, height, "it has no certificate of it");
+    none.kind = Rejection::Kind::kBehind;  // it may come yet
+    return none;
+  };
+  try {
+    ask_nodes(s, attempt);
+  } catch (const Failure& f) {
+    if (!out || f.exit == ExitCode::kInterrupted) throw;
+  }
+  return std::move(*out);
 }
 
 json::array signer_names(const ledger::Genesis& g, const chain::Signatures& signatures) {
@@ -124,7 +154,7 @@ void show_block(Session& s, std::uint64_t height) {
   }
   if (!must_verify(s)) return show_unverified(s, "block", {{"height", height}});
   const Fetched f = fetch(s, height);
-  const auto certificate = certificate_of(s, f.block);
+  const auto& certificate = f.certificate;
   json::object j = block_json(f, s.genesis());
   j["certified"] = certificate.has_value();
   j["not_verified"] = json::array{"submissions.refused", "submissions.duplicate"};
@@ -146,7 +176,7 @@ void show_block(Session& s, std::uint64_t height) {
   show_table(s, f);
   s.out().line();
   if (!certificate) {
-    s.out().styled_line("no certificate of it is there yet; " + unverified_text(s), Style::kWarn);
+    s.out().styled_line("no certificate of it is there yet; " + reported_by(f.node), Style::kWarn);
     return;
   }
   s.out().styled_line(
@@ -158,7 +188,7 @@ void show_block(Session& s, std::uint64_t height) {
                                     grouped(certificate->head.height.value))),
       Style::kGood);
   if (f.block.submissions.empty()) return;
-  s.out().styled_line("refused: " + unverified_text(s) + "; imi submission ID asks for a proof",
+  s.out().styled_line("refused: " + reported_by(f.node) + "; imi submission ID asks for a proof",
                       Style::kDim);
 }
 

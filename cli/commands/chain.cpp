@@ -47,21 +47,37 @@ void show_status(Session& s) {
                       Style::kDim);
 }
 
+// A peer's clock against the node's.
+std::string clock_text(const json::value& peer) {
+  const json::object* o = peer.if_object();
+  const json::value* ahead = o != nullptr ? o->if_contains("clock_ahead_ms") : nullptr;
+  if (ahead == nullptr || !ahead->is_int64()) return {};
+  const std::int64_t ms = ahead->get_int64();
+  return (ms < 0 ? "" : "+") + duration_text(ms);
+}
+
 void show_peers(Session& s) {
   const json::value v = s.call("peers", {});
   if (s.out().json()) return s.out().emit(json::object{{"peers", v}, {"verified", false}});
   Table t({{"peer", Align::kLeft, 8},
            {"connected"},
            {"address", Align::kLeft, 9},
-           {"round trip", Align::kRight}});
+           {"round trip", Align::kRight},
+           {"clock", Align::kRight}});
+  std::vector<std::string> reasons;
   for (const json::value& p : v.is_array() ? v.get_array() : json::array()) {
     const bool up = member(p, "connected") == json::value(true);
     const auto us = number_if(p, "round_trip_us");
     t.add({text_member(p, "name"), Cell(up ? "yes" : "no", up ? Style::kGood : Style::kBad),
            text_or_empty(p, "address"),
-           us ? fmt::format("{}.{:03} ms", *us / 1000, *us % 1000) : std::string()});
+           up && us ? fmt::format("{}.{:03} ms", *us / 1000, *us % 1000) : std::string(),
+           clock_text(p)});
+    if (const std::string why = text_or_empty(p, "why_not"); !up && !why.empty()) {
+      reasons.push_back(fmt::format("{}: {}", text_member(p, "name"), why));
+    }
   }
   s.out().show(t);
+  for (const std::string& r : reasons) s.out().line(printable(r));
   s.out().line();
   s.out().styled_line(unverified_text(s), Style::kDim);
 }
@@ -109,7 +125,7 @@ void call_rpc(Session& s, const std::string& method, const std::string& params) 
     fail(ExitCode::kUsage, "invalid-params", bound.error().message,
          fmt::format("imi rpc {} '{}'", method, spec->example_params));
   }
-  s.out().raw(rpc::pretty(s.call(method, std::move(*bound))) + "\n");
+  s.out().show_json(s.call(method, std::move(*bound)));
 }
 
 }  // namespace
@@ -133,7 +149,8 @@ void add_chain_commands(CLI::App& root, Session& s) {
   auto* node_status = node->add_subcommand("status", "The same as `imi status`");
   node_status->footer("imi node status --node 127.0.0.1:8645");
   node_status->callback([&s] { s.action = [&s] { show_status(s); }; });
-  auto* peers = node->add_subcommand("peers", "Which peers it is connected to");
+  auto* peers =
+      node->add_subcommand("peers", "Which peers it is connected to, and why not to the others");
   peers->footer("imi node peers");
   peers->callback([&s] { s.action = [&s] { show_peers(s); }; });
   auto* evidence = node->add_subcommand("evidence", "Members that it saw sign two different votes");

@@ -183,8 +183,8 @@ void load_attestation_sample(Session& s) {
     return;
   }
   send_one(s, registrar, entry);
-  s.out().line(fmt::format("attestation {}...: issued by {}", to_hex(entry.id).substr(0, 16),
-                           registrar.profile.short_name));
+  s.out().line(
+      fmt::format("attestation {}: issued by {}", to_hex(entry.id), registrar.profile.short_name));
 }
 
 void load(Session& s, const std::string& data) {

@@ -8,6 +8,7 @@
 #include <CLI/Validators.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -35,10 +36,26 @@ json::object to_json(const NodeState& n) {
     o["height"] = n.height;
     o["certified"] = n.certified;
     o["view"] = n.view;
+    o["reads"] = n.reads;
   }
+  if (!n.halted.empty()) o["halted"] = n.halted;
+  if (n.clock_ahead_ms) o["clock_ahead_ms"] = *n.clock_ahead_ms;
+  if (!n.clock_problem.empty()) o["clock_problem"] = n.clock_problem;
   if (n.usage) o["resident_bytes"] = n.usage->resident_bytes;
   if (!n.why.empty()) o["why"] = n.why;
   return o;
+}
+
+constexpr std::string_view kSilentRole = "silent-validator";
+
+// What a node is at present, in a word or two.
+std::string state_of(const NodeState& n) {
+  if (!n.process) return "down";
+  if (!n.answers) return "silent";
+  if (!n.halted.empty()) return "halted: " + n.halted;
+  if (n.votes) return "serving";
+  if (n.role == kSilentRole) return n.reads ? "reads only" : "signs nothing";
+  return "not ready";
 }
 
 // How many of the nodes vote, how many votes commit a block, and who does not vote.
@@ -47,6 +64,11 @@ struct Standing {
   std::size_t nodes = 0;
   std::size_t quorum = 0;
   std::string others;  // "validator-2 (signs nothing), validator-3 (down)"
+  bool down = false;   // any of them
+  bool halted = false;
+  bool silent = false;
+  std::string mute;  // one whose process runs and does not answer
+  [[nodiscard]] std::string advice() const;
   [[nodiscard]] bool serves() const { return votes >= quorum; }
   [[nodiscard]] std::string text() const {
     return fmt::format("{} of {} validators vote; {} are needed to commit. Not voting: {}", votes,
@@ -63,13 +85,47 @@ Standing standing_of(const std::vector<NodeState>& nodes) {
       ++out.votes;
       continue;
     }
-    const std::string_view state = !n.process   ? "down"
-                                   : !n.answers ? "silent"
-                                   : !n.ready   ? "not ready"
-                                                : "signs nothing";
+    const std::string state =
+        n.halted.empty() && n.role == kSilentRole ? "signs nothing" : state_of(n);
     out.others += fmt::format("{}{} ({})", out.others.empty() ? "" : ", ", n.entry.name, state);
+    out.down = out.down || !n.process;
+    out.halted = out.halted || !n.halted.empty();
+    out.silent = out.silent || n.role == kSilentRole;
+    if (n.process && !n.answers) out.mute = n.entry.name;
   }
   return out;
+}
+
+// What to do for those that do not vote.
+std::string Standing::advice() const {
+  std::vector<std::string> out;
+  if (down) out.emplace_back("imi network up starts those that are down");
+  if (halted) out.emplace_back("free space on the disk, then imi network up restarts those halted");
+  if (silent) {
+    out.emplace_back(
+        "keys that sign nothing cannot vote again on this chain: see docs/OPERATIONS.md, \"A "
+        "validator that signs nothing\"");
+  }
+  if (!mute.empty()) out.push_back("imi network logs " + mute);
+  std::string text;
+  for (const std::string& one : out) text += (text.empty() ? "" : "; ") + one;
+  return text;
+}
+
+// Clocks further apart than this disturb a network.
+constexpr std::int64_t kClockMs = 2'000;
+
+// A clock that is wrong, as the nodes see it and by this machine's own.
+void warn_of_clocks(Session& s, const std::vector<NodeState>& nodes) {
+  for (const NodeState& n : nodes) {
+    if (!n.clock_problem.empty()) {
+      s.out().warn(fmt::format("{} reports: {}", n.entry.name, n.clock_problem));
+    } else if (n.clock_ahead_ms && std::abs(*n.clock_ahead_ms) > kClockMs) {
+      s.out().warn(fmt::format("the clock of {} is {} {} this machine's", n.entry.name,
+                               duration_text(std::abs(*n.clock_ahead_ms)),
+                               *n.clock_ahead_ms > 0 ? "ahead of" : "behind"));
+    }
+  }
 }
 
 // Prints the nodes; returns how they stand.
@@ -90,11 +146,9 @@ Standing show_nodes(Session& s, const std::filesystem::path& dir, const Manifest
   for (const NodeState& n : nodes) {
     list.push_back(to_json(n));
     if (n.ready) ++ready;
-    const Cell state = n.votes     ? Cell("serving", Style::kGood)
-                       : n.ready   ? Cell("reads only", Style::kWarn)
-                       : n.answers ? Cell("not ready", Style::kWarn)
-                       : n.process ? Cell("silent", Style::kBad)
-                                   : Cell("down", Style::kBad);
+    const Cell state(state_of(n), n.votes                         ? Style::kGood
+                                  : n.answers && n.halted.empty() ? Style::kWarn
+                                                                  : Style::kBad);
     t.add({n.entry.name, state, n.role, n.answers ? grouped(n.height) : "",
            n.answers ? grouped(n.certified) : "", n.answers ? std::to_string(n.view) : "",
            n.process ? std::to_string(n.process->pid) : "",
@@ -109,8 +163,11 @@ Standing show_nodes(Session& s, const std::filesystem::path& dir, const Manifest
                             {"serving", standing.serves()}});
   s.out().show(t);
   for (const NodeState& n : nodes) {
-    if (!n.votes && n.process && !n.why.empty()) s.out().line(n.entry.name + ": " + n.why);
+    if (!n.votes && n.why != "not running" && !n.why.empty()) {
+      s.out().line(n.entry.name + ": " + n.why);
+    }
   }
+  warn_of_clocks(s, nodes);
   return standing;
 }
 
@@ -122,10 +179,12 @@ void up(Session& s, const UpOptions& options) {
   if (!m) fail(ExitCode::kLocal, "manifest-damaged", m.error());
   const Standing standing = show_nodes(s, s.dir(), *m);
   s.out().line();
-  if (standing.votes < standing.nodes) s.out().warn(standing.text());
   if (!standing.serves()) {
     fail(ExitCode::kUnreachable, "no-quorum", "the network does not commit: " + standing.text(),
-         "docs/OPERATIONS.md says what a validator that signs nothing needs");
+         standing.advice());
+  }
+  if (standing.votes < standing.nodes) {
+    s.out().warn(fmt::format("{}. {}", standing.text(), standing.advice()));
   }
   s.out().line("The network serves. Its id, which every proof is checked against:");
   s.out().line("  " + to_hex(s.genesis_id()));
@@ -139,18 +198,19 @@ void status(Session& s) {
   const auto m = load_manifest(s.dir());
   if (!m) {
     fail(ExitCode::kLocal, "manifest-damaged", m.error(),
-         "imi network down stops its nodes, found by their pid files, and keeps their data");
+         "imi network down stops its nodes, found by their folders, and keeps their data");
   }
   const Standing standing = show_nodes(s, s.dir(), *m);
   if (standing.votes == standing.nodes) return;
-  if (standing.serves()) return s.out().warn(standing.text());
-  fail(ExitCode::kUnreachable, "no-quorum", standing.text(),
-       "imi network up starts those that are down");
+  if (standing.serves()) {
+    return s.out().warn(fmt::format("{}. {}", standing.text(), standing.advice()));
+  }
+  fail(ExitCode::kUnreachable, "no-quorum", standing.text(), standing.advice());
 }
 
 void down(Session& s) {
   std::error_code ec;
-  if (!std::filesystem::exists(manifest_path(s.dir()), ec) && nodes_by_pid_files(s.dir()).empty()) {
+  if (!std::filesystem::exists(manifest_path(s.dir()), ec) && nodes_in_folder(s.dir()).empty()) {
     s.out().emit(json::object{{"stopped", 0}});
     return s.out().line("no network in " + s.dir().string());
   }
@@ -179,7 +239,7 @@ void logs(Session& s, const std::string& only, std::size_t lines, bool follow) {
   std::vector<std::uintmax_t> seen;
   for (const auto& [name, file] : files) {
     if (files.size() > 1) s.out().heading("==> " + name);
-    s.out().raw(tail_of(file, lines));
+    s.out().show_text(tail_of(file, lines));
     std::error_code ec;
     const auto size = std::filesystem::file_size(file, ec);
     seen.push_back(ec ? 0 : size);
@@ -197,7 +257,7 @@ void logs(Session& s, const std::string& only, std::size_t lines, bool follow) {
       text.resize(std::fread(text.data(), 1, text.size(), f));
       std::fclose(f);
       seen[i] += text.size();
-      s.out().raw(text);
+      s.out().show_text(text);
     }
   }
 }
@@ -215,8 +275,9 @@ void add_network_commands(CLI::App& root, Session& s) {
                               "Make the network if there is none, and start what is not running\n"
                               "Makes keys, TLS identities, the genesis document and the nodes' "
                               "configuration where they are missing, chooses free ports, starts "
-                              "one process a validator, and waits until they commit. Safe to "
-                              "repeat: what is there is kept, a dead node is started again.");
+                              "one process per validator, and waits until they commit. Safe to "
+                              "repeat: what is there is kept, a node that died or halted is "
+                              "started again.");
   auto o = std::make_shared<UpOptions>();
   auto n = std::make_shared<std::uint32_t>(0);
   auto tie = std::make_shared<bool>(false);

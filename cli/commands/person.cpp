@@ -11,6 +11,7 @@
 #include "cli/commands/person.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
+#include "cli/read/audience.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
 #include "cli/values.h"
@@ -22,19 +23,22 @@
 
 namespace imi::cli {
 
-PersonFile make_person(Session& s, const std::string& name, bool plain) {
+PersonFile make_person(Session& s, const std::string& name, bool plain,
+                       const std::string& passphrase_file) {
   std::error_code ec;
   std::filesystem::create_directories(s.dir() / "persons", ec);
   const auto key_file = person_key_path(s, name);
   if (!std::filesystem::exists(key_file, ec)) {
-    std::string phrase = plain ? std::string() : s.passphrase(key_file, true);
+    const Session::PassphraseSource own{passphrase_file, "--person-passphrase-file",
+                                        "IMI_PERSON_PASSPHRASE"};
+    std::string phrase = plain ? std::string() : s.passphrase(key_file, true, &own);
     const auto key = crypto::SecretKey::generate(crypto::system_random());
     const auto saved = crypto::save_key(key_file, key, "person", phrase, crypto::system_random());
     crypto::wipe(phrase);
     if (!saved) fail(ExitCode::kLocal, "key", crypto::describe(saved.error()));
   }
   if (!has_person(s, name)) {
-    // Kept before it is sent: the id is random and nobody could tell it again.
+    // Kept before it is sent: the id is random and it could not be found out again.
     save_person(s, name,
                 {crypto::system_random().fixed<ledger::SubjectId>(),
                  crypto::system_random().fixed<crypto::Salt>()});
@@ -53,16 +57,41 @@ ledger::SubjectPerson person_entry(Session& s, const std::string& name, const Pe
   return e;
 }
 
+namespace {
+
+// Of a node that the genesis does not name, what its status says has to do.
+std::expected<Hash256, Rejection> audience_of(Session& s, NodeCalls& node) {
+  if (const auto known = known_audience(s, node.address())) return *known;
+  const auto status = node.call("status", {});
+  if (!status) return std::unexpected(rejection_of(node.address(), status.error()));
+  const auto told = told_audience(*status);
+  if (told) return *told;
+  return std::unexpected(Rejection{Rejection::Kind::kNoAnswer,
+                                   told.error(),
+                                   {ExitCode::kUnreachable,
+                                    fmt::format("{}: {}", node.address(), told.error()),
+                                    "another node with --node",
+                                    "bad-response",
+                                    {}}});
+}
+
+}  // namespace
+
 Verified read_person(Session& s, const std::string& name, std::uint64_t from) {
   const PersonFile p = load_person(s, name);
   const crypto::SecretKey key = s.load_key(person_key_path(s, name));
   ledger::SignedQueryBody body;
   body.question = {p.sid, {from, ledger::kMaxPageEvents}};
-  body.nonce = crypto::system_random().fixed<ledger::Nonce>();
-  body.time = chain::TimeMs(s.now_ms());
-  body.audience = "*";
-  const auto query = ledger::sign_query(s.genesis_id(), body, key);
-  return read_verified(s, "person", {{"query", to_base64url(encode(query))}}, body.question);
+  const auto signed_for = [&](NodeCalls& node) -> std::expected<json::object, Rejection> {
+    const auto audience = audience_of(s, node);
+    if (!audience) return std::unexpected(audience.error());
+    body.nonce = crypto::system_random().fixed<ledger::Nonce>();
+    body.time = chain::TimeMs(s.now_ms());
+    body.audience = *audience;
+    return json::object{
+        {"query", to_base64url(encode(ledger::sign_query(s.genesis_id(), body, key)))}};
+  };
+  return read_verified_by(s, "person", signed_for, body.question);
 }
 
 namespace {
@@ -103,12 +132,14 @@ void add_person(CLI::App& root, Session& s) {
   auto name = std::make_shared<std::string>();
   auto number = std::make_shared<std::string>();
   auto plain = std::make_shared<bool>(false);
+  auto sealed_with = std::make_shared<std::string>();
   auto* fresh = person->add_subcommand(
       "register",
       "Register a person under a random id (registrars)\n"
       "Makes the person's key and random id in the network's folder (persons/NAME). Nothing "
       "personal goes to the ledger: what the registrar checked stands there as a salted "
-      "commitment, whose salt stays with the person.");
+      "commitment, whose salt stays with the person. Two keys are in use: --passphrase-file is for "
+      "the registrar's, --person-passphrase-file for the person's new one.");
   fresh->add_option("NAME", *name, "name of the files here, a-z 0-9 -: it is not sent")->required();
   fresh
       ->add_option("--resident-number-file", *number,
@@ -116,10 +147,15 @@ void add_person(CLI::App& root, Session& s) {
                    "(GB 11643) and committed to, never sent")
       ->type_name("FILE");
   fresh->add_flag("--no-passphrase", *plain, "do not seal the person's key; for tests");
+  fresh
+      ->add_option("--person-passphrase-file", *sealed_with,
+                   "file with the passphrase that seals the person's new key; else "
+                   "IMI_PERSON_PASSPHRASE, else a prompt")
+      ->type_name("FILE");
   add_write_options(fresh, *write);
   fresh->footer("imi person register wei --as registrar-a");
-  fresh->callback([&s, write, name, number, plain] {
-    s.action = [&s, write, name, number, plain] {
+  fresh->callback([&s, write, name, number, plain, sealed_with] {
+    s.action = [&s, write, name, number, plain, sealed_with] {
       std::string checked;
       if (!number->empty()) {
         auto text = read_whole(*number, 256);
@@ -132,7 +168,7 @@ void add_person(CLI::App& root, Session& s) {
                            ledger::describe(ok.error())));
         }
       }
-      const PersonFile p = make_person(s, *name, *plain);
+      const PersonFile p = make_person(s, *name, *plain, *sealed_with);
       const auto entry = person_entry(s, *name, p, checked);
       crypto::wipe(checked);
       report_fate(s, submit_one(s, *write, entry));
@@ -380,7 +416,7 @@ AttestationDraft draft_attestation(Session& s, const json::value& claims,
     std::vector<std::string> all;
     for (const auto& x : s.genesis().catalog.schemas) all.push_back(x.text);
     fail(ExitCode::kBadInput, "no-such-schema",
-         fmt::format("'{}' is no schema of the catalog", printable(schema_text)),
+         fmt::format("'{}' is not a schema of the catalog", printable(schema_text)),
          "one of " + joined(all, "or"));
   }
   const json::object* o = claims.if_object();

@@ -15,7 +15,10 @@
 namespace imi::cli {
 
 // Makes what is missing of a person's files here; nothing is sent. `plain`: the key is not sealed.
-[[nodiscard]] PersonFile make_person(Session& session, const std::string& name, bool plain);
+// Else its passphrase, which is not the registrar's, comes from `passphrase_file`,
+// IMI_PERSON_PASSPHRASE or the terminal.
+[[nodiscard]] PersonFile make_person(Session& session, const std::string& name, bool plain,
+                                     const std::string& passphrase_file = {});
 // The entry that registers the person; `checked` is what the registrar checked (committed to,
 // salted).
 [[nodiscard]] ledger::SubjectPerson person_entry(Session& session, const std::string& name,

@@ -73,7 +73,12 @@ void verify_file(Session& s, const VerifyFile& o) {
                   duration_text(std::max<std::int64_t>(0, s.now_ms() - answer->head.time.value))));
   f.add("state root", to_hex(answer->head.state_root));
   s.out().show(f);
-  if (!o.fresh) s.out().note("How old it may be was not asked: --max-age 60s");
+  if (!o.fresh) {
+    s.out().warn(fmt::format(
+        "this proof shows block {} of {} (UTC+8). Later events are not in it. Add --max-age 60s to "
+        "refuse old proofs.",
+        grouped(answer->head.height.value), time_text(answer->head.time.value)));
+  }
 }
 
 void show_head(Session& s, const ReadOptions& o) {

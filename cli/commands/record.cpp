@@ -11,6 +11,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
+#include "cli/read/agencies.h"
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
 #include "cli/values.h"
@@ -193,12 +194,16 @@ std::string option_of(std::string field) {
 ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
   auto facts = event_facts(t, s.genesis().catalog, false);
   if (!facts) {
-    std::string all;
+    Failure f{ExitCode::kBadInput, {}, {}, "bad-input", {}};
     for (const NamedProblem& p : facts.error()) {
-      all +=
-          fmt::format("{}--{}: {}", all.empty() ? "" : "\n       ", option_of(p.field), p.reason);
+      std::string text = fmt::format("--{}: {}", option_of(p.field), p.reason);
+      if (f.what.empty()) {
+        f.what = std::move(text);
+      } else {
+        f.details.push_back(std::move(text));
+      }
     }
-    bad_input(all);
+    throw f;
   }
   return std::move(*facts);
 }
@@ -339,37 +344,53 @@ void add_event(CLI::App& root, Session& s) {
 // ---- agency -----------------------------------------------------------------------------------
 
 void list_agencies(Session& s) {
+  const AgencyList all = all_agencies(s);
   Table t({{"short name"},
            {"title", Align::kLeft, 10},
            {"roles", Align::kLeft, 10},
+           {"status"},
            {"key here", Align::kLeft, 0},
            id_column("id")});
   json::array list;
-  for (const ledger::AgencyRegister& a : s.genesis().agencies) {
+  for (const ListedAgency& a : all.agencies) {
     std::vector<std::string> roles;
-    json::array role_list;
     for (const ledger::Role r :
          {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
           ledger::Role::kRecorder, ledger::Role::kIssuer}) {
-      if (!a.profile.roles.has(r)) continue;
-      roles.emplace_back(ledger::name(r));
-      role_list.emplace_back(std::string(ledger::name(r)));
+      if (a.profile.roles.has(r)) roles.emplace_back(ledger::name(r));
     }
+    std::error_code ec;
     const bool here =
-        std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"));
-    t.add(
-        {a.profile.short_name, a.profile.title, joined(roles), here ? "yes" : "no", to_hex(a.id)});
+        std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"), ec);
+    const std::string status = a.state ? std::string(ledger::name(a.state->status)) : "?";
+    t.add({a.profile.short_name, a.profile.title, joined(roles), status, here ? "yes" : "no",
+           to_hex(a.id)});
     list.push_back(json::object{{"short_name", a.profile.short_name},
                                 {"title", a.profile.title},
                                 {"id", to_hex(a.id)},
-                                {"roles", role_list},
+                                {"roles", json::array(roles.begin(), roles.end())},
+                                {"status", status},
+                                {"registered_in_block", a.state ? a.state->registered.value : 0},
+                                {"verified", a.state.has_value()},
                                 {"key_here", here}});
   }
-  s.out().emit(json::object{{"agencies", list}});
+  s.out().emit(json::object{{"agencies", list},
+                            {"nodes_asked", all.nodes},
+                            {"nodes_answered", all.nodes_answered},
+                            {"not_verified", json::array{"that no agency is missing"}}});
   s.out().show(t);
+  if (!all.problem.empty()) {
+    return s.out().warn("only the genesis document was read, later changes are missing: " +
+                        all.problem);
+  }
   s.out().line();
-  s.out().line(
-      "These are the agencies of the genesis document. Later changes: imi agency show NAME");
+  s.out().styled_line("verified: each agency, with a proof of its own", Style::kGood);
+  s.out().styled_line(
+      fmt::format(
+          "not verified: that no agency registered after genesis is missing; {} of {} nodes "
+          "gave their lists",
+          all.nodes_answered, all.nodes),
+      Style::kDim);
 }
 
 void show_agency(Session& s, const std::string& text, const ReadOptions& o) {
@@ -384,7 +405,8 @@ void add_agency(CLI::App& root, Session& s) {
       root.add_subcommand("agency", "Agencies: who may record what, where, with which keys");
   agency->group(kChapterRead);
   agency->require_subcommand(1);
-  auto* list = agency->add_subcommand("list", "The agencies of the genesis document");
+  auto* list =
+      agency->add_subcommand("list", "All agencies, each as the ledger has it now, verified");
   list->footer("imi agency list");
   list->callback([&s] { s.action = [&s] { list_agencies(s); }; });
   auto name = std::make_shared<std::string>();

@@ -60,8 +60,8 @@ void submit(Session& s, const Options& o) {
   report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
 }
 
-// A fate that only a node knows.
-void show_word(Session& s, const Fate& f) {
+// A fate that a node reports.
+void show_report(Session& s, const Fate& f) {
   const std::string kind(name(f.kind));
   json::object j{{"id", f.id}, {"fate", kind}, {"verified", false}};
   Fields fields;
@@ -76,7 +76,7 @@ void show_word(Session& s, const Fate& f) {
   s.out().show(fields);
   s.out().warn(unverified_text(s));
   if (f.kind == Fate::Kind::kUnknown) {
-    fail(ExitCode::kNotFound, "unknown", "no submission with this id is known to the node");
+    fail(ExitCode::kNotFound, "unknown", "the node reports no submission with this id");
   }
 }
 
@@ -95,24 +95,29 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
     auto f = parse_fate(s.call("submission", params));
     if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
     f->id = to_hex(*id);
-    return show_word(s, *f);
-  }
-  // What is pending is known to a node alone and cannot be proved; ask for that first.
-  auto f = parse_fate(s.call("submission", params));
-  if (f && f->kind == Fate::Kind::kPending) {
-    f->id = to_hex(*id);
-    return show_word(s, *f);
+    return show_report(s, *f);
   }
   const Verified v = read_verified(s, "submission", params, ask);
+  const bool is_open =
+      std::get<ledger::SubmissionAnswer>(v.answer.answer).fate == ledger::Fate::kNotCommitted;
+  if (is_open) {
+    // What is pending is known to nodes alone and cannot be proved.
+    const auto report = s.try_call("submission", params);
+    auto f = report ? parse_fate(*report) : std::unexpected(std::string());
+    if (f && f->kind == Fate::Kind::kPending) {
+      f->id = to_hex(*id);
+      return show_report(s, *f);
+    }
+  }
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
   s.out().emit(j);
   show_answer(s.out(), v.answer, s.genesis());
   finish_read(s, v, o);
-  if (std::get<ledger::SubmissionAnswer>(v.answer.answer).fate == ledger::Fate::kNotCommitted) {
+  if (is_open) {
     fail(ExitCode::kNotFound, "unknown",
-         "no submission with this id is committed: the ledger proves that, and the node knows of "
-         "none under way");
+         "no submission with this id is committed: the ledger proves that; and the node asked "
+         "reports none under way");
   }
 }
 

@@ -19,7 +19,7 @@ void add_write_options(CLI::App* c, WriteOptions& w, bool must_sign) {
        [&w](const std::string& level) {
          if (!level.empty()) w.wait = level;
        },
-       "accepted, committed (both a node's word) or certified (proved)")
+       "accepted, committed (both as a node reports) or certified (proved)")
       ->type_name("LEVEL")
       ->expected(0, 1)
       ->default_str(w.wait);

@@ -137,15 +137,14 @@ std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& 
   return m;
 }
 
-std::expected<void, std::string> save_manifest(const std::filesystem::path& dir,
-                                               const Manifest& m) {
+std::string manifest_text(const Manifest& m) {
   json::array nodes;
   for (const NodeEntry& n : m.nodes) {
     nodes.push_back(
         json::object{{"name", n.name}, {"rpc_port", n.rpc_port}, {"peer_port", n.peer_port}});
   }
   const json::object o{{"version", kManifestVersion}, {"imid", m.imid}, {"nodes", nodes}};
-  return write_whole(manifest_path(dir), rpc::pretty(o) + "\n");
+  return rpc::pretty(o) + "\n";
 }
 
 }  // namespace imi::cli

@@ -35,9 +35,8 @@ struct Manifest {
 [[nodiscard]] std::filesystem::path manifest_path(const std::filesystem::path& dir);
 // The error is a sentence. A missing file is an error here; ask exists() first.
 [[nodiscard]] std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& dir);
-// Whole or not at all, synced.
-[[nodiscard]] std::expected<void, std::string> save_manifest(const std::filesystem::path& dir,
-                                                             const Manifest& m);
+// What network.json has to hold.
+[[nodiscard]] std::string manifest_text(const Manifest& m);
 
 // Replaces `file` by `text`: written beside it, synced, renamed, the folder synced.
 [[nodiscard]] std::expected<void, std::string> write_whole(const std::filesystem::path& file,

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "cli/interrupt.h"
@@ -21,6 +22,8 @@ namespace imi::cli {
 namespace {
 
 constexpr int kStopMs = 15'000;
+constexpr std::uintmax_t kLeastSpace = std::uintmax_t{64} << 20;
+constexpr std::int64_t kSilentMs = 3'000;  // so long signing nothing is no passing state of a start
 constexpr std::int64_t kFreshMs = 15'000;  // an idle chain commits a heartbeat block every 5 s
 constexpr std::size_t kMaxTail = 1U << 20;
 
@@ -31,10 +34,16 @@ std::filesystem::path log_file(const std::filesystem::path& dir, const NodeEntry
   return node_folder(dir, node) / "imid.log";
 }
 
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 std::string program_of_name(const std::string& given) {
   if (!given.empty()) {
     if (::access(given.c_str(), X_OK) == 0) return std::filesystem::absolute(given).string();
-    fail(ExitCode::kLocal, "no-imid", fmt::format("{} is no program that can be run", given));
+    fail(ExitCode::kLocal, "no-imid", fmt::format("{} is not an executable file", given));
   }
   std::error_code ec;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
@@ -54,6 +63,26 @@ std::string program_of_name(const std::string& given) {
        "--imid FILE, or build it: scripts/build release imid");
 }
 
+// Why a node halted, as people say it.
+std::string halt_text(const json::value& status) {
+  const json::object* o = status.if_object();
+  const json::value* halted = o != nullptr ? o->if_contains("halted") : nullptr;
+  if (halted == nullptr) return {};
+  const std::string code = text_or_empty(*halted, "code");
+  return code.ends_with("-full") ? "disk full" : printable(code);
+}
+
+void read_clock(const json::value& status, std::int64_t asked_ms, std::int64_t answered_ms,
+                NodeState& s) {
+  const json::object* o = status.if_object();
+  const json::value* clock = o != nullptr ? o->if_contains("clock") : nullptr;
+  if (clock == nullptr) return;
+  s.clock_problem = printable(text_or_empty(*clock, "problem"));
+  if (const auto now = number_if(*clock, "now_ms")) {
+    s.clock_ahead_ms = static_cast<std::int64_t>(*now) - (asked_ms + answered_ms) / 2;
+  }
+}
+
 NodeState ask(const NodeEntry& entry) {
   NodeState s;
   s.entry = entry;
@@ -63,6 +92,7 @@ NodeState ask(const NodeEntry& entry) {
   o.call_timeout = std::chrono::milliseconds(2'000);
   o.interrupted = [] { return interrupted(); };
   Client client(std::move(o));
+  const std::int64_t asked_ms = wall_ms();
   const auto status = client.call("status", {});
   if (!status) {
     s.why = status.error().message;
@@ -75,22 +105,44 @@ NodeState ask(const NodeEntry& entry) {
   s.certified = number_if(v, "certified_height").value_or(number_if(v, "certified").value_or(0));
   s.view = number_if(v, "view").value_or(0);
   s.block_time_ms = static_cast<std::int64_t>(number_if(v, "block_time_ms").value_or(0));
-  const json::value* ready = v.is_object() ? v.get_object().if_contains("ready") : nullptr;
-  s.ready = ready != nullptr && ready->is_bool() && ready->get_bool();
-  s.why = text_or_empty(v, "why_not");
+  const auto flag = [&v](std::string_view key) {
+    const json::value* f = v.is_object() ? v.get_object().if_contains(key) : nullptr;
+    return f != nullptr && f->is_bool() && f->get_bool();
+  };
+  s.ready = flag("ready");
+  s.reads = flag("answers");
+  s.why = printable(text_or_empty(v, "why_not"));
   s.votes = s.ready && s.role == "validator";
-  if (s.ready && !s.votes) {
-    s.why = "signs nothing, and does not count: " + text_or_empty(v, "silent_because");
-  }
+  s.halted = halt_text(v);
+  read_clock(v, asked_ms, wall_ms(), s);
   return s;
+}
+
+// The last line of the log of a node that does not run, where it says why.
+std::string last_words(const std::filesystem::path& dir, const NodeEntry& node) {
+  const std::string line = tail_of(log_file(dir, node), 1);
+  const bool says_why = line.starts_with("imid: ") || line.find(" error ") != std::string::npos;
+  return says_why ? printable(line.substr(0, line.find('\n'))) : std::string();
+}
+
+void stop(const Process& p) {
+  send_signal(p, SIGTERM);
+  send_signal(p, SIGCONT);  // a suspended process would not take it
+  if (wait_gone(p, kStopMs)) return;
+  send_signal(p, SIGKILL);
+  (void)wait_gone(p, kStopMs);
 }
 
 // Why a node that was just started is gone: the end of its log.
 [[noreturn]] void died(const std::filesystem::path& dir, const NodeEntry& node) {
-  const std::string tail = tail_of(log_file(dir, node), 12);
-  fail(ExitCode::kLocal, "node-died",
-       fmt::format("{} ended while starting. The end of its log:\n{}", node.name, tail),
-       fmt::format("imi network logs {}; then imi network up again", node.name));
+  std::istringstream tail(tail_of(log_file(dir, node), 12));
+  Failure f{ExitCode::kLocal,
+            fmt::format("{} ended while starting. The end of its log:", node.name),
+            fmt::format("imi network logs {}; then imi network up again", node.name),
+            "node-died",
+            {}};
+  for (std::string line; std::getline(tail, line);) f.details.push_back(line);
+  throw f;
 }
 
 }  // namespace
@@ -99,20 +151,30 @@ std::filesystem::path node_folder(const std::filesystem::path& dir, const NodeEn
   return dir / node.name;
 }
 
-std::vector<NodeEntry> nodes_by_pid_files(const std::filesystem::path& dir) {
+std::vector<NodeEntry> nodes_in_folder(const std::filesystem::path& dir) {
   std::vector<NodeEntry> out;
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(dir, ec)) {
     const NodeEntry node{entry.path().filename().string(), 0, 0};
-    if (std::filesystem::exists(pid_file(dir, node), ec)) out.push_back(node);
+    if (std::filesystem::exists(entry.path() / "imid.toml", ec)) out.push_back(node);
   }
   std::ranges::sort(out, {}, &NodeEntry::name);
   return out;
 }
 
 std::optional<Process> node_process(const std::filesystem::path& dir, const NodeEntry& node) {
-  const auto p = load_process(pid_file(dir, node));
-  return p && is_alive(*p) ? p : std::nullopt;
+  std::error_code ec;
+  const auto folder = std::filesystem::canonical(node_folder(dir, node), ec);
+  if (ec) return std::nullopt;
+  std::vector<pid_t> likely;
+  if (const auto p = load_process(pid_file(dir, node)); p && is_alive(*p)) {
+    // Also while it starts and holds nothing yet. (A copied folder's pid file names another's.)
+    if (working_folder(*p) == folder) return p;
+    likely.push_back(p->pid);
+  }
+  const auto lock = folder / "data" / "lock";
+  if (const auto text = read_whole(lock, 64)) likely.push_back(std::atoi(text->c_str()));
+  return holder_of(lock, likely);
 }
 
 std::vector<NodeState> look_at(const std::filesystem::path& dir, const Manifest& m) {
@@ -128,7 +190,10 @@ std::vector<NodeState> look_at(const std::filesystem::path& dir, const Manifest&
       if (process && !out[i].answers && is_suspended(*process)) {
         out[i].why = fmt::format("suspended by a signal: kill -CONT {}", process->pid);
       }
-      if (!process) out[i].why = "not running";
+      if (!process) {
+        const std::string words = last_words(dir, m.nodes[i]);
+        out[i].why = words.empty() ? "not running" : "not running; its log ends: " + words;
+      }
     });
   }
   for (std::thread& t : threads) t.join();
@@ -158,14 +223,13 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
     : session_(session), dir_(std::move(dir)) {
   std::error_code ec;
   if (make) {
-    std::filesystem::create_directories(dir_, ec);
+    const bool is_new = std::filesystem::create_directories(dir_, ec);
     if (ec)
       fail(ExitCode::kLocal, "cannot-make",
            fmt::format("cannot make {}: {}", dir_.string(), ec.message()));
-    std::filesystem::permissions(dir_, std::filesystem::perms::owner_all, ec);
+    if (is_new) std::filesystem::permissions(dir_, std::filesystem::perms::owner_all, ec);
     dir_ = std::filesystem::canonical(dir_);
-  } else if (!std::filesystem::exists(manifest_path(dir_), ec) &&
-             nodes_by_pid_files(dir_).empty()) {
+  } else if (!std::filesystem::exists(manifest_path(dir_), ec) && nodes_in_folder(dir_).empty()) {
     fail(ExitCode::kLocal, "no-network", dir_.string() + " holds no network",
          "imi network up, or --dir FOLDER");
   }
@@ -187,7 +251,7 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
   } else if (!make) {
     damage_ = manifest_path(dir_).string() + " is missing";
   }
-  if (!damage_.empty()) manifest_.nodes = nodes_by_pid_files(dir_);
+  if (!damage_.empty()) manifest_.nodes = nodes_in_folder(dir_);
 }
 
 Network::~Network() {
@@ -196,7 +260,7 @@ Network::~Network() {
 
 std::size_t Network::down() {
   if (!damage_.empty()) {
-    session_.out().warn(damage_ + "; the nodes are found by their pid files");
+    session_.out().warn(damage_ + "; the nodes are found by their folders");
   }
   std::vector<std::pair<NodeEntry, Process>> running;
   for (const NodeEntry& node : manifest_.nodes) {
@@ -237,7 +301,7 @@ void Network::remove_all() {
   damage_.clear();
 }
 
-void Network::prepare(const UpOptions& o) {
+void Network::prepare(const UpOptions& o, const std::string& program) {
   if (!damage_.empty()) {
     const bool any = std::ranges::any_of(
         manifest_.nodes, [&](const NodeEntry& n) { return node_process(dir_, n).has_value(); });
@@ -257,12 +321,12 @@ void Network::prepare(const UpOptions& o) {
     for (std::uint32_t i = 0; i < n; ++i)
       manifest_.nodes.push_back({fmt::format("validator-{}", i), 0, 0});
   }
-  manifest_.imid = program_of_name(o.imid);
+  manifest_.imid = program;
   choose_ports();
   make_network_files(session_, dir_, manifest_, o.chain_name);
+  // First, so that an interrupted run leaves configurations that the next one brings into line.
+  write_file(manifest_path(dir_), manifest_text(manifest_));
   write_configs();
-  if (auto ok = save_manifest(dir_, manifest_); !ok)
-    fail(ExitCode::kLocal, "cannot-write", ok.error());
 }
 
 void Network::choose_ports() {
@@ -288,40 +352,90 @@ void Network::choose_ports() {
   }
 }
 
+void Network::write_file(const std::filesystem::path& file, const std::string& text) {
+  const auto old = read_whole(file, 1U << 20);
+  if (old && *old == text) return;
+  if (old) before_.emplace(file, *old);
+  if (auto ok = write_whole(file, text); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+}
+
 void Network::write_configs() {
   for (const NodeEntry& node : manifest_.nodes) {
-    const std::string text = node_config(dir_, manifest_, node);
     const auto file = node_folder(dir_, node) / "imid.toml";
     const auto old = read_whole(file, 1U << 20);
+    const std::string text =
+        old ? with_ports(*old, dir_, manifest_, node) : node_config(dir_, manifest_, node);
     if (old && *old == text) continue;
-    if (auto ok = write_whole(file, text); !ok) fail(ExitCode::kLocal, "cannot-write", ok.error());
+    write_file(file, text);
     // A peer moved to another port while this node ran: it reads its peers at start only.
     if (const auto p = node_process(dir_, node)) {
-      send_signal(*p, SIGTERM);
-      if (!wait_gone(*p, kStopMs)) send_signal(*p, SIGKILL);
+      stop(*p);
+      stopped_.push_back(node);
     }
   }
 }
 
+// A node that halted on a full disk goes on answering reads until there is space for it to start.
+void Network::stop_halted() {
+  for (const NodeState& s : look_at(dir_, manifest_)) {
+    if (!s.process || s.halted.empty()) continue;
+    std::error_code ec;
+    const auto space = std::filesystem::space(node_folder(dir_, s.entry) / "data", ec);
+    if (!ec && space.available < kLeastSpace) {
+      fail(ExitCode::kLocal, "disk-full",
+           fmt::format("{} has halted ({}), and only {} are free on the disk of {}", s.entry.name,
+                       s.halted, size_text(space.available),
+                       (node_folder(dir_, s.entry) / "data").string()),
+           fmt::format("free at least {}, then imi network up", size_text(kLeastSpace)));
+    }
+    session_.out().note(fmt::format("{} has halted ({}): restarting it", s.entry.name, s.halted));
+    stop(*s.process);
+  }
+}
+
+void Network::start(const NodeEntry& node) {
+  SpawnOptions s;
+  s.argv = {manifest_.imid, "--config", (node_folder(dir_, node) / "imid.toml").string()};
+  s.log = log_file(dir_, node);
+  s.directory = node_folder(dir_, node);
+  auto p = spawn_daemon(s);
+  if (!p) fail(ExitCode::kLocal, "cannot-start", fmt::format("{}: {}", node.name, p.error()));
+  started_.emplace_back(node, *p);
+  if (!save_process(pid_file(dir_, node), *p)) {
+    send_signal(*p, SIGTERM);
+    fail(ExitCode::kLocal, "cannot-write", "cannot write " + pid_file(dir_, node).string());
+  }
+}
+
 void Network::start_missing(const UpOptions& o) {
-  std::vector<Process> started;
   for (const NodeEntry& node : manifest_.nodes) {
     if (node_process(dir_, node)) continue;
     ensure_initialised(manifest_.imid, node_folder(dir_, node) / "imid.toml");
-    SpawnOptions s;
-    s.argv = {manifest_.imid, "--config", (node_folder(dir_, node) / "imid.toml").string()};
-    s.log = log_file(dir_, node);
-    s.directory = node_folder(dir_, node);
-    auto p = spawn_daemon(s);
-    if (!p) fail(ExitCode::kLocal, "cannot-start", fmt::format("{}: {}", node.name, p.error()));
-    if (!save_process(pid_file(dir_, node), *p)) {
-      send_signal(*p, SIGTERM);
-      fail(ExitCode::kLocal, "cannot-write", "cannot write " + pid_file(dir_, node).string());
-    }
-    started.push_back(*p);
+    start(node);
   }
-  if (o.tie_to != 0 && !started.empty()) {
-    if (auto ok = tie_to(started, o.tie_to); !ok) fail(ExitCode::kLocal, "cannot-tie", ok.error());
+  if (o.tie_to == 0 || started_.empty()) return;
+  std::vector<Process> processes;
+  for (const auto& [node, process] : started_) processes.push_back(process);
+  if (auto ok = tie_to(processes, o.tie_to); !ok) fail(ExitCode::kLocal, "cannot-tie", ok.error());
+}
+
+// Puts files back as they were, and what ran before runs again. Without changed files nothing needs
+// to be undone: the nodes that did start serve.
+void Network::undo() {
+  if (before_.empty()) return;
+  for (const auto& [node, process] : started_) stop(process);
+  for (const auto& [file, text] : before_) {
+    if (auto ok = write_whole(file, text); !ok) session_.out().warn(ok.error());
+  }
+  before_.clear();
+  const auto old = load_manifest(dir_);
+  if (old) manifest_ = *old;
+  for (const NodeEntry& node : stopped_) {
+    try {
+      if (!node_process(dir_, node)) start(node);
+    } catch (const Failure& f) {  // the first failure is the one to be told
+      session_.out().warn(f.what);
+    }
   }
 }
 
@@ -333,6 +447,7 @@ void Network::wait_until_committing(const UpOptions& o) {
         .count();
   };
   std::string waiting_for;
+  std::map<std::string, std::int64_t> silent_since;
   while (elapsed() < o.wait_ms) {
     if (interrupted()) {
       fail(ExitCode::kInterrupted, "interrupted", "interrupted; the nodes go on starting",
@@ -343,10 +458,13 @@ void Network::wait_until_committing(const UpOptions& o) {
       if (!s.process) died(dir_, s.entry);
       // Committing, and not only remembering that it once did.
       const bool fresh = s.height >= 1 && session_.now_ms() - s.block_time_ms <= kFreshMs;
-      if (s.answers && s.ready && fresh) continue;
+      if (s.ready && fresh) continue;
+      if (s.role == "silent-validator" && s.reads && fresh &&
+          elapsed() - silent_since.emplace(s.entry.name, elapsed()).first->second >= kSilentMs) {
+        continue;
+      }
       const std::string why = !s.answers      ? s.why
                               : !s.ready      ? "not ready: " + s.why
-                              : !s.votes      ? s.why
                               : s.height == 0 ? "no block yet"
                                               : "no new block yet";
       waiting_for += fmt::format("{}{}: {}", waiting_for.empty() ? "" : "; ", s.entry.name, why);
@@ -361,10 +479,24 @@ void Network::wait_until_committing(const UpOptions& o) {
 }
 
 void Network::up(const UpOptions& o) {
+  // Before anything is removed or changed.
+  const std::string program = program_of_name(o.imid);
+  if (auto ran = run_program({program, "--version"}); !ran || ran->code != 0) {
+    fail(ExitCode::kLocal, "no-imid",
+         fmt::format("{} --version failed: it is not a node program that runs here", program),
+         "--imid FILE, or build it: scripts/build release imid");
+  }
   if (o.fresh) remove_all();
-  prepare(o);
-  start_missing(o);
-  wait_until_committing(o);
+  try {
+    prepare(o, program);
+    stop_halted();
+    start_missing(o);
+    wait_until_committing(o);
+  } catch (const Failure& f) {
+    // Slow is not failed: the nodes go on starting with what was written.
+    if (f.exit != ExitCode::kUnreachable && f.exit != ExitCode::kInterrupted) undo();
+    throw;
+  }
 }
 
 }  // namespace imi::cli

@@ -2,8 +2,9 @@
 // does.
 //
 // Every step can be repeated and may have been interrupted anywhere: what is there is kept and
-// checked, what is missing is made. Keys are made once and never replaced. One `imi network` at a
-// time works in a folder (flock on <dir>/.network.lock).
+// checked, what is missing is made. Keys are made once and never replaced. Of a configuration that
+// is there only the ports are ever changed, and an up() that fails to start a node puts them back.
+// One `imi network` at a time works in a folder (flock on <dir>/.network.lock).
 //
 // Throws Failure.
 #pragma once
@@ -12,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,14 +41,18 @@ struct NodeState {
   NodeEntry entry;
   std::optional<Process> process;
   bool answers = false;
-  bool ready = false;
+  bool ready = false;  // it can answer and commit
+  bool reads = false;  // it answers reads
   std::string role;    // as its `status` says: validator, silent-validator, observer
-  bool votes = false;  // serves, and its key signs: counts for the quorum
+  bool votes = false;  // ready, and its key signs: counts for the quorum
+  std::string halted;  // why it halted while its process goes on: "disk full", or a code
   std::uint64_t height = 0;
   std::uint64_t certified = 0;
   std::uint64_t view = 0;
-  std::int64_t block_time_ms = 0;  // of the last block it executed
-  std::string why;                 // why it does not answer, is not ready or signs nothing
+  std::int64_t block_time_ms = 0;              // of the last block it executed
+  std::string why;                             // why it does not answer or is not ready
+  std::string clock_problem;                   // as the node sees it
+  std::optional<std::int64_t> clock_ahead_ms;  // its clock minus this machine's
   std::optional<Usage> usage;
 };
 
@@ -65,25 +71,36 @@ class Network {
 
  private:
   void remove_all();
-  void prepare(const UpOptions& options);
+  void prepare(const UpOptions& options, const std::string& program);
   void choose_ports();
   void write_configs();
+  void write_file(const std::filesystem::path& file, const std::string& text);
+  void stop_halted();
   void start_missing(const UpOptions& options);
+  void start(const NodeEntry& node);
+  void undo();
   void wait_until_committing(const UpOptions& options);
 
   Session& session_;
   std::filesystem::path dir_;
   int lock_ = -1;
   Manifest manifest_;
-  std::string damage_;  // why network.json cannot be used; then the nodes are those with a pid file
+  std::string damage_;  // why network.json cannot be used; then the nodes are those of the folder
+
+  // What up() has changed so far, to be undone where it fails.
+  std::map<std::filesystem::path, std::string> before_;  // files that were there, as they were
+  std::vector<NodeEntry> stopped_;                       // nodes that ran
+  std::vector<std::pair<NodeEntry, Process>> started_;
 };
 
-// Nodes of a folder by their pid files alone, for where network.json cannot say.
-[[nodiscard]] std::vector<NodeEntry> nodes_by_pid_files(const std::filesystem::path& dir);
+// Nodes of a folder by their own folders alone, for where network.json cannot say.
+[[nodiscard]] std::vector<NodeEntry> nodes_in_folder(const std::filesystem::path& dir);
 
 [[nodiscard]] std::filesystem::path node_folder(const std::filesystem::path& dir,
                                                 const NodeEntry& node);
-// The running process of a node, if there is one.
+// The running process of a node, if there is one: the one that holds the lock of its data folder,
+// or that `imi network up` started and that does not hold it yet. The pid file alone proves
+// nothing, and may be missing.
 [[nodiscard]] std::optional<Process> node_process(const std::filesystem::path& dir,
                                                   const NodeEntry& node);
 [[nodiscard]] std::vector<NodeState> look_at(const std::filesystem::path& dir, const Manifest& m);

@@ -145,7 +145,9 @@ void make_network_files(Session& s, const fs::path& dir, const Manifest& m,
 
 std::string node_config(const fs::path& dir, const Manifest& m, const NodeEntry& node) {
   (void)dir;
-  std::string out = "# Written by `imi network up`; changes are overwritten.\n[node]\n";
+  std::string out =
+      "# Written by `imi network up`, which later changes nothing but the ports of this network's "
+      "nodes.\n[node]\n";
   out += fmt::format(
       "name = {}\ndata = \"data\"\ngenesis = \"../genesis.imi\"\nkey = \"keys/validator.key\"\ntls "
       "= \"keys\"\n",
@@ -156,6 +158,65 @@ std::string node_config(const fs::path& dir, const Manifest& m, const NodeEntry&
   }
   out += fmt::format("\n[rpc]\nlisten = \"127.0.0.1:{}\"\n", node.rpc_port);
   return out;
+}
+
+namespace {
+
+std::string_view trimmed_line(std::string_view line) {
+  const std::size_t from = line.find_first_not_of(" \t\r");
+  return from == std::string_view::npos
+             ? std::string_view()
+             : line.substr(from, line.find_last_not_of(" \t\r") + 1 - from);
+}
+
+// The key of a line "key = ..."; quotes are taken off.
+std::string key_of(std::string_view line) {
+  const std::size_t equals = line.find('=');
+  if (equals == std::string_view::npos) return {};
+  std::string_view key = trimmed_line(line.substr(0, equals));
+  if (key.size() > 1 && key.front() == '"' && key.back() == '"')
+    key = key.substr(1, key.size() - 2);
+  return std::string(key);
+}
+
+// A line `key = "host:port"` with another port.
+std::string with_port(std::string line, std::uint16_t port) {
+  const std::size_t open = line.find('"', line.find('='));
+  const std::size_t close = open == std::string::npos ? open : line.find('"', open + 1);
+  if (close == std::string::npos) return line;
+  const std::size_t colon = line.rfind(':', close);
+  if (colon == std::string::npos || colon < open) return line;
+  return line.replace(colon + 1, close - colon - 1, std::to_string(port));
+}
+
+}  // namespace
+
+std::string with_ports(const std::string& text, const fs::path& dir, const Manifest& m,
+                       const NodeEntry& node) {
+  std::string out;
+  std::string section;
+  int listens = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    const std::string whole = text.substr(at, end - at);
+    at = end;
+    const std::string_view line = trimmed_line(whole);
+    if (line.starts_with('[')) {
+      section = line.substr(0, line.find(']') + 1);
+      std::erase(section, ' ');
+    }
+    std::uint16_t port = 0;
+    const std::string key = line.starts_with('#') ? std::string() : key_of(line);
+    if (key == "listen" && section == "[peers]") port = node.peer_port;
+    if (key == "listen" && section == "[rpc]") port = node.rpc_port;
+    listens += port != 0 ? 1 : 0;
+    if (section == "[peers.addresses]" && key != node.name) {
+      const auto peer = std::ranges::find(m.nodes, key, &NodeEntry::name);
+      if (peer != m.nodes.end()) port = peer->peer_port;
+    }
+    out += port == 0 ? whole : with_port(whole, port);
+  }
+  return listens == 2 ? out : node_config(dir, m, node);
 }
 
 }  // namespace imi::cli

@@ -15,8 +15,13 @@ namespace imi::cli {
 void make_network_files(Session& session, const std::filesystem::path& dir, const Manifest& m,
                         const std::string& chain_name);
 
-// The text of a node's imid.toml.
+// The text of a new node's imid.toml.
 [[nodiscard]] std::string node_config(const std::filesystem::path& dir, const Manifest& m,
                                       const NodeEntry& node);
+
+// An imid.toml that is there, with the ports of the manifest and nothing else changed; a new one
+// where it does not say where to listen.
+[[nodiscard]] std::string with_ports(const std::string& text, const std::filesystem::path& dir,
+                                     const Manifest& m, const NodeEntry& node);
 
 }  // namespace imi::cli

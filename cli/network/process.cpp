@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -55,6 +56,18 @@ Fd open_pidfd(const Process& p) {
   Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, p.pid, 0)));
   if (fd.fd >= 0 && !is_alive(p)) return Fd(-1);
   return fd;
+}
+
+bool holds_open(pid_t pid, const std::string& file) {
+  std::error_code ec;
+  const std::filesystem::path folder = fmt::format("/proc/{}/fd", pid);
+  for (std::filesystem::directory_iterator it(folder, ec), end; !ec && it != end;
+       it.increment(ec)) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(it->path(), gone).string();
+    if (!gone && (target == file || target == file + " (deleted)")) return true;
+  }
+  return false;
 }
 
 [[noreturn]] void become_daemon(const SpawnOptions& o, int report) {
@@ -100,6 +113,32 @@ bool is_alive(const Process& p) { return find_process(p.pid) == p; }
 bool is_suspended(const Process& p) {
   const std::vector<std::string> f = stat_fields(p.pid);
   return is_alive(p) && !f.empty() && (f[0] == "T" || f[0] == "t");
+}
+
+std::optional<Process> holder_of(const std::filesystem::path& file,
+                                 const std::vector<pid_t>& likely) {
+  std::error_code ec;
+  const auto folder = std::filesystem::canonical(file.parent_path(), ec);
+  if (ec) return std::nullopt;
+  const std::string name = (folder / file.filename()).string();
+  const auto holder = [&](pid_t pid) {
+    return pid > 1 && holds_open(pid, name) ? find_process(pid) : std::nullopt;
+  };
+  for (const pid_t pid : likely) {
+    if (const auto found = holder(pid)) return found;
+  }
+  for (std::filesystem::directory_iterator it("/proc", ec), end; !ec && it != end;
+       it.increment(ec)) {
+    const auto pid = static_cast<pid_t>(std::atoi(it->path().filename().c_str()));
+    if (const auto found = holder(pid)) return found;
+  }
+  return std::nullopt;
+}
+
+std::filesystem::path working_folder(const Process& p) {
+  std::error_code ec;
+  auto folder = std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", p.pid), ec);
+  return ec || !is_alive(p) ? std::filesystem::path() : folder;
 }
 
 bool save_process(const std::filesystem::path& file, const Process& p) {

@@ -26,6 +26,14 @@ struct Process {
 // True while it is suspended (SIGSTOP, a debugger): it neither serves nor takes SIGTERM.
 [[nodiscard]] bool is_suspended(const Process& p);
 
+// The process that holds `file` open, among those whose descriptors this user may see. `likely` is
+// looked at first; without a hit every process is. `file` may have been removed since it was
+// opened.
+[[nodiscard]] std::optional<Process> holder_of(const std::filesystem::path& file,
+                                               const std::vector<pid_t>& likely);
+// The folder a process works in; empty if that cannot be seen.
+[[nodiscard]] std::filesystem::path working_folder(const Process& p);
+
 // "<pid> <started>\n", written whole or not at all.
 [[nodiscard]] bool save_process(const std::filesystem::path& file, const Process& p);
 [[nodiscard]] std::optional<Process> load_process(const std::filesystem::path& file);

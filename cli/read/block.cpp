@@ -69,7 +69,7 @@ std::expected<CheckedBlock, std::string> check_block(const json::value& answer,
                                                      const chain::GenesisId& genesis,
                                                      std::uint64_t height) {
   const json::object* o = answer.if_object();
-  if (o == nullptr) return Problem("it is no block");
+  if (o == nullptr) return Problem("it is not a block");
   auto header = header_of(*o);
   if (!header) return Problem(std::move(header).error());
   if (header->height.value != height) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "base/hex.h"
@@ -224,6 +225,26 @@ std::string dossier_meaning(const std::string& what, const std::string& at, cons
       what, at, grouped(d.total), scope.kind, others);
 }
 
+// What a status of the table means, and who may be shown such an event.
+void explain_statuses(Output& out, const std::set<std::string>& statuses) {
+  const std::vector<std::pair<std::string, std::string>> all = {
+      {"unpublished", "its rule does not publish it, or not yet"},
+      {"expired", "the time for which its rule published it is over"},
+      {"disputed", "an objection to it is open"},
+      {"sealed", "so old that its rule takes it out of every answer"}};
+  bool hidden = false;
+  for (const auto& [status, text] : all) {
+    if (!statuses.contains(status)) continue;
+    out.line(fmt::format("{}: {}", status, text));
+    hidden = hidden || status != "disputed";
+  }
+  if (hidden) {
+    out.line(
+        "What is not published is for the enterprise itself, the agency that recorded it and "
+        "agencies with a duty to know it; do not pass it on to the public.");
+  }
+}
+
 void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::DossierAnswer& d) {
   if (!d.subject) return;
   Fields f;
@@ -249,7 +270,9 @@ void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::
            {"status", Align::kLeft, 11},
            {"document", Align::kLeft, 10},
            id_column("event")});
+  std::set<std::string> statuses;
   for (const auto& [id, e] : in_order(d)) {
+    statuses.insert(short_status(v, *e));
     const auto* facts = std::get_if<ledger::PublicFacts>(&e->facts.what);
     const ledger::Polarity polarity = polarity_of(v, *e);
     const Style style = polarity == ledger::Polarity::kNegative   ? Style::kWarn
@@ -259,6 +282,7 @@ void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::
            short_status(v, *e), facts != nullptr ? facts->doc : "", to_hex(id)});
   }
   out.show(t);
+  explain_statuses(out, statuses);
   if (is_whole(scope, d)) return;
   const std::uint64_t next = scope.from + d.leaves.size();
   out.line(part_text(scope, d) + (next < d.total

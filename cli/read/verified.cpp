@@ -7,7 +7,9 @@
 
 #include "base/hex.h"
 #include "cli/interrupt.h"
+#include "cli/network/clocks.h"
 #include "cli/network/manifest.h"
+#include "cli/read/nodes.h"
 #include "cli/values.h"
 
 namespace imi::cli {
@@ -21,7 +23,7 @@ std::filesystem::path trusted_path(Session& s) { return s.dir() / "trusted-head"
 
 // Where the head of another network waits that was verified in this folder with --genesis.
 std::filesystem::path set_aside(Session& s, const chain::GenesisId& genesis) {
-  return trusted_path(s).string() + "." + to_hex(genesis).substr(0, 16);
+  return trusted_path(s).string() + "." + to_hex(genesis);
 }
 
 // A name that nothing has yet.
@@ -45,6 +47,16 @@ void warn_of_lost_head(Session& s, const std::string& why, const std::filesystem
       why, ec ? std::string() : fmt::format("; the file is kept as {}", kept.string())));
 }
 
+// Once per command: the answer itself is verified all the same.
+void warn_of_unkept_head(Session& s, const std::string& why) {
+  static bool told = false;
+  if (std::exchange(told, true)) return;
+  s.out().warn(
+      fmt::format("the newest verified head cannot be kept ({}): a node that answers from "
+                  "an older state would not be noticed",
+                  why));
+}
+
 std::optional<chain::LedgerHead> trusted_head(Session& s) {
   const auto file = trusted_path(s);
   std::error_code ec;
@@ -59,8 +71,8 @@ std::optional<chain::LedgerHead> trusted_head(Session& s) {
     // The folder was made anew with another genesis, or --genesis names another network.
     const auto kept = set_aside(s, head->genesis);
     std::filesystem::rename(file, kept, ec);
-    s.out().warn(fmt::format("{} is of another network (genesis {}...): kept as {}", file.string(),
-                             to_hex(head->genesis).substr(0, 16), kept.string()));
+    s.out().warn(fmt::format("{} is of another network (genesis {}): kept as {}", file.string(),
+                             to_hex(head->genesis), kept.string()));
   }
   const auto ours = set_aside(s, s.genesis_id());
   if (!std::filesystem::exists(ours, ec)) return std::nullopt;
@@ -78,17 +90,46 @@ std::optional<std::string> proof_in(const json::value& v) {
   return std::string(p->get_string());
 }
 
-[[noreturn]] void not_verified(Session& s, std::string name, const std::string& why) {
-  const bool old = name == ledger::name(ledger::ProofError::Reason::kTooOld);
-  throw Failure{
-      ExitCode::kVerificationFailed,
-      fmt::format("the answer of {} does not verify: {}", s.client().current().text(), why),
-      old ? std::string(
-                "imi network status: do the validators still commit? --max-age 10m takes it")
-          : "another node with --node; is " + s.genesis_path().string() +
-                " the genesis of the network asked?",
-      std::move(name),
-      {}};
+// What to do about a head that is too old, or newer than this machine's clock.
+std::string time_hint(Session& s, bool old) {
+  if (std::string clock = own_clock_problem(s); !clock.empty()) return clock;
+  return old ? "imi network status: do the validators still commit? --max-age 10m accepts it"
+             : "check this machine's clock, and imi node status for the clocks of the validators";
+}
+
+Rejection not_verified(Session& s, const NodeCalls& node, std::string name,
+                       const std::string& why) {
+  using R = ledger::ProofError::Reason;
+  const bool old = name == ledger::name(R::kTooOld);
+  Rejection r;
+  r.kind = name == ledger::name(R::kBehindTrusted)          ? Rejection::Kind::kBehind
+           : old || name == ledger::name(R::kFromTheFuture) ? Rejection::Kind::kOld
+                                                            : Rejection::Kind::kInvalid;
+  r.why = "proof did not verify: " + why;
+  r.failure = {ExitCode::kVerificationFailed,
+               fmt::format("the answer of {} does not verify: {}", node.address(), why),
+               r.kind == Rejection::Kind::kOld
+                   ? time_hint(s, old)
+                   : "another node with --node; is " + s.genesis_path().string() +
+                         " the genesis of the network asked?",
+               std::move(name),
+               {}};
+  return r;
+}
+
+Rejection without_proof(Session& s, const NodeCalls& node, const std::string& what) {
+  Rejection r = not_verified(s, node, "no-proof", "it came without a proof");
+  r.why = what + " without a proof";
+  return r;
+}
+
+// What a person needs to hear of an old head: that it is this clock which may be wrong.
+std::string reason_text(const ledger::ProofError& e) {
+  if (e.reason != ledger::ProofError::Reason::kTooOld) return describe(e);
+  return fmt::format(
+      "{}: the certified head is {} old, or this machine's clock is fast ({} is "
+      "allowed)",
+      ledger::name(e.reason), duration_text(e.a), duration_text(e.b));
 }
 
 // A page that begins behind the end of a record shows nothing: whoever asks wants to know where it
@@ -105,19 +146,24 @@ void refuse_page_past_end(const ledger::VerifiedAnswer& a) {
        d->total == 0 ? "without --from" : fmt::format("--from 0 to {}", d->total - 1));
 }
 
-Bytes ask(Session& s, std::string_view method, const json::object& params) {
-  auto result = s.try_call(method, params);
+// The proof that a node gives, or why there is none to look at.
+std::expected<Bytes, Rejection> ask(Session& s, NodeCalls& node, std::string_view method,
+                                    json::object params) {
+  auto result = node.call(method, std::move(params));
   std::optional<std::string> text;
   if (result) {
     text = proof_in(*result);
   } else if (result.error().error == rpc::Error::kNotFound) {
     text = proof_in(result.error().data);
+    if (!text) return std::unexpected(without_proof(s, node, "says that there is nothing,"));
   } else {
-    fail(result.error());
+    return std::unexpected(rejection_of(node.address(), result.error()));
   }
-  if (!text) not_verified(s, "no-proof", "it came without a proof");
+  if (!text) return std::unexpected(without_proof(s, node, "answered"));
   auto bytes = from_base64url(*text);
-  if (!bytes) not_verified(s, "bad-proof", "its proof is not base64url text");
+  if (!bytes) {
+    return std::unexpected(not_verified(s, node, "bad-proof", "its proof is not base64url text"));
+  }
   return std::move(*bytes);
 }
 
@@ -131,7 +177,7 @@ std::optional<chain::LedgerHead> load_head(const std::filesystem::path& file,
     return std::nullopt;
   }
   if (!text->starts_with(kHeadMagic)) {
-    if (problem != nullptr) *problem = file.string() + " is no file of a head";
+    if (problem != nullptr) *problem = file.string() + " is not a trusted-head file";
     return std::nullopt;
   }
   const auto head = decode<chain::LedgerHead>(as_bytes(*text).subspan(kHeadMagic.size()));
@@ -156,35 +202,48 @@ bool must_verify(Session& s, const ReadOptions& o) {
   if (s.has_genesis()) return true;
   fail(ExitCode::kLocal, "no-genesis",
        "answers cannot be verified without the network's genesis file",
-       "--genesis FILE, or --no-verify to take the node's word");
+       "--genesis FILE, or --no-verify to see what a node reports");
 }
 
-Verified read_verified(Session& s, std::string_view method, json::object params,
-                       const ledger::Question& question) {
-  params["prove"] = true;
+Verified read_verified_by(Session& s, std::string_view method, const ParamsFor& params,
+                          const ledger::Question& question) {
   ledger::VerifyOptions o;
   o.asked = question;
   o.max_age_ms = s.max_age_ms();
   o.trusted = trusted_head(s);
-  for (int tries = 0;; ++tries) {
-    Bytes bundle = ask(s, method, params);
+  std::optional<Verified> out;
+  ask_nodes(s, [&](NodeCalls& node) -> std::optional<Rejection> {
+    auto asked = params(node);
+    if (!asked) return std::move(asked).error();
+    (*asked)["prove"] = true;
+    auto bundle = ask(s, node, method, std::move(*asked));
+    if (!bundle) return std::move(bundle).error();
     o.now = chain::TimeMs(s.now_ms());
-    auto answer = ledger::verify_bytes(bundle, s.genesis(), o);
+    auto answer = ledger::verify_bytes(*bundle, s.genesis(), o);
     if (!answer) {
-      // A node some blocks behind the one asked before: wait for it.
-      const bool behind = answer.error().reason == ledger::ProofError::Reason::kBehindTrusted;
-      if (behind && tries < kBehindTries && !interrupted()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        continue;
-      }
-      not_verified(s, std::string(ledger::name(answer.error().reason)), describe(answer.error()));
+      return not_verified(s, node, std::string(ledger::name(answer.error().reason)),
+                          reason_text(answer.error()));
     }
-    if (!o.trusted || answer->head.height > o.trusted->height) {
-      (void)save_head(trusted_path(s), answer->head);  // a folder that cannot be written: no harm
+    out = {std::move(*answer), std::move(*bundle), node.address()};
+    return std::nullopt;
+  });
+  if (!o.trusted || out->answer.head.height > o.trusted->height) {
+    if (auto ok = save_head(trusted_path(s), out->answer.head); !ok) {
+      warn_of_unkept_head(s, ok.error());
     }
-    refuse_page_past_end(*answer);
-    return {std::move(*answer), std::move(bundle), s.client().current().text()};
   }
+  refuse_page_past_end(out->answer);
+  return std::move(*out);
+}
+
+Verified read_verified(Session& s, std::string_view method, const json::object& params,
+                       const ledger::Question& question) {
+  return read_verified_by(s, method, [&](NodeCalls&) { return params; }, question);
+}
+
+std::optional<chain::LedgerHead> newest_head(Session& s) {
+  auto head = load_head(trusted_path(s));
+  return head && head->genesis == s.genesis_id() ? head : std::nullopt;
 }
 
 void reach_height(Session& s, std::uint64_t height) {
@@ -201,14 +260,16 @@ json::value marked_unverified(json::value v) {
   return v;
 }
 
-std::string unverified_text(Session& s) {
-  return "not verified: this is the word of the node at " + s.client().current().text();
+std::string reported_by(const std::string& node) {
+  return fmt::format("not verified: reported by node {} without proof", node);
 }
+
+std::string unverified_text(Session& s) { return reported_by(s.client().current().text()); }
 
 void show_unverified(Session& s, std::string_view method, json::object params) {
   json::value v = s.call(method, std::move(params));
   if (s.out().json()) return s.out().emit(marked_unverified(std::move(v)));
-  s.out().raw(rpc::pretty(v) + "\n");
+  s.out().show_json(v);
   s.out().warn(unverified_text(s));
 }
 

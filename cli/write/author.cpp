@@ -8,9 +8,12 @@
 
 #include "base/hex.h"
 #include "cli/journal.h"
+#include "cli/read/verified.h"
+#include "cli/values.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
 #include "crypto/keystore.h"
+#include "ledger/admission.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {
@@ -80,7 +83,7 @@ ledger::Submission sign_now(Session& s, const Author& author, std::vector<ledger
   terms.genesis = s.genesis_id();
   terms.author = author.id;
   terms.nonce = crypto::system_random().fixed<ledger::Nonce>();
-  terms.expiry = chain::TimeMs(s.now_ms() + valid_ms);
+  terms.expiry = expiry_from(s.now_ms(), newest_head(s), valid_ms);
   return ledger::sign_submission(terms, std::move(entries), author.key);
 }
 
@@ -140,10 +143,12 @@ class Pending {
   std::optional<ledger::Submission> earlier_;
 };
 
-// Sends it and waits. A Failure names the submission, so that its fate can be asked for.
+// Sends it and waits. A Failure names the submission, so that its fate can be asked for. Whatever
+// nodes report, it is kept until its fate is proved: it may take effect until it has expired.
 Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission, bool is_fresh,
               const std::string& wait) {
   const std::string id = to_hex(ledger::digests(submission)->id);
+  const std::int64_t expiry_ms = submission.header.expiry.value;
   std::optional<Fate> fate;
   std::optional<Sender> sender;
   try {
@@ -153,23 +158,22 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
     throw;
   }
   if (is_fresh) pending.keep(submission);
-  const std::string question =
-      fmt::format("submission {} --expiry {}", id, submission.header.expiry.value);
+  const std::string question = fmt::format("submission {} --expiry {}", id, expiry_ms);
   s.out().note(question);
   try {
-    sender->send(0, id, submission.header.expiry.value, encode(submission));
+    sender->send(0, id, expiry_ms, encode(submission));
     while (!fate) sender->poll(std::chrono::milliseconds(100));
   } catch (Failure& f) {
     f.data["submission"] = id;
-    f.data["fate_open"] = !(is_fresh && sender->refused_at_once());
-    if (is_fresh && sender->refused_at_once()) {
-      pending.forget();
-    } else {
-      f.what += "; the fate of submission " + id + " is open";
-      f.hint =
-          "the same command again: it sends the same bytes, and applies nothing twice; or imi " +
-          question;
-    }
+    f.data["fate_open"] = true;
+    f.data["expiry_ms"] = expiry_ms;
+    f.what +=
+        fmt::format("; the fate of submission {} is open: it may take effect until {} (UTC+8)", id,
+                    time_text(expiry_ms));
+    if (!f.hint.empty()) f.hint += "; ";
+    f.hint +=
+        "the same command again: it sends the same bytes, and applies nothing twice; or imi " +
+        question;
     throw;
   }
   fate->id = id;
@@ -188,6 +192,12 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
 }  // namespace
 
 Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std::string& wait) {
+  // What every node would refuse before ordering is refused here, before anything is kept or sent.
+  const auto limits = ledger::admission_limits(s.genesis_id(), s.genesis().parameters);
+  if (auto ok = ledger::check_stateless(submission, limits); !ok) {
+    fail(ExitCode::kBadInput, std::string(ledger::name(ok.error().reason)),
+         ledger::describe(ok.error()) + "; nothing was sent");
+  }
   Pending pending(s, submission);
   if (const auto& earlier = pending.earlier()) {
     s.out().note(
@@ -196,9 +206,10 @@ Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std
     const Fate fate = send_one(s, pending, *earlier, false, wait);
     if (fate.kind == Fate::Kind::kTooLongAgo) {
       fail(ExitCode::kRefused, "fate-unknown",
-           fmt::format("submission {} of an earlier run expired so long ago that nobody can tell "
-                       "whether it had committed",
-                       fate.id),
+           fmt::format(
+               "submission {} of an earlier run expired so long ago that it can no longer be "
+               "determined whether it had committed",
+               fate.id),
            "look for what it says; then run this command again to send it anew");
     }
     if (fate.kind != Fate::Kind::kExpired) return fate;
@@ -235,45 +246,52 @@ void report_fate(Session& s, const Fate& f) {
     case Fate::Kind::kUnknown:
       return s.out().line("unknown: no node has seen it, or its record was pruned long after");
     case Fate::Kind::kPending:
-      return s.out().line("pending: accepted by a node, not yet in a block\n  imi submission " +
-                          f.id);
+      s.out().line("pending: accepted by a node, not yet in a block");
+      return s.out().line("  imi submission " + f.id);
     case Fate::Kind::kExpired:
       fail(ExitCode::kRefused, "expired", "the submission expired: it can never commit",
            "sign it anew: run the command again");
     case Fate::Kind::kTooLongAgo:
       fail(ExitCode::kRefused, "fate-unknown",
-           "it expired so long ago that nobody can tell whether it had committed");
+           "it expired so long ago that it can no longer be determined whether it had committed");
     case Fate::Kind::kCommitted: break;
   }
-  std::size_t refused = 0;
-  std::string first;
+  const auto is_refused = [](const EntryOutcome& e) { return !e.ok; };
+  const auto refused = static_cast<std::size_t>(std::ranges::count_if(f.outcomes, is_refused));
+  const auto text = [](const EntryOutcome& e) {
+    return e.message.empty() ? e.refusal : e.refusal + ": " + e.message;
+  };
+  if (refused == 1 && f.outcomes.size() == 1) {
+    fail(ExitCode::kRefused, "entries-refused",
+         fmt::format("REFUSED ({}, block {}): {}",
+                     f.proved ? "proved" : "reported by a node without proof", grouped(f.height),
+                     text(f.outcomes.front())));
+  }
   if (f.proved) {
     s.out().styled_line(
         fmt::format("committed in block {}, certified by a quorum: verified", grouped(f.height)),
         Style::kGood);
   } else {
-    s.out().styled_line(fmt::format("committed in block {}, as a node says: {}", grouped(f.height),
-                                    f.certified ? "not verified" : "not provable yet"),
-                        Style::kWarn);
+    s.out().styled_line(
+        fmt::format("committed in block {}, reported by a node without proof: {}",
+                    grouped(f.height), f.certified ? "not verified" : "not provable yet"),
+        Style::kWarn);
     s.out().line("  imi submission " + f.id);
   }
+  std::size_t shown = 0;
   for (std::size_t i = 0; i < f.outcomes.size(); ++i) {
     const EntryOutcome& e = f.outcomes[i];
     if (e.ok) {
       if (f.outcomes.size() <= 20 && !e.id.empty()) s.out().line("  id " + e.id);
-      continue;
+    } else if (++shown <= 20) {
+      s.out().styled_line(fmt::format("  entry {} refused: {}", i, text(e)), Style::kBad);
     }
-    ++refused;
-    const std::string text = e.message.empty() ? e.refusal : e.refusal + ": " + e.message;
-    if (first.empty()) first = text;
-    if (refused <= 20)
-      s.out().styled_line(fmt::format("  entry {} refused: {}", i, text), Style::kBad);
   }
   if (refused > 0) {
     fail(ExitCode::kRefused, "entries-refused",
-         refused == f.outcomes.size() && refused == 1
-             ? "the ledger refused it: " + first
-             : fmt::format("the ledger refused {} of {} entries", refused, f.outcomes.size()));
+         fmt::format("REFUSED ({}, block {}): {} of {} entries",
+                     f.proved ? "proved" : "reported by a node without proof", grouped(f.height),
+                     refused, f.outcomes.size()));
   }
 }
 

@@ -42,6 +42,12 @@ std::string_view name(Fate::Kind k) {
   return "unknown";
 }
 
+chain::TimeMs expiry_from(std::int64_t now_ms, const std::optional<chain::LedgerHead>& newest,
+                          std::int64_t valid_ms) {
+  if (newest) now_ms = std::max(now_ms, newest->time.value);
+  return chain::TimeMs(now_ms + valid_ms);
+}
+
 Fate proved_fate(const ledger::VerifiedAnswer& v, chain::TimeMs expiry, std::int64_t grace_ms,
                  const ledger::Submission* submission) {
   const auto& a = std::get<ledger::SubmissionAnswer>(v.answer);
@@ -101,7 +107,7 @@ std::expected<Fate, std::string> parse_fate(const json::value& value) {
   if (outcomes == nullptr || !outcomes->is_array()) return f;
   for (const json::value& v : outcomes->get_array()) {
     const json::object* e = v.if_object();
-    if (e == nullptr) return std::unexpected(std::string("an outcome that is no object"));
+    if (e == nullptr) return std::unexpected(std::string("an outcome that is not an object"));
     f.outcomes.push_back(
         {flag(*e, "ok"), text(*e, "refusal"), text(*e, "message"), text(*e, "id"), {}});
   }

@@ -1,4 +1,4 @@
-// What became of a submission: by the word of a node (`submit` and `submission` answer it), or as a
+// What became of a submission: as a node reports it (`submit` and `submission` answer it), or as a
 // proof establishes it.
 #pragma once
 
@@ -21,8 +21,8 @@ struct EntryOutcome {
 };
 
 struct Fate {
-  // kTooLongAgo: its record would be pruned by now, so that nobody can tell whether it committed;
-  // it never will any more. From a proof only.
+  // kTooLongAgo: its record would be pruned by now, so that it can no longer be determined whether
+  // it committed; it never will any more. From a proof only.
   enum class Kind : std::uint8_t { kUnknown, kPending, kCommitted, kExpired, kTooLongAgo };
   Kind kind = Kind::kUnknown;
   std::string id;
@@ -34,6 +34,13 @@ struct Fate {
   std::vector<EntryOutcome> outcomes;
 };
 [[nodiscard]] std::string_view name(Fate::Kind k);
+
+// When what is signed now expires, in block time: `valid_ms` after the later of this machine's
+// clock and the newest head verified here. A chain whose clocks were ahead and were set back (C1)
+// is ahead of this clock, and takes nothing that expires by it.
+[[nodiscard]] chain::TimeMs expiry_from(std::int64_t now_ms,
+                                        const std::optional<chain::LedgerHead>& newest,
+                                        std::int64_t valid_ms);
 
 // What a verified answer to AskSubmission{id, ...} establishes of a submission that expires at
 // `expiry`: rule F3 (docs/PROTOCOL.md) is applied here, so that the question need not name the

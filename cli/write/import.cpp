@@ -413,7 +413,7 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   }
   if (r.refused > 0) text += fmt::format(", {} refused", grouped(r.refused));
   if (r.unknown > 0)
-    text += fmt::format(", {} whose outcome nobody keeps any more", grouped(r.unknown));
+    text += fmt::format(", {} whose outcome can no longer be determined", grouped(r.unknown));
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
   if (r.not_compared > 0) {
     s.out().line(fmt::format("{} of the rows on the ledger already were not compared with it",
@@ -434,7 +434,7 @@ void require_all(const ImportReport& r) {
   }
   if (r.unknown > 0) {
     fail(ExitCode::kRefused, "fate-unknown",
-         fmt::format("of {} rows nobody can tell any more what became of them", grouped(r.unknown)),
+         fmt::format("the outcome of {} rows can no longer be determined", grouped(r.unknown)),
          "look for what they say before sending them anew");
   }
 }

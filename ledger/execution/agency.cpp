@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ledger/execution/context.h"
+#include "ledger/rows.h"
 
 namespace imi::ledger::execution {
 namespace {
@@ -124,6 +125,7 @@ Verdict apply(const AgencyRegister& e, Context& c) {
   state.changed = c.height;
   slot.put(std::move(state));
   index_keys(c, e.id, e.profile.keys);
+  c.diff.aux.put(rows::agency_key(c.height, e.id), {});  // so that agencies can be listed
   return {};
 }
 

@@ -62,7 +62,8 @@ Verdict apply(const AttIssue& e, Context& c) {
   }
   auto& slot = c.state.attestations.at(e.id);
   if (slot.value) return refuse(RefusalCode::kAlreadyRegistered);
-  // The holder's key is used for nothing else: a key on the index is an agency's or names a person.
+  // The holder's key is used for nothing else: an indexed key belongs to an agency or names a
+  // person.
   const auto& key = c.state.keys.at(e.holder_key_hash);
   if (key.value) {
     const bool own = key.value->owner == c.header.author;

@@ -43,7 +43,7 @@ struct Context {
 // True if the agency's divisions cover the place.
 [[nodiscard]] bool has_jurisdiction(const AgencyState& agency, const Division& place);
 
-// Fields alone (check_fields of execute.h), one a kind.
+// Checks of fields alone (check_fields in execute.h), one per kind.
 [[nodiscard]] Verdict check(const AgencyRegister& e, const Policy& policy, Day today);
 [[nodiscard]] Verdict check(const AgencyUpdate& e, const Policy& policy, Day today);
 [[nodiscard]] Verdict check(const SubjectEnterprise& e, const Policy& policy, Day today);

@@ -45,6 +45,19 @@ json::object block_json(const ledger::LedgerDb& db, const ledger::StoredBlock& s
           {"certified", certified},     {"submissions", std::move(submissions)}};
 }
 
+// How far block time, this node's clock and the peers' clocks are apart.
+json::object clock_json(const ClockReport& c) {
+  json::object out{
+      {"now_ms", c.now_ms}, {"block_ahead_ms", c.block_ahead_ms}, {"peers_measured", c.known}};
+  if (c.own_ahead_ms) out["ahead_of_majority_ms"] = *c.own_ahead_ms;
+  if (!c.off.empty()) {
+    json::array& off = out["peers_off"].emplace_array();
+    for (const std::string& name : c.off) off.emplace_back(name);
+  }
+  if (!c.problem.empty()) out["problem"] = c.problem;
+  return out;
+}
+
 std::string role_text(const NodeStatus& s) { return std::string(name(s.role)); }
 
 }  // namespace
@@ -86,14 +99,18 @@ void Handlers::Impl::blocks(RpcRequest& q, RpcResponder& r) {
 void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
   const NodeStatus s = node.status();
   const DriverCounters c = node.counters();
+  const NodeHealth health = node.health();
   const auto& members = db.genesis().validators.members;
   json::object out{
       {"name", options.node_name},
+      {"id", to_hex(options.node_id)},
       {"version", options.version},
       {"chain", db.genesis().chain_name},
       {"genesis", to_hex(db.genesis_id())},
       {"role", role_text(s)},
-      {"ready", s.ready},
+      {"ready", health.ready()},
+      {"answers", health.answers},
+      {"commits", health.commits},
       {"height", s.certified.value},
       {"certified", s.certified.value},
       {"executed", s.executed.height.value},
@@ -120,7 +137,9 @@ void Handlers::Impl::status(RpcRequest&, RpcResponder& r) {
                             {"missing_bodies", s.missing_bodies}}},
       {"executing", s.executing},
       {"log_groups_queued", s.log_groups_queued}};
-  if (!s.ready) out["why_not"] = s.why_not;
+  out["clock"] = clock_json(health.clocks);
+  out["disk_free_bytes"] = health.disk.free_bytes;
+  if (!health.ready()) out["why_not"] = health.why();
   if (!s.silent_because.empty()) out["silent_because"] = s.silent_because;
   if (s.halted) {
     out["halted"] =
@@ -156,6 +175,8 @@ void Handlers::Impl::peers(RpcRequest&, RpcResponder& r) {
         {"address", p.address},    {"round_trip_us", p.round_trip_us}, {"bytes_in", p.bytes_in},
         {"bytes_out", p.bytes_out}};
     if (!p.last_end.empty()) o["last_end"] = p.last_end;
+    if (!p.why_not.empty()) o["why_not"] = p.why_not;
+    if (p.clock_ahead_us) o["clock_ahead_ms"] = *p.clock_ahead_us / 1000;
     out.push_back(std::move(o));
   }
   r.result(std::move(out));
@@ -179,46 +200,6 @@ void Handlers::Impl::evidence(RpcRequest& q, RpcResponder& r) {
   }
   r.result(json::object{{"total", options.evidence != nullptr ? options.evidence->size() : 0},
                         {"pairs", pairs}});
-}
-
-std::string Handlers::metrics() const {
-  const NodeStatus s = impl_->node.status();
-  const DriverCounters c = impl_->node.counters();
-  std::string out;
-  const auto metric = [&out](std::string_view name, std::string_view type, std::uint64_t value) {
-    out += fmt::format("# TYPE imi_{} {}\nimi_{} {}\n", name, type, name, value);
-  };
-  metric("height_certified", "gauge", s.certified.value);
-  metric("height_executed", "gauge", s.executed.height.value);
-  metric("height_decided", "gauge", s.decided.value);
-  metric("view", "gauge", s.view.value);
-  metric("view_changing", "gauge", s.changing ? 1 : 0);
-  metric("ready", "gauge", s.ready ? 1 : 0);
-  metric("halted", "gauge", s.halted ? 1 : 0);
-  metric("peers_connected", "gauge", s.peers_connected);
-  metric("pool_items", "gauge", s.pool_items);
-  metric("pool_bytes", "gauge", s.pool_bytes);
-  metric("waiting_clients", "gauge", s.waiting_clients);
-  metric("log_entries", "gauge", s.executed.log_size);
-  metric("steps_total", "counter", c.steps);
-  metric("messages_in_total", "counter", c.messages_in);
-  metric("messages_refused_total", "counter", c.messages_refused);
-  metric("frames_malformed_total", "counter", c.frames_malformed);
-  metric("blocks_committed_total", "counter", c.blocks_committed);
-  metric("blocks_proposed_total", "counter", c.blocks_proposed);
-  metric("submissions_committed_total", "counter", c.submissions_committed);
-  metric("entries_committed_total", "counter", c.entries_committed);
-  metric("view_changes_total", "counter", c.view_changes);
-  metric("safety_log_syncs_total", "counter", c.log_syncs);
-  metric("safety_log_bytes_total", "counter", c.log_bytes);
-  metric("submissions_received_total", "counter", c.submissions_received);
-  metric("submissions_verified_total", "counter", c.submissions_verified);
-  metric("submissions_refused_total", "counter", c.submissions_refused);
-  metric("submissions_rejected_by_state_total", "counter", c.submissions_rejected_by_state);
-  metric("blocks_synced_total", "counter", c.blocks_synced);
-  metric("evidence_total", "counter", c.evidence);
-  metric("alarms_total", "counter", c.alarms);
-  return out;
 }
 
 }  // namespace imi::node

@@ -36,7 +36,7 @@ rpc::Error code_of(ledger::QueryError::Reason r) {
     case R::kBadSignature: return Error::kQueryBadSignature;
     case R::kWrongKey: return Error::kNotTheSubject;
     case R::kWrongChain: return Error::kWrongChain;
-    case R::kWrongAudience: return Error::kQueryMalformed;
+    case R::kWrongAudience: return Error::kWrongAudience;
     case R::kStaleQuery: return Error::kQueryExpired;
     case R::kReplayed: return Error::kQueryExpired;
     case R::kBusy: return Error::kServerBusy;

@@ -55,23 +55,15 @@ OutcomesCache::Outcomes OutcomesCache::get(const ledger::LedgerDb& db, chain::He
 
 const std::map<std::string_view, Handlers::Impl::Method>& Handlers::Impl::table() {
   static const std::map<std::string_view, Method> kTable = {
-      {"submit", &Impl::submit},
-      {"submit_batch", &Impl::submit_batch},
-      {"submission", &Impl::submission},
-      {"enterprise", &Impl::enterprise},
-      {"person", &Impl::person},
-      {"attestation", &Impl::attestation},
-      {"event", &Impl::event},
-      {"agency", &Impl::agency},
-      {"block", &Impl::block},
-      {"blocks", &Impl::blocks},
-      {"head", &Impl::head},
-      {"log_proof", &Impl::log_proof},
-      {"status", &Impl::status},
-      {"validators", &Impl::validators},
-      {"genesis", &Impl::genesis},
-      {"catalog", &Impl::catalog},
-      {"peers", &Impl::peers},
+      {"submit", &Impl::submit},         {"submit_batch", &Impl::submit_batch},
+      {"submission", &Impl::submission}, {"enterprise", &Impl::enterprise},
+      {"person", &Impl::person},         {"attestation", &Impl::attestation},
+      {"event", &Impl::event},           {"agency", &Impl::agency},
+      {"agencies", &Impl::agencies},     {"block", &Impl::block},
+      {"blocks", &Impl::blocks},         {"head", &Impl::head},
+      {"log_proof", &Impl::log_proof},   {"status", &Impl::status},
+      {"validators", &Impl::validators}, {"genesis", &Impl::genesis},
+      {"catalog", &Impl::catalog},       {"peers", &Impl::peers},
       {"evidence", &Impl::evidence},
   };
   return kTable;
@@ -99,8 +91,8 @@ void Handlers::handle(RpcRequest request, RpcResponder respond) {
 }
 
 Readiness Handlers::readiness() const {
-  const NodeStatus s = impl_->node.status();
-  return {s.ready, s.ready ? std::string() : s.why_not};
+  const NodeHealth h = impl_->node.health();
+  return {h.ready(), h.why()};
 }
 
 RpcCallbacks Handlers::callbacks() {

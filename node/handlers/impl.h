@@ -58,6 +58,7 @@ struct Handlers::Impl {
   void attestation(RpcRequest& q, RpcResponder& r);
   void event(RpcRequest& q, RpcResponder& r);
   void agency(RpcRequest& q, RpcResponder& r);
+  void agencies(RpcRequest& q, RpcResponder& r);
   void head(RpcRequest& q, RpcResponder& r);
   void log_proof(RpcRequest& q, RpcResponder& r);
   // chain.cpp
@@ -88,7 +89,6 @@ struct Handlers::Impl {
   ledger::ReplayGuard replays;
   OutcomesCache outcomes;
   AnswerThread answers;  // of submissions
-  AnswerThread lookups;  // of the method `submission`: reads, which must not hold up the former
 };
 
 // Parameters were bound (rpc::bind_params): what is there has its declared type and range.

@@ -19,7 +19,9 @@ void LoopNodeAccess::refresh() {
   if (attached_->driver == nullptr) return;
   NodeStatus status = attached_->driver->status();
   const DriverCounters counters = attached_->driver->counters();
+  NodeHealth health = watch_.look(status, peers_());
   const std::lock_guard lock(mutex_);
+  health_ = std::move(health);
   status_ = std::move(status);
   counters_ = counters;
 }
@@ -60,6 +62,11 @@ NodeStatus LoopNodeAccess::status() const {
 DriverCounters LoopNodeAccess::counters() const {
   const std::lock_guard lock(mutex_);
   return counters_;
+}
+
+NodeHealth LoopNodeAccess::health() const {
+  const std::lock_guard lock(mutex_);
+  return health_;
 }
 
 }  // namespace imi::node

@@ -10,19 +10,9 @@
 #include <vector>
 
 #include "node/driver.h"
+#include "node/health.h"
 
 namespace imi::node {
-
-struct PeerRow {
-  std::string name;
-  bool validator = false;
-  bool connected = false;
-  std::string address;
-  std::uint64_t round_trip_us = 0;
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::string last_end;  // why the last connection ended; empty: none did
-};
 
 class NodeAccess {
  public:
@@ -36,6 +26,7 @@ class NodeAccess {
   // As of the last refresh, at most a few ticks ago.
   [[nodiscard]] virtual NodeStatus status() const = 0;
   [[nodiscard]] virtual DriverCounters counters() const = 0;
+  [[nodiscard]] virtual NodeHealth health() const = 0;
   [[nodiscard]] virtual std::vector<PeerRow> peers() const = 0;
 };
 
@@ -45,12 +36,15 @@ class NodeAccess {
 class LoopNodeAccess final : public NodeAccess {
  public:
   using PeerSource = std::function<std::vector<PeerRow>()>;
-  LoopNodeAccess(Loop& loop, PeerSource peers) : loop_(loop), peers_(std::move(peers)) {}
+  LoopNodeAccess(Loop& loop, PeerSource peers, HealthWatch::Options health)
+      : loop_(loop), peers_(std::move(peers)), watch_(std::move(health)) {}
 
   // On the loop.
   void attach(Driver& driver);
   void detach();
-  void refresh();  // takes the snapshot that status() and counters() give; call it with the tick
+  // Takes the snapshot that status(), counters() and health() give, and logs what changed; call it
+  // with the tick.
+  void refresh();
 
   void submit(SharedBytes submission, WaitFor wait, std::uint32_t timeout_ms,
               std::function<void(SubmitResult)> done) override;
@@ -59,6 +53,7 @@ class LoopNodeAccess final : public NodeAccess {
   void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) override;
   [[nodiscard]] NodeStatus status() const override;
   [[nodiscard]] DriverCounters counters() const override;
+  [[nodiscard]] NodeHealth health() const override;
   [[nodiscard]] std::vector<PeerRow> peers() const override { return peers_(); }
 
  private:
@@ -68,10 +63,12 @@ class LoopNodeAccess final : public NodeAccess {
   };
   Loop& loop_;
   PeerSource peers_;
+  HealthWatch watch_;  // on the loop
   std::shared_ptr<Attached> attached_ = std::make_shared<Attached>();
   mutable std::mutex mutex_;
   NodeStatus status_;        // guarded by mutex_
   DriverCounters counters_;  // guarded by mutex_
+  NodeHealth health_;        // guarded by mutex_
 };
 
 }  // namespace imi::node

@@ -3,6 +3,7 @@
 #include "node/handlers/errors.h"
 #include "node/handlers/impl.h"
 #include "rpc/ledger_json.h"
+#include "rpc/methods.h"
 
 namespace imi::node {
 
@@ -82,7 +83,7 @@ void Handlers::Impl::person(RpcRequest& q, RpcResponder& r) {
   if (!reader) return r.error(rpc::make_error(Error::kNoCertifiedHead));
   reply("person", query->body.question,
         ledger::answer_person(*reader, *query, flag_param(q, "prove"),
-                              {options.node_name, clock.now(), replays}),
+                              {options.node_id, clock.now(), replays}),
         r);
 }
 
@@ -96,6 +97,19 @@ void Handlers::Impl::event(RpcRequest& q, RpcResponder& r) {
 
 void Handlers::Impl::agency(RpcRequest& q, RpcResponder& r) {
   read(ledger::AskAgency{id_param<ledger::AgencyId>(q, "id")}, "agency", q, r);
+}
+
+void Handlers::Impl::agencies(RpcRequest& q, RpcResponder& r) {
+  const auto reader = db.reader();
+  if (!reader) return r.error(rpc::make_error(Error::kNoCertifiedHead));
+  std::optional<ledger::AgencyId> after;
+  if (q.params.contains("after")) after = id_param<ledger::AgencyId>(q, "after");
+  const auto limit = number_param(q, "limit").value_or(rpc::kMaxPage);
+  const auto ids = reader->later_agencies(after, limit);
+  if (!ids) return r.error(to_rpc(ids.error()));
+  boost::json::array list;
+  for (const ledger::AgencyId& id : *ids) list.emplace_back(to_hex(id));
+  r.result(boost::json::object{{"head", rpc::head_json(reader->head())}, {"ids", std::move(list)}});
 }
 
 void Handlers::Impl::head(RpcRequest& q, RpcResponder& r) {

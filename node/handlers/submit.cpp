@@ -201,7 +201,7 @@ void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
     // What is pending or expired here the ledger cannot know; all else it can prove.
     const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
                                  (known.kind == Fate::Kind::kCommitted && known.certified);
-    lookups.run([this, r, ask, prove, known, final_in_ledger] {
+    r.later([this, r, ask, prove, known, final_in_ledger] {
       if (!r.begin()) return;
       if (!final_in_ledger && !prove) return r.raw(fate_text(known, nullptr));
       r(ledger_fate(ask, prove));

@@ -1,4 +1,9 @@
-// Internal to node/net: HTTP requests as Beast reads them.
+// Internal to node/net: HTTP requests as Beast reads them, and the decisions about one that need no
+// socket.
+//
+// Beast's parser decides, and what two programs could read differently is refused on top of it
+// (RFC 9112, sections 5.2, 6 and 11.2): a proxy in front and this server must never disagree about
+// where a request ends.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +11,11 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/optional.hpp>
+#include <expected>
+#include <optional>
 #include <string>
+
+#include "rpc/errors.h"
 
 namespace imi::node {
 
@@ -46,8 +55,58 @@ struct GrowingBody {
 };
 
 using HttpRequest = http::request<GrowingBody>;
-using HttpParser = http::request_parser<GrowingBody>;
 
 inline std::string_view text_of(boost::beast::string_view s) { return {s.data(), s.size()}; }
+
+// Refuses, besides what Beast refuses: folded header lines; more than one Content-Length, or one
+// that is not a number; Transfer-Encoding together with Content-Length, in HTTP/1.0, or that is not
+// `chunked` alone; headers that another program could take for one of these two. Trailers are
+// dropped, so that they cannot pass for headers.
+class RequestParser final : public http::request_parser<GrowingBody> {
+ public:
+  // Why put() failed, where the reason is not Beast's own.
+  [[nodiscard]] const std::optional<rpc::RpcError>& fault() const { return fault_; }
+
+ private:
+  void on_field_impl(http::field name, boost::beast::string_view name_text,
+                     boost::beast::string_view value, boost::system::error_code& ec) override;
+  void on_header_impl(boost::system::error_code& ec) override;
+
+  std::optional<rpc::RpcError> fault_;
+};
+
+// What a request's target names (RFC 9112, section 3.2).
+struct RequestTarget {
+  std::string_view path;      // "/healthz"; "*" of OPTIONS
+  std::string_view resource;  // the path with its query
+};
+// Refuses what is neither a path, nor the URL of this very Host, nor the "*" of OPTIONS. The views
+// are into the request.
+[[nodiscard]] std::expected<RequestTarget, rpc::RpcError> read_target(const HttpRequest& request);
+
+enum class Resource : std::uint8_t {
+  kRpc,
+  kRest,
+  kHealth,
+  kReadiness,
+  kMetrics,
+  kInterface,  // the OpenRPC document
+  kServer,     // "*"
+  kNone,
+};
+[[nodiscard]] Resource resource_at(std::string_view path);
+// As for the Allow header.
+[[nodiscard]] std::string_view allowed_methods(Resource r);
+
+// Whether the body is JSON that this server reads: its type, charset and coding.
+[[nodiscard]] std::optional<rpc::RpcError> check_media(const HttpRequest& request);
+
+// The subprotocol to agree to (RFC 6455, section 4.2.2): the client's first that this server
+// speaks; empty if it asks for none or knows none of them. The error is about a list that is none.
+[[nodiscard]] std::expected<std::string, rpc::RpcError> choose_subprotocol(
+    const HttpRequest& request);
+
+// All values of a header, joined with ", " as RFC 9110, section 5.3, allows.
+[[nodiscard]] std::string joined_values(const HttpRequest& request, std::string_view name);
 
 }  // namespace imi::node

@@ -24,6 +24,7 @@ std::string_view http_reason(int status) {
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
     case 502: return "Bad Gateway";
     case 503: return "Service Unavailable";
     case 504: return "Gateway Timeout";
@@ -31,13 +32,33 @@ std::string_view http_reason(int status) {
   return "Status";
 }
 
-namespace {
-
 bool equal_no_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [&](char x, char y) { return lower(x) == lower(y); });
 }
+
+std::string_view trimmed(std::string_view s) {
+  constexpr std::string_view kBlank = " \t";
+  const std::size_t first = s.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return s.substr(first, s.find_last_not_of(kBlank) - first + 1);
+}
+
+std::string_view without_quotes(std::string_view s) {
+  if (s.size() < 2 || s.front() != '"' || s.back() != '"') return s;
+  return s.substr(1, s.size() - 2);
+}
+
+std::string_view next_in_list(std::string_view& list, bool& more) {
+  const std::size_t comma = list.find(',');
+  const std::string_view front = trimmed(list.substr(0, comma));
+  more = comma != std::string_view::npos;
+  list = more ? list.substr(comma + 1) : std::string_view{};
+  return front;
+}
+
+namespace {
 
 // "name:port" -> "name", "[::1]:port" -> "::1"; empty if it is neither.
 std::string host_name(std::string_view host) {
@@ -102,16 +123,26 @@ void RateLimiter::refill(Bucket& b, Clock::time_point now) const {
   b.at = now;
 }
 
-std::chrono::milliseconds RateLimiter::take(const ClientKey& client, double n,
-                                            Clock::time_point now) {
-  if (per_second_ <= 0) return std::chrono::milliseconds(0);
+RateLimiter::Bucket& RateLimiter::refilled(const ClientKey& client, Clock::time_point now) {
   auto it = buckets_.find(client);
   if (it == buckets_.end()) {
     const ClientKey key = buckets_.size() < max_clients_ ? client : ClientKey{};
     it = buckets_.try_emplace(key, Bucket{burst_, now}).first;
   }
-  Bucket& b = it->second;
-  refill(b, now);
+  refill(it->second, now);
+  return it->second;
+}
+
+void RateLimiter::owe(const ClientKey& client, double n, Clock::time_point now) {
+  if (per_second_ <= 0 || n <= 0) return;
+  Bucket& b = refilled(client, now);
+  b.tokens = std::max(b.tokens - n, -burst_);
+}
+
+std::chrono::milliseconds RateLimiter::take(const ClientKey& client, double n,
+                                            Clock::time_point now) {
+  if (per_second_ <= 0) return std::chrono::milliseconds(0);
+  Bucket& b = refilled(client, now);
   // More than the burst at once could never pass; it is let through on a full bucket and owed.
   if (b.tokens >= std::min(n, burst_)) {
     b.tokens -= n;

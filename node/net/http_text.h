@@ -12,6 +12,14 @@ namespace imi::node {
 
 [[nodiscard]] std::string_view http_reason(int status);
 
+[[nodiscard]] bool equal_no_case(std::string_view a, std::string_view b);  // of ASCII letters
+[[nodiscard]] std::string_view trimmed(std::string_view s);                // of spaces and tabs
+// "\"text\"" -> "text"; other texts as they are. Escapes are left alone.
+[[nodiscard]] std::string_view without_quotes(std::string_view s);
+// Takes the first element off a list with commas, trimmed. `more`: whether another follows, which
+// may be empty. Quotes are not looked at.
+[[nodiscard]] std::string_view next_in_list(std::string_view& list, bool& more);
+
 // May a request with this Host header be served? localhost, its subdomains, literal addresses, and
 // the names in `allowed` (any port). A page can make a browser send any NAME it owns, re-bound to
 // this address; it cannot make it send a literal address it did not load.
@@ -39,6 +47,8 @@ class RateLimiter {
   // 0 ms: taken.
   [[nodiscard]] std::chrono::milliseconds take(const ClientKey& client, double n,
                                                Clock::time_point now);
+  // Takes `n` calls' worth that were used already. What a client owes is at most its burst.
+  void owe(const ClientKey& client, double n, Clock::time_point now);
   // Forgets clients whose bucket is full again.
   void forget_idle(Clock::time_point now);
   [[nodiscard]] std::size_t clients() const { return buckets_.size(); }
@@ -48,6 +58,7 @@ class RateLimiter {
     double tokens = 0;
     Clock::time_point at;
   };
+  [[nodiscard]] Bucket& refilled(const ClientKey& client, Clock::time_point now);
   void refill(Bucket& b, Clock::time_point now) const;
   double per_second_;
   double burst_;

@@ -62,11 +62,13 @@ void PeerConnection::start_dial(const HostPort& to) {
   if (!not_literal)
     return connect(Tcp::endpoint(ip, static_cast<std::uint16_t>(std::stoul(to.port))));
   const Shared self = shared_from_this();
+  resolving_ = true;
   resolver_.async_resolve(to.host, to.port,
                           [self](const NetCode& ec, const Tcp::resolver::results_type& results) {
                             if (self->stage_ == Stage::kClosed) return;
+                            self->resolving_ = false;
                             if (ec || results.empty())
-                              return self->close(PeerRefusal::kUnreachable);
+                              return self->close(PeerRefusal::kUnresolved, ec.message());
                             // The first address only: the others are for the next attempt's
                             // resolver to order.
                             self->connect(results.begin()->endpoint());
@@ -77,7 +79,11 @@ void PeerConnection::connect(const Tcp::endpoint& end) {
   const Shared self = shared_from_this();
   stream_.next_layer().async_connect(end, [self](const NetCode& ec) {
     if (self->stage_ == Stage::kClosed) return;
-    if (ec) return self->close(PeerRefusal::kUnreachable);
+    if (ec) {
+      return self->close(ec == asio::error::connection_refused ? PeerRefusal::kConnectionRefused
+                                                               : PeerRefusal::kUnreachable,
+                         ec.message());
+    }
     self->set_remote();
     self->handshake();
   });
@@ -104,9 +110,9 @@ void PeerConnection::handshake() {
 void PeerConnection::on_handshake(const NetCode& ec) {
   if (stage_ == Stage::kClosed) return;
   if (ec) {
-    if (unknown_key_) return close(PeerRefusal::kUnknownKey);
+    if (unknown_key_) return close(dialled_ ? PeerRefusal::kWrongKey : PeerRefusal::kUnknownKey);
     const bool gone = ec == asio::error::eof || ec == asio::error::connection_reset;
-    return close(gone && dialled_ ? PeerRefusal::kClosed : PeerRefusal::kTlsFailed);
+    return close(gone && dialled_ ? PeerRefusal::kClosed : PeerRefusal::kTlsFailed, ec.message());
   }
   // The verification callback let only configured keys pass; which one it was is read here from
   // the certificate whose key signed this handshake.
@@ -114,7 +120,12 @@ void PeerConnection::on_handshake(const NetCode& ec) {
   if (!pin) return close(PeerRefusal::kTlsFailed);
   if (*pin == owner_.options_.identity.pin) return close(PeerRefusal::kSelf);
   const std::size_t who = owner_.find_pin(*pin);
-  if (who == kNobody || (dialled_ && who != peer_)) return close(PeerRefusal::kUnknownKey);
+  if (dialled_ && who != peer_) {
+    return close(PeerRefusal::kWrongKey, who == kNobody
+                                             ? std::string()
+                                             : "it is the key of " + owner_.peers_[who]->info.name);
+  }
+  if (who == kNobody) return close(PeerRefusal::kUnknownKey);
   peer_ = who;
   stage_ = Stage::kHello;
   append_fragment(small_out_, kHelloChannel, false,
@@ -142,7 +153,8 @@ void PeerConnection::on_read(const NetCode& ec, std::size_t n) {
   if (ec) {
     // The other side's refusal of our key arrives as an alert after our own handshake is done.
     const bool alert = ec.category() == asio::error::get_ssl_category();
-    return close(alert && stage_ == Stage::kHello ? PeerRefusal::kTlsFailed : PeerRefusal::kClosed);
+    return close(alert && stage_ == Stage::kHello ? PeerRefusal::kTlsFailed : PeerRefusal::kClosed,
+                 ec == asio::error::eof ? std::string() : ec.message());
   }
   heard_ = SteadyClock::now();
   const auto ok = reader_.feed(ByteView(in_).first(n), [this](std::uint8_t channel, Bytes payload) {
@@ -195,7 +207,8 @@ bool PeerConnection::on_hello(ByteView payload) {
 
 void PeerConnection::go_live() {
   stage_ = Stage::kLive;
-  heard_ = pinged_ = write_progress_ = SteadyClock::now();
+  heard_ = write_progress_ = SteadyClock::now();
+  pinged_ = heard_ - owner_.options_.limits.ping_interval;  // soon: it also measures the clock
 }
 
 void PeerConnection::retire() {
@@ -216,8 +229,14 @@ bool PeerConnection::on_control(ByteView payload) {
     const std::uint64_t now = now_us();
     if (ping->stamp_us <= now) {
       PeerTransport::Impl::Peer& p = *owner_.peers_[peer_];
+      const std::uint64_t took = now - ping->stamp_us;
+      // Its clock was read about half-way. Any value may come: the difference wraps at worst.
+      const auto ours = static_cast<std::uint64_t>(owner_.wall_us()) - took / 2;
+      const auto ahead =
+          static_cast<std::int64_t>(static_cast<std::uint64_t>(ping->wall_us) - ours);
       const std::lock_guard lock(p.mutex);
-      p.stats.round_trip_us = now - ping->stamp_us;
+      p.stats.round_trip_us = took;
+      p.stats.clock_ahead_us = ahead;
     }
     return true;
   }
@@ -237,7 +256,8 @@ void PeerConnection::pump() {
   out_.swap(small_out_);
   if (answer_owed_) {
     answer_owed_ = false;
-    append_fragment(out_, kControlChannel, false, encode_ping({true, answer_stamp_us_}));
+    append_fragment(out_, kControlChannel, false,
+                    encode_ping({true, answer_stamp_us_, owner_.wall_us()}));
   }
   if (stage_ == Stage::kLive) {
     PeerTransport::Impl::Peer& p = *owner_.peers_[peer_];
@@ -264,7 +284,8 @@ void PeerConnection::ping(SteadyClock::time_point now) {
   if (now - pinged_ < owner_.options_.limits.ping_interval) return;
   pinged_ = now;
   if (small_out_.empty()) {
-    append_fragment(small_out_, kControlChannel, false, encode_ping({false, now_us()}));
+    append_fragment(small_out_, kControlChannel, false,
+                    encode_ping({false, now_us(), owner_.wall_us()}));
   }
   pump();
 }
@@ -280,7 +301,10 @@ void PeerConnection::check_time(SteadyClock::time_point now) {
     return;
   }
   if (stage_ != Stage::kLive) {
-    if (now - started_ > limits.handshake_deadline) close(PeerRefusal::kHandshakeLate);
+    if (now - started_ <= limits.handshake_deadline) return;
+    if (resolving_) return close(PeerRefusal::kUnresolved, "no answer from DNS in time");
+    if (stage_ == Stage::kConnecting) return close(PeerRefusal::kUnreachable, "no answer in time");
+    close(PeerRefusal::kHandshakeLate);
     return;
   }
   if (writing_ && now - write_progress_ > limits.write_deadline) {
@@ -288,6 +312,12 @@ void PeerConnection::check_time(SteadyClock::time_point now) {
   }
   if (!paused_ && now - heard_ > limits.silence_deadline) return close(PeerRefusal::kSilent);
   ping(now);
+}
+
+void PeerConnection::close(PeerRefusal why, std::string detail) {
+  if (stage_ == Stage::kClosed) return;
+  detail_ = std::move(detail);
+  close(why);
 }
 
 void PeerConnection::close(PeerRefusal why) {

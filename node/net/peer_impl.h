@@ -66,6 +66,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   void resume_reading();
   void ping(SteadyClock::time_point now);
   void close(PeerRefusal why);
+  void close(PeerRefusal why, std::string detail);  // `detail`: what the system said
   // Deadlines; called by the owner's sweep.
   void check_time(SteadyClock::time_point now);
 
@@ -76,6 +77,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   [[nodiscard]] std::size_t peer() const { return peer_; }
   [[nodiscard]] const std::string& remote_text() const { return remote_text_; }
   [[nodiscard]] const asio::ip::address& remote_ip() const { return remote_ip_; }
+  [[nodiscard]] const std::string& detail() const { return detail_; }
   void set_unknown_key() { unknown_key_ = true; }
   void go_live();
   void retire();
@@ -105,6 +107,8 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   Stage stage_ = Stage::kConnecting;
   std::size_t peer_;  // kNobody until the handshake, unless dialled
   bool unknown_key_ = false;
+  bool resolving_ = false;
+  std::string detail_;  // of its end
   std::uint64_t remote_run_ = 0;
   std::uint64_t remote_features_ = 0;
   std::string remote_text_;
@@ -132,6 +136,8 @@ inline constexpr std::size_t kNobody = SIZE_MAX;
 
 // A connection that ends sooner did not work: the next one is tried later and later.
 inline constexpr std::chrono::seconds kWorkingAfter{10};
+// How often the same reason for not being connected is logged.
+inline constexpr std::chrono::seconds kTellAgain{60};
 
 class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::Impl> {
  public:
@@ -158,6 +164,9 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
     SteadyClock::time_point barred_until{};
     std::chrono::milliseconds bar{};  // the last one
     SteadyClock::time_point live_since{};
+    // What was logged last of why it is not connected, so that each dialling is not.
+    std::optional<PeerRefusal> told;
+    SteadyClock::time_point told_at{};
     // The run whose connection a newer run took over. If it comes back, both are alive: two
     // processes have this peer's identity.
     std::optional<std::uint64_t> replaced_run;
@@ -184,6 +193,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   void on_closed(const Connection& c, PeerConnection::Stage stage, PeerRefusal why);
   void log(PeerRefusal why, NetLogLevel level, std::string_view line);
   void deliver(Peer& p, TrafficClass c, Bytes payload);
+  [[nodiscard]] std::int64_t wall_us() const;
 
   PeerTransportOptions options_;
   PeerCallbacks callbacks_;
@@ -212,6 +222,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
   void attach(const Connection& c, Peer& p);
   void detach(const Connection& c, Peer& p, PeerRefusal why);
   void retire(const Connection& c, Peer& p);
+  void note_failure(Peer* p, const PeerConnection& c, PeerRefusal why);
   void sweep();
   bool valid(PeerId id) const { return id.value < peers_.size() && id != self_; }
 

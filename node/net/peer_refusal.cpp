@@ -6,6 +6,7 @@ namespace imi::node {
 std::string_view name(PeerRefusal r) {
   switch (r) {
     case PeerRefusal::kUnknownKey: return "unknown-key";
+    case PeerRefusal::kWrongKey: return "wrong-key";
     case PeerRefusal::kTlsFailed: return "tls-failed";
     case PeerRefusal::kWrongChain: return "wrong-chain";
     case PeerRefusal::kWrongVersion: return "wrong-version";
@@ -20,6 +21,8 @@ std::string_view name(PeerRefusal r) {
     case PeerRefusal::kSilent: return "silent";
     case PeerRefusal::kNotReading: return "not-reading";
     case PeerRefusal::kClosed: return "closed";
+    case PeerRefusal::kUnresolved: return "unresolved";
+    case PeerRefusal::kConnectionRefused: return "connection-refused";
     case PeerRefusal::kUnreachable: return "unreachable";
     case PeerRefusal::kCutOff: return "cut-off";
     case PeerRefusal::kStopping: return "stopping";
@@ -32,6 +35,9 @@ std::string_view describe(PeerRefusal r) {
     case PeerRefusal::kUnknownKey:
       return "its TLS key is not the one configured for any peer here; compare the pins in both "
              "configurations";
+    case PeerRefusal::kWrongKey:
+      return "its TLS key is not the one pinned for this peer; check that the address is this "
+             "peer's, and compare the pins";
     case PeerRefusal::kTlsFailed:
       return "no mutual TLS 1.3 with it; check that it is an IMI node, that it has our key's pin, "
              "and both clocks and versions";
@@ -55,6 +61,10 @@ std::string_view describe(PeerRefusal r) {
     case PeerRefusal::kSilent: return "nothing was heard from it; look at it and at the network";
     case PeerRefusal::kNotReading: return "it does not take what is sent to it";
     case PeerRefusal::kClosed: return "it or the network closed the connection";
+    case PeerRefusal::kUnresolved:
+      return "its host name does not resolve; check the name in peers.addresses, and DNS";
+    case PeerRefusal::kConnectionRefused:
+      return "nothing listens there; is it running, is its port right";
     case PeerRefusal::kUnreachable:
       return "it cannot be reached; is it running, is its address right";
     case PeerRefusal::kCutOff: return "it misbehaved and was cut off for a while";

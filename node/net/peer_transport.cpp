@@ -88,6 +88,7 @@ std::expected<void, NetError> PeerTransport::Impl::set_up_peers() {
     p->stats.id = p->id;
     p->stats.name = info.name;
     p->stats.validator = info.validator;
+    p->stats.dials = !info.address.empty();
     if (info.tls_key_pin == options_.identity.pin) {
       self_ = p->id;
     } else if (!info.address.empty()) {
@@ -320,6 +321,7 @@ void PeerTransport::Impl::attach(const Connection& c, Peer& p) {
   if (p.dialling == c) p.dialling.reset();
   p.dial_timer->cancel();
   p.live_since = SteadyClock::now();
+  p.told.reset();
   if (p.info.validator && validator_ips_.size() < 4 * peers_.size()) {
     validator_ips_.insert(c->remote_ip());
   }
@@ -366,6 +368,8 @@ void PeerTransport::Impl::detach(const Connection& c, Peer& p, PeerRefusal why) 
     const std::lock_guard lock(p.mutex);
     p.pump_posted = false;
     p.stats.last_end = why;
+    p.stats.last_detail = c->detail();
+    p.stats.clock_ahead_us.reset();
     p.connected = false;
     p.stats.features = 0;
     p.queue.clear();
@@ -394,17 +398,7 @@ void PeerTransport::Impl::on_closed(const Connection& c, PeerConnection::Stage s
       detach(c, *p, why);
     }
   } else if (why != PeerRefusal::kReplaced && why != PeerRefusal::kStopping) {
-    if (p != nullptr) {
-      const std::lock_guard lock(p->mutex);
-      p->stats.last_end = why;
-    }
-    if (why != PeerRefusal::kUnreachable) {
-      refused_count_.fetch_add(1);
-      log(why, NetLogLevel::kWarning,
-          "no connection with " + (p != nullptr ? p->info.name + " at " : std::string()) +
-              c->remote_text() + ": " + std::string(describe(why)));
-      if (callbacks_.on_refused) callbacks_.on_refused(c->remote_text(), why);
-    }
+    note_failure(p, *c, why);
   }
   if (p == nullptr) return;
   if (p->dialling == c) {
@@ -414,6 +408,44 @@ void PeerTransport::Impl::on_closed(const Connection& c, PeerConnection::Stage s
   const auto bar =
       std::chrono::duration_cast<std::chrono::milliseconds>(p->barred_until - SteadyClock::now());
   dial_later(*p, std::max(jitter(p->backoff), bar));
+}
+
+// An attempt came to nothing. Each is dialled again and again, so the same reason is logged once a
+// minute.
+void PeerTransport::Impl::note_failure(Peer* p, const PeerConnection& c, PeerRefusal why) {
+  const std::string detail = c.detail().empty() ? "" : " (" + c.detail() + ")";
+  bool tell = true;
+  if (p != nullptr) {
+    {
+      const std::lock_guard lock(p->mutex);
+      p->stats.last_end = why;
+      p->stats.last_detail =
+          "at " + c.remote_text() + (c.detail().empty() ? "" : ": ") + c.detail();
+    }
+    const auto now = SteadyClock::now();
+    tell = p->told != why || now - p->told_at >= kTellAgain;
+    if (tell) {
+      p->told = why;
+      p->told_at = now;
+    }
+  }
+  if (tell) {
+    log(why, NetLogLevel::kWarning,
+        "no connection with " + (p != nullptr ? p->info.name + " at " : std::string()) +
+            c.remote_text() + ": " + std::string(describe(why)) + detail);
+  }
+  const bool reached = why != PeerRefusal::kUnreachable && why != PeerRefusal::kUnresolved &&
+                       why != PeerRefusal::kConnectionRefused;
+  if (!reached) return;
+  refused_count_.fetch_add(1);
+  if (callbacks_.on_refused) callbacks_.on_refused(c.remote_text(), why);
+}
+
+std::int64_t PeerTransport::Impl::wall_us() const {
+  if (options_.wall_us) return options_.wall_us();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 void PeerTransport::Impl::deliver(Peer& p, TrafficClass c, Bytes payload) {
@@ -488,6 +520,10 @@ void PeerTransport::Impl::set_address(PeerId peer, std::string address) {
   if (!valid(peer)) return;
   asio::post(io_, [this, &p = *peers_[peer.value], address = std::move(address)]() mutable {
     p.dial_address = std::move(address);
+    {
+      const std::lock_guard lock(p.mutex);
+      p.stats.dials = !p.dial_address.empty();
+    }
     note_validator_address(p);
     p.backoff = options_.limits.backoff_min;
     dial_later(p, std::chrono::milliseconds(0));

@@ -127,7 +127,8 @@ struct PeerMessage {
 
 // Why a connection ended or was never made. For logs and status.
 enum class PeerRefusal : std::uint8_t {
-  kUnknownKey,     // a certificate whose pin is nobody's, or not the one dialled
+  kUnknownKey,     // a certificate whose pin is nobody's
+  kWrongKey,       // another certificate than that of the peer that was dialled
   kTlsFailed,      // TLS older than 1.3, no certificate, not TLS at all
   kWrongChain,     // another genesis
   kWrongVersion,   // another protocol version
@@ -135,16 +136,18 @@ enum class PeerRefusal : std::uint8_t {
   kHandshakeLate,  // not finished by the deadline
   kHalfOpenFull,   // too many handshakes under way
   kObserversFull,
-  kSelf,         // our own key
-  kReplaced,     // the pair has a better connection
-  kBadFrame,     // a length or channel that cannot be
-  kTooLarge,     // a message beyond kMaxMessageBytes
-  kSilent,       // nothing heard for silence_deadline
-  kNotReading,   // it took nothing for write_deadline, or its vote queue overflowed
-  kClosed,       // the other side or the network closed
-  kUnreachable,  // could not be dialled
-  kCutOff,       // disconnect() was called for it
-  kStopping,     // we stop
+  kSelf,               // our own key
+  kReplaced,           // the pair has a better connection
+  kBadFrame,           // a length or channel that cannot be
+  kTooLarge,           // a message beyond kMaxMessageBytes
+  kSilent,             // nothing heard for silence_deadline
+  kNotReading,         // it took nothing for write_deadline, or its vote queue overflowed
+  kClosed,             // the other side or the network closed
+  kUnresolved,         // the name of its address has no address
+  kConnectionRefused,  // nothing listens there
+  kUnreachable,        // could not be dialled otherwise
+  kCutOff,             // disconnect() was called for it
+  kStopping,           // we stop
 };
 [[nodiscard]] std::string_view name(PeerRefusal r);      // "wrong-chain"
 [[nodiscard]] std::string_view describe(PeerRefusal r);  // a sentence that says what to do
@@ -166,6 +169,9 @@ struct PeerTransportOptions {
   std::uint64_t features = 0;   // what this node understands
   std::vector<PeerInfo> peers;  // this node itself included: recognised by its pin
   PeerLimits limits;
+  // The wall clock told to peers and compared with theirs, microseconds since 1970; absent: the
+  // system's. Called on the I/O thread.
+  std::function<std::int64_t()> wall_us;
   NetLog log;
 };
 
@@ -176,7 +182,9 @@ struct PeerStats {
   bool validator = false;
   bool connected = false;
   bool we_dialled = false;
+  bool dials = false;                   // it has an address here
   std::optional<PeerRefusal> last_end;  // how the last attempt or connection ended
+  std::string last_detail;              // where, and what the system said of it
   std::uint64_t connections = 0;        // made so far
   std::uint64_t messages_in = 0;
   std::uint64_t messages_out = 0;
@@ -187,6 +195,8 @@ struct PeerStats {
   std::uint64_t round_trip_us = 0;  // of the last ping; 0: none yet
   std::uint64_t features = 0;       // as the connected peer announced them
   std::uint64_t cut_off = 0;        // how often it was disconnected for misbehaviour
+  // Its wall clock minus ours, by its own word, while connected; exact to half a round trip.
+  std::optional<std::int64_t> clock_ahead_us;
 };
 struct PeerTransportStats {
   std::vector<PeerStats> peers;  // without this node itself

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kMagic = "IMI-peer";
 constexpr std::size_t kHelloBytes = 8 + 2 + 32 + 8 + 8;
-constexpr std::size_t kPingBytes = 1 + 8;
+constexpr std::size_t kPingBytes = 1 + 8 + 8;
 // A small message may keep a little room that it grew by; a large one gives it back.
 constexpr std::size_t kKeepCapacity = 4096;
 
@@ -55,12 +55,14 @@ std::expected<Hello, PeerRefusal> decode_hello(ByteView p) {
 Bytes encode_ping(const Ping& p) {
   Bytes out{static_cast<std::uint8_t>(p.is_answer ? 1 : 0)};
   put_le(out, p.stamp_us);
+  put_le(out, static_cast<std::uint64_t>(p.wall_us));
   return out;
 }
 
 std::expected<Ping, PeerRefusal> decode_ping(ByteView p) {
   if (p.size() != kPingBytes || p[0] > 1) return std::unexpected(PeerRefusal::kBadFrame);
-  return Ping{p[0] == 1, get_le<std::uint64_t>(p.subspan(1))};
+  return Ping{p[0] == 1, get_le<std::uint64_t>(p.subspan(1)),
+              static_cast<std::int64_t>(get_le<std::uint64_t>(p.subspan(9)))};
 }
 
 void append_fragment(Bytes& out, std::uint8_t channel, bool more, ByteView part) {

@@ -33,6 +33,8 @@ struct Hello {
 struct Ping {
   bool is_answer = false;
   std::uint64_t stamp_us = 0;  // of the asker's own clock, echoed
+  std::int64_t wall_us = 0;    // the sender's wall clock, microseconds since 1970
+  friend bool operator==(const Ping&, const Ping&) = default;
 };
 [[nodiscard]] Bytes encode_ping(const Ping& p);
 [[nodiscard]] std::expected<Ping, PeerRefusal> decode_ping(ByteView payload);

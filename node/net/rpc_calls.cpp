@@ -56,6 +56,11 @@ bool RpcResponder::Target::has_room() const {
   return caller_->answer_bytes <= l.max_answer_bytes && inbox_->held() <= all;
 }
 
+void RpcResponder::Target::later(std::function<void()> work) {
+  if (reads_ == nullptr) return work();
+  reads_->run(address_.client, method_, std::move(work));
+}
+
 RpcResponder::Target::~Target() {
   if (!answered_.load()) answer(std::unexpected(make_error(Error::kInternal)));
 }
@@ -63,12 +68,13 @@ RpcResponder::Target::~Target() {
 void RpcResponder::operator()(rpc::Outcome outcome) const { target_->answer(std::move(outcome)); }
 bool RpcResponder::abandoned() const { return target_->abandoned(); }
 bool RpcResponder::begin() const { return target_->begin(); }
+void RpcResponder::later(std::function<void()> work) const { target_->later(std::move(work)); }
 
 // ---- requests in work
 // ----------------------------------------------------------------------------
 
-CallHost::CallHost(RpcServer::Impl& server, ClientKey client, std::string client_text)
-    : server_(server), client_(client), client_text_(std::move(client_text)) {}
+CallHost::CallHost(RpcServer::Impl& server, RpcClient client)
+    : server_(server), asker_(client), client_(std::move(client)) {}
 
 CallHost::~CallHost() {
   for (const RequestSlot& s : slots_) server_.let_go(s.request_bytes);
@@ -102,6 +108,7 @@ void CallHost::finish(RequestSlot& slot) {
   slot.request_bytes = 0;
   let_go_answer(std::exchange(slot.part_bytes, 0));
   hold_answer(slot.body.size());
+  server_.note_latency(SteadyClock::now() - slot.started);
   if (slot.status >= 400) server_.count_.errors.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -124,6 +131,10 @@ void CallHost::answer_now(RequestSlot& slot, int status, std::string body) {
 
 void CallHost::answer_error(RequestSlot& slot, const rpc::RpcError& e) {
   const rpc::Outcome outcome = std::unexpected(e);
+  if (const auto* wait = e.data.if_contains("retry_after_ms"); wait != nullptr) {
+    slot.extra_headers +=
+        "Retry-After: " + std::to_string((wait->to_number<std::int64_t>() + 999) / 1000) + "\r\n";
+  }
   answer_now(slot, e.spec().http_status,
              slot.is_rest ? rpc::rest_text(outcome) : rpc::response_text(nullptr, outcome));
 }
@@ -171,13 +182,13 @@ void CallHost::complete(Completion&& c) {
 
 void CallHost::run_json_rpc(std::string_view body, RpcTransport transport) {
   RequestSlot& slot = begin(body.size());
-  if (auto refusal = server_.charge(client_, 1)) return answer_error(slot, *refusal);
+  if (auto refusal = server_.charge(asker_.key, 1)) return answer_error(slot, *refusal);
   rpc::JsonLimits limits = server_.options_.limits.json;
   limits.max_bytes = server_.options_.limits.max_body_bytes;
   auto request = rpc::parse_request(body, limits);
   if (!request) return answer_error(slot, request.error());
   if (request->calls.size() > 1) {
-    auto refusal = server_.charge(client_, request->calls.size() - 1);
+    auto refusal = server_.charge(asker_.key, request->calls.size() - 1);
     if (refusal) return answer_error(slot, *refusal);
   }
   const std::uint64_t number = first_request_ + slots_.size() - 1;
@@ -200,7 +211,13 @@ void CallHost::run_json_rpc(std::string_view body, RpcTransport transport) {
 void CallHost::run_call(std::uint64_t request, std::size_t part, rpc::Call call,
                         RpcTransport transport) {
   const rpc::MethodSpec* method = rpc::find_method(call.method);
-  if (method == nullptr || (method->websocket_only && transport != RpcTransport::kWebSocket)) {
+  if (method != nullptr && method->websocket_only && transport != RpcTransport::kWebSocket) {
+    const auto e = rpc::make_error_text(
+        Error::kMethodNotFound, call.method + " works over WebSocket only; connect to ws:// at /",
+        {{"method", call.method}});
+    return answer_part_error(request, part, call.id, e, false);
+  }
+  if (method == nullptr) {
     const auto e = make_error(Error::kMethodNotFound, {{"method", call.method}});
     return answer_part_error(request, part, call.id, e, false);
   }
@@ -212,7 +229,7 @@ void CallHost::run_call(std::uint64_t request, std::size_t part, rpc::Call call,
 void CallHost::run_rest(std::string_view target) {
   RequestSlot& slot = begin(target.size());
   slot.is_rest = true;
-  if (auto refusal = server_.charge(client_, 1)) return answer_error(slot, *refusal);
+  if (auto refusal = server_.charge(asker_.key, 1)) return answer_error(slot, *refusal);
   auto call = rpc::bind_rest(target);
   if (!call) return answer_error(slot, call.error());
   slot.open = 1;
@@ -227,11 +244,6 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
                         const rpc::MethodSpec& method, boost::json::object params,
                         RpcTransport transport) {
   server_.count_.calls.fetch_add(1, std::memory_order_relaxed);
-  if (const std::uint64_t cost = rpc::call_cost(method, params); cost > 1) {
-    if (auto refusal = server_.charge(client_, cost - 1)) {
-      return answer_part_error(request, part, id, *refusal, transport == RpcTransport::kRest);
-    }
-  }
   const bool is_rest = transport == RpcTransport::kRest;
   const bool silent = std::holds_alternative<rpc::NoId>(id) && !is_rest;
   if (method.name == "rpc.discover") {
@@ -242,15 +254,15 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
     const int status = *own ? 200 : own->error().spec().http_status;
     return answer_part(request, part, silent ? "" : rpc::response_text(id, *own), status);
   }
-  Completion address{weak_from_this(), request, part, {}, 200};
-  RpcRequest call{&method, std::move(params), transport, client_text_};
+  Completion address{weak_from_this(), request, part, asker_.key, {}, 200};
+  RpcRequest call{&method, std::move(params), transport, asker_.text};
   const auto deadline =
       slots_[request - first_request_].started + server_.options_.limits.handler_deadline;
-  auto target = std::make_shared<RpcResponder::Target>(server_.inbox_, caller_, std::move(address),
-                                                       std::move(id), call, deadline);
+  auto target = std::make_shared<RpcResponder::Target>(
+      server_.inbox_, server_.reads_, caller_, std::move(address), std::move(id), call, deadline);
   // Nobody waits for a notification's answer, and its own will go nowhere.
   if (silent) answer_part(request, part, "", 204);
-  server_.run_handler(std::move(call), RpcResponder(std::move(target)));
+  server_.run_handler(std::move(call), asker_.key, RpcResponder(std::move(target)));
 }
 
 std::optional<rpc::Outcome> CallHost::own_method(std::string_view, const boost::json::object&) {

@@ -1,8 +1,8 @@
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 
+#include "base/check.h"
 #include "node/net/http_request.h"
 #include "node/net/rpc_impl.h"
 #include "node/net/rpc_websocket.h"
@@ -42,8 +42,8 @@ constexpr std::chrono::milliseconds kDrainTime{2000};
 // out in order and many at a time.
 class HttpConnection final : public CallHost {
  public:
-  HttpConnection(RpcServer::Impl& server, Tcp::socket socket, ClientKey client, std::string text)
-      : CallHost(server, client, std::move(text)), socket_(std::move(socket)) {}
+  HttpConnection(RpcServer::Impl& server, Tcp::socket socket, const asio::ip::address& peer)
+      : CallHost(server, server.client_at(peer)), socket_(std::move(socket)), peer_(peer) {}
 
   void start() {
     touch();
@@ -72,11 +72,15 @@ class HttpConnection final : public CallHost {
   void on_readable();
   void process(std::string_view fresh);
   bool parse_some(std::string_view data, std::size_t& used);
+  [[nodiscard]] rpc::RpcError parse_failure(const NetCode& ec) const;
   void on_head();
   void on_request(HttpRequest request);
-  std::optional<rpc::RpcError> check_access(const HttpRequest& request, std::string& cors);
-  void route(HttpRequest& request);
-  void route_get(std::string_view target);
+  std::optional<rpc::RpcError> check_access(const HttpRequest& request, Resource resource,
+                                            std::string& cors);
+  void route(HttpRequest& request, Resource resource, std::string_view target);
+  void answer_options(Resource resource);
+  void answer_not_allowed(const HttpRequest& request, Resource resource);
+  void answer_get(Resource resource, std::string_view target);
   void answer_text(int status, std::string_view content_type, std::string body);
   void answer_ready();
   void refuse(const rpc::RpcError& e);
@@ -87,12 +91,14 @@ class HttpConnection final : public CallHost {
   void on_written(const NetCode& ec);
 
   Tcp::socket socket_;
-  std::optional<HttpParser> parser_;
+  asio::ip::address peer_;
+  std::optional<RequestParser> parser_;
   std::string kept_;  // read and not parsed yet
   Phase phase_ = Phase::kIdle;
   SteadyClock::time_point phase_since_;
   SteadyClock::time_point write_progress_;
-  std::size_t body_held_ = 0;  // of the request being read, as told to the server
+  std::size_t head_bytes_ = 0;  // of the request being read, while its headers come
+  std::size_t body_held_ = 0;   // of the request being read, as told to the server
   std::size_t drained_ = 0;
   std::size_t writing_ = 0;  // slots at the front that are being written
   bool waiting_ = false;
@@ -151,7 +157,14 @@ void HttpConnection::process(std::string_view fresh) {
 bool HttpConnection::parse_some(std::string_view data, std::size_t& used) {
   const RpcLimits& limits = server_.options_.limits;
   if (!parser_) {
+    // An empty line before a request is ignored (RFC 9112, section 2.2).
+    if (data.substr(used) == "\r") return false;
+    if (data.substr(used).starts_with("\r\n")) {
+      used += 2;
+      return true;
+    }
     parser_.emplace();
+    head_bytes_ = 0;
     parser_->header_limit(static_cast<std::uint32_t>(limits.max_header_bytes));
     parser_->body_limit(limits.max_body_bytes);
     parser_->eager(true);
@@ -161,15 +174,14 @@ bool HttpConnection::parse_some(std::string_view data, std::size_t& used) {
   const std::string_view piece = data.substr(used);
   const std::size_t n = parser_->put(asio::buffer(piece.data(), piece.size()), ec);
   used += n;
-  if (ec && ec != http::error::need_more) {
-    if (ec == http::error::body_limit) {
-      refuse(make_error(Error::kTooLarge, {{"limit", limits.max_body_bytes}, {"unit", "bytes"}}));
-    } else if (ec == http::error::header_limit) {
-      refuse(make_error(Error::kTooLarge,
-                        {{"limit", limits.max_header_bytes}, {"unit", "bytes of headers"}}));
-    } else {
-      refuse(make_error(Error::kInvalidRequest, {{"why", "not HTTP: " + ec.message()}}));
-    }
+  // Beast bounds what it was given and has not parsed yet, but not the headers that came before
+  // that in other pieces; nor a chunk's line or the trailers, which are what is left of a chunked
+  // body between two reads.
+  head_bytes_ = parser_->is_header_done() ? 0 : head_bytes_ + n;
+  const bool is_long =
+      ec == http::error::need_more && head_bytes_ + piece.size() - n > limits.max_header_bytes;
+  if ((ec && ec != http::error::need_more) || is_long) {
+    refuse(parse_failure(ec));
     return false;
   }
   if (phase_ == Phase::kHeader && parser_->is_header_done()) on_head();
@@ -192,6 +204,19 @@ bool HttpConnection::parse_some(std::string_view data, std::size_t& used) {
   return n != 0 && !ec;
 }
 
+rpc::RpcError HttpConnection::parse_failure(const NetCode& ec) const {
+  const RpcLimits& limits = server_.options_.limits;
+  if (parser_->fault()) return *parser_->fault();
+  if (ec == http::error::body_limit) {
+    return make_error(Error::kTooLarge, {{"limit", limits.max_body_bytes}, {"unit", "bytes"}});
+  }
+  if (ec == http::error::header_limit || ec == http::error::need_more) {
+    return make_error(Error::kTooLarge,
+                      {{"limit", limits.max_header_bytes}, {"unit", "bytes of headers"}});
+  }
+  return make_error(Error::kInvalidRequest, {{"why", "not HTTP: " + ec.message()}});
+}
+
 void HttpConnection::on_head() {
   enter(Phase::kBody);
   const auto& head = parser_->get();
@@ -201,7 +226,8 @@ void HttpConnection::on_head() {
   }
   // Tells a client that asks before it sends a large body; nothing is being written then but
   // earlier answers, and those clients do not pipeline.
-  if (text_of(head[http::field::expect]) == "100-continue" && slots_.empty()) {
+  if (equal_no_case(text_of(head[http::field::expect]), "100-continue") && head.version() >= 11 &&
+      slots_.empty()) {
     NetCode ignored;
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     (void)socket_.write_some(asio::buffer(kContinue.data(), kContinue.size()), ignored);
@@ -215,15 +241,17 @@ void HttpConnection::on_head() {
 void HttpConnection::refuse(const rpc::RpcError& e) {
   server_.log(RpcLogKind::kBadRequest, NetLogLevel::kDebug, "refused a request: " + e.message);
   server_.let_go(std::exchange(body_held_, 0));
+  const bool head_only = parser_ && parser_->get().method() == http::verb::head;
   parser_.reset();
   closing_ = true;
   RequestSlot& slot = begin(0);
   slot.close_after = true;
+  slot.head_only = head_only;
   answer_error(slot, e);
 }
 
 std::optional<rpc::RpcError> HttpConnection::check_access(const HttpRequest& request,
-                                                          std::string& cors) {
+                                                          Resource resource, std::string& cors) {
   const RpcServerOptions& o = server_.options_;
   const std::string host(text_of(request[http::field::host]));
   if (request.count(http::field::host) > 1 || (host.empty() && request.version() >= 11)) {
@@ -242,8 +270,7 @@ std::optional<rpc::RpcError> HttpConnection::check_access(const HttpRequest& req
     case OriginVerdict::kRefused: return make_error(Error::kOriginNotAllowed, {{"origin", origin}});
   }
   if (o.bearer_token.empty() || request.method() == http::verb::options) return std::nullopt;
-  const std::string_view target = text_of(request.target());
-  if (target == "/healthz" || target == "/readyz") return std::nullopt;
+  if (resource == Resource::kHealth || resource == Resource::kReadiness) return std::nullopt;
   const std::string_view given = text_of(request[http::field::authorization]);
   constexpr std::string_view kBearer = "Bearer ";
   if (given.starts_with(kBearer) && equal_secret(given.substr(kBearer.size()), o.bearer_token)) {
@@ -255,57 +282,90 @@ std::optional<rpc::RpcError> HttpConnection::check_access(const HttpRequest& req
 void HttpConnection::on_request(HttpRequest request) {
   std::string cors;
   const bool keep = request.keep_alive();
-  if (auto refusal = check_access(request, cors)) {
-    answer_error(begin(0), *refusal);
-    slots_.back().close_after = !keep;
-    return;
+  if (server_.proxies_.contains(peer_)) {
+    asker_ = server_.client_at(forwarded_client(peer_, joined_values(request, "Forwarded"),
+                                                joined_values(request, "X-Forwarded-For"),
+                                                server_.proxies_));
   }
-  if (boost::beast::websocket::is_upgrade(request)) return upgrade(std::move(request));
-  route(request);
+  const auto target = read_target(request);
+  const Resource resource = target ? resource_at(target->path) : Resource::kNone;
+  const auto refusal = target ? check_access(request, resource, cors) : target.error();
+  // Only the path of the RPC is upgraded: others may be open to those who have no token.
+  if (!refusal && resource == Resource::kRpc && boost::beast::websocket::is_upgrade(request)) {
+    return upgrade(std::move(request));
+  }
+  if (refusal) {
+    answer_error(begin(0), *refusal);
+    if (refusal->error == Error::kUnauthorised) {
+      slots_.back().extra_headers += "WWW-Authenticate: Bearer\r\n";
+    }
+  } else {
+    route(request, resource, target->resource);
+  }
   RequestSlot& slot = slots_.back();
   slot.extra_headers += cors;
+  if (keep && request.version() < 11) slot.extra_headers += "Connection: keep-alive\r\n";
+  slot.head_only = request.method() == http::verb::head;
   slot.close_after = !keep;
   if (!keep) closing_ = true;
 }
 
-void HttpConnection::route(HttpRequest& request) {
-  const std::string_view target = text_of(request.target());
-  if (request.method() == http::verb::get) return route_get(target);
-  if (request.method() == http::verb::options) {
+void HttpConnection::route(HttpRequest& request, Resource resource, std::string_view target) {
+  const http::verb method = request.method();
+  if (resource == Resource::kNone) {
     RequestSlot& slot = begin(0);
-    slot.extra_headers =
-        "Access-Control-Allow-Methods: GET, POST\r\n"
-        "Access-Control-Allow-Headers: Content-Type, Authorization\r\n"
-        "Access-Control-Max-Age: 600\r\n";
-    return answer_now(slot, 204, "");
+    slot.is_rest = true;
+    return answer_error(slot,
+                        make_error(Error::kMethodNotFound, {{"method", target.substr(0, 100)}}));
   }
-  if (request.method() != http::verb::post || target != "/") {
-    const std::string what =
-        std::string(text_of(request.method_string())) + " " + std::string(target.substr(0, 100));
-    return answer_error(begin(0), make_error(Error::kHttpMethodNotAllowed, {{"method", what}}));
+  if (method == http::verb::options) return answer_options(resource);
+  if (resource != Resource::kRpc && (method == http::verb::get || method == http::verb::head)) {
+    return answer_get(resource, target);
   }
-  // A page can make a browser POST other types to any site without asking.
-  const std::string_view type = text_of(request[http::field::content_type]);
-  if (!boost::beast::iequals(boost::beast::string_view(type).substr(0, type.find(';')),
-                             "application/json")) {
-    return answer_error(begin(0), make_error(Error::kUnsupportedMedia, {{"content_type", type}}));
+  if (resource != Resource::kRpc || method != http::verb::post) {
+    return answer_not_allowed(request, resource);
+  }
+  if (const auto refusal = check_media(request)) {
+    answer_error(begin(0), *refusal);
+    if (refusal->error == Error::kUnsupportedEncoding) {
+      slots_.back().extra_headers += "Accept-Encoding: identity\r\n";
+    }
+    return;
   }
   run_json_rpc(request.body(), RpcTransport::kHttpPost);
 }
 
-void HttpConnection::route_get(std::string_view target) {
-  if (target.starts_with("/v1/")) return run_rest(target);
-  if (target == "/healthz") return answer_text(200, "text/plain", "ok\n");
-  if (target == "/readyz") return answer_ready();
-  if (target == "/openrpc.json") {
-    return answer_text(200, "application/json", rpc::openrpc_text());
-  }
-  if (target == "/metrics") {
-    return answer_text(200, "text/plain; version=0.0.4", server_.metrics_text());
-  }
+void HttpConnection::answer_options(Resource resource) {
   RequestSlot& slot = begin(0);
-  slot.is_rest = true;
-  answer_error(slot, make_error(Error::kMethodNotFound, {{"method", target.substr(0, 100)}}));
+  slot.extra_headers = "Allow: " + std::string(allowed_methods(resource)) +
+                       "\r\n"
+                       "Access-Control-Allow-Methods: GET, HEAD, POST\r\n"
+                       "Access-Control-Allow-Headers: Content-Type, Authorization\r\n"
+                       "Access-Control-Max-Age: 600\r\n";
+  answer_now(slot, 204, "");
+}
+
+void HttpConnection::answer_not_allowed(const HttpRequest& request, Resource resource) {
+  const std::string what = std::string(text_of(request.method_string()).substr(0, 32)) + " " +
+                           std::string(text_of(request.target()).substr(0, 100));
+  RequestSlot& slot = begin(0);
+  slot.extra_headers = "Allow: " + std::string(allowed_methods(resource)) + "\r\n";
+  answer_error(slot, make_error(Error::kHttpMethodNotAllowed, {{"method", what}}));
+}
+
+void HttpConnection::answer_get(Resource resource, std::string_view target) {
+  switch (resource) {
+    case Resource::kRest: return run_rest(target);
+    case Resource::kHealth: return answer_text(200, "text/plain", "ok\n");
+    case Resource::kReadiness: return answer_ready();
+    case Resource::kMetrics:
+      return answer_text(200, "text/plain; version=0.0.4", server_.metrics_text());
+    case Resource::kInterface: return answer_text(200, "application/json", rpc::openrpc_text());
+    case Resource::kRpc:
+    case Resource::kServer:
+    case Resource::kNone: break;
+  }
+  IMI_CHECK(false, "a resource that GET is not routed to");
 }
 
 void HttpConnection::answer_text(int status, std::string_view content_type, std::string body) {
@@ -322,14 +382,23 @@ void HttpConnection::answer_ready() {
 }
 
 void HttpConnection::upgrade(HttpRequest request) {
+  if (const auto protocol = choose_subprotocol(request); !protocol) {
+    return answer_error(begin(0), protocol.error());
+  }
   if (!slots_.empty() || writing_ != 0) {
     const auto e = make_error(Error::kInvalidRequest, {{"why", "an upgrade has to come alone"}});
     answer_error(begin(0), e);
     return;
   }
+  // It will count for who asked, where it counted for a proxy.
+  if (asker_.key != client().key &&
+      server_.connections_of(asker_.key) >= server_.options_.limits.max_connections_per_address) {
+    return answer_error(begin(0),
+                        make_error(Error::kServerBusy, {{"what", "connections from one address"}}));
+  }
   closed_ = true;  // this object's part ends here
   const Shared me = self();
-  start_websocket(server_, std::move(socket_), std::move(request), me);
+  start_websocket(server_, std::move(socket_), std::move(request), asker_);
   mark_gone();
   server_.remove(me);
 }
@@ -344,7 +413,7 @@ void HttpConnection::flush() {
     RequestSlot& s = slots_[writing_++];
     s.head = http_head(s.status, s.content_type, s.body.size(), s.extra_headers, s.close_after);
     buffers.emplace_back(asio::buffer(s.head));
-    if (!s.body.empty()) buffers.emplace_back(asio::buffer(s.body));
+    if (!s.body.empty() && !s.head_only) buffers.emplace_back(asio::buffer(s.body));
     if (s.close_after) break;
   }
   if (buffers.empty()) return;
@@ -439,8 +508,7 @@ void serve_http(RpcServer::Impl& server, Tcp::socket socket) {
   const auto from = socket.remote_endpoint(ec);
   socket.non_blocking(true, ec);
   socket.set_option(Tcp::no_delay(true), ec);
-  auto c = std::make_shared<HttpConnection>(server, std::move(socket), client_key(from.address()),
-                                            from.address().to_string());
+  auto c = std::make_shared<HttpConnection>(server, std::move(socket), from.address());
   server.add(c);
   c->start();
 }

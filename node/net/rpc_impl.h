@@ -11,8 +11,10 @@
 #include <thread>
 
 #include "node/net/asio.h"
+#include "node/net/forwarded.h"
 #include "node/net/http_text.h"
 #include "node/net/log_limiter.h"
+#include "node/net/read_pool.h"
 #include "node/net/rpc_server.h"
 
 namespace imi::node {
@@ -20,11 +22,18 @@ namespace imi::node {
 class CallHost;
 class RpcWebSocket;
 
+// Whose call something is: of the limits, and for logs.
+struct RpcClient {
+  ClientKey key{};
+  std::string text;
+};
+
 // One answer on its way from whichever thread made it to the connection it belongs to.
 struct Completion {
   std::weak_ptr<CallHost> host;
   std::uint64_t request = 0;  // of that host, counted from 0
   std::size_t part = 0;       // within a batch
+  ClientKey client{};
   std::string text;
   int status = 200;
 };
@@ -61,9 +70,12 @@ class Inbox {
 // The one call that copies of a responder answer.
 class RpcResponder::Target {
  public:
-  Target(std::shared_ptr<Inbox> inbox, std::shared_ptr<Caller> caller, Completion address,
-         rpc::Id id, const RpcRequest& request, SteadyClock::time_point deadline)
+  Target(std::shared_ptr<Inbox> inbox, std::shared_ptr<ReadPool> reads,
+         std::shared_ptr<Caller> caller, Completion address, rpc::Id id, const RpcRequest& request,
+         SteadyClock::time_point deadline)
       : inbox_(std::move(inbox)),
+        reads_(std::move(reads)),
+        method_(request.method->name),
         caller_(std::move(caller)),
         address_(std::move(address)),
         id_(std::move(id)),
@@ -76,12 +88,15 @@ class RpcResponder::Target {
   void answer(rpc::Outcome outcome);
   [[nodiscard]] bool abandoned() const { return answered_.load() || caller_->gone || is_late(); }
   [[nodiscard]] bool begin();
+  void later(std::function<void()> work);
 
  private:
   [[nodiscard]] bool is_late() const { return SteadyClock::now() >= deadline_; }
   [[nodiscard]] bool has_room() const;
 
   std::shared_ptr<Inbox> inbox_;
+  std::shared_ptr<ReadPool> reads_;  // null: none
+  std::string_view method_;
   std::shared_ptr<Caller> caller_;
   Completion address_;
   rpc::Id id_;
@@ -103,6 +118,7 @@ struct RequestSlot {
   bool done = false;
   bool sent = false;  // WebSocket: out of order
   bool close_after = false;
+  bool head_only = false;  // HTTP: of a HEAD request, whose answer's body is not sent
   int status = 200;
   std::string content_type = "application/json";
   std::string extra_headers;
@@ -115,7 +131,8 @@ struct RequestSlot {
 // What HTTP connections and WebSockets share: requests in work.
 class CallHost : public std::enable_shared_from_this<CallHost> {
  public:
-  CallHost(RpcServer::Impl& server, ClientKey client, std::string client_text);
+  // `client`: who the connection counts for.
+  CallHost(RpcServer::Impl& server, RpcClient client);
   virtual ~CallHost();
   CallHost(const CallHost&) = delete;
   CallHost& operator=(const CallHost&) = delete;
@@ -125,8 +142,7 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   virtual void close() = 0;
   // Answers everything in work with `e`, takes nothing more, and closes when that is written.
   virtual void wind_up(const rpc::RpcError& e) = 0;
-  [[nodiscard]] const ClientKey& client() const { return client_; }
-  [[nodiscard]] const std::string& client_text() const { return client_text_; }
+  [[nodiscard]] const RpcClient& client() const { return client_; }
 
  protected:
   // Each begins a request, in order; on_answers() is called when something is done.
@@ -150,6 +166,7 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   virtual void on_answers() = 0;
 
   RpcServer::Impl& server_;
+  RpcClient asker_;  // of the request being begun; a proxy's connection has those of many
   std::deque<RequestSlot> slots_;
   std::uint64_t first_request_ = 0;  // number of slots_.front()
 
@@ -162,11 +179,12 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
                          const rpc::RpcError& e, bool is_rest);
   void finish(RequestSlot& slot);
 
-  ClientKey client_;
-  std::string client_text_;
+  RpcClient client_;
   std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   std::size_t answer_bytes_ = 0;
 };
+
+[[nodiscard]] ClientKey client_key(const asio::ip::address& a);
 
 enum class RpcLogKind : std::uint8_t {
   kRefusedConnection,
@@ -190,18 +208,24 @@ class RpcServer::Impl {
 
   // For hosts.
   [[nodiscard]] std::optional<rpc::RpcError> charge(const ClientKey& client, std::uint64_t calls);
+  void owe(const ClientKey& client, std::uint64_t calls);  // any thread
+  [[nodiscard]] RpcClient client_at(const asio::ip::address& a) const {
+    return {client_key(a), a.to_string()};
+  }
+  [[nodiscard]] std::size_t connections_of(const ClientKey& client) const;
   void log(RpcLogKind kind, NetLogLevel level, std::string_view line);
   void hold(std::size_t bytes) { inbox_->hold(bytes); }
   void let_go(std::size_t bytes) { inbox_->let_go(bytes); }
   [[nodiscard]] bool is_full() const { return inbox_->held() > options_.limits.max_buffered_bytes; }
   void add(const std::shared_ptr<CallHost>& host);
   void remove(const std::shared_ptr<CallHost>& host);
-  void run_handler(RpcRequest request, RpcResponder responder);
+  void run_handler(RpcRequest request, const ClientKey& client, RpcResponder responder);
   void call_handler(RpcRequest request, RpcResponder responder);  // I/O thread or pool
   [[nodiscard]] std::string metrics_text();
 
   RpcServerOptions options_;
   RpcCallbacks callbacks_;
+  ProxyList proxies_;
   std::uint16_t port_ = 0;
   bool stopping_ = false;
 
@@ -221,10 +245,15 @@ class RpcServer::Impl {
         bytes_in{0}, bytes_out{0};
   } count_;
   [[nodiscard]] RpcStats stats() const;
+  void note_latency(SteadyClock::duration took);  // of a request
+
+  mutable std::mutex latency_mutex_;
+  LatencyHistogram latency_;  // guarded by latency_mutex_
 
   std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>(io_, options_.limits);
   asio::io_context io_{1};  // after what its handlers' owners use when they go
   std::vector<char> scratch_ = std::vector<char>(64u << 10);  // what was just read
+  std::shared_ptr<ReadPool> reads_;                           // null: no pool
 
  private:
   void accept();
@@ -240,15 +269,13 @@ class RpcServer::Impl {
   asio::steady_timer stop_timer_{io_};
   std::set<std::shared_ptr<CallHost>> hosts_;
   std::map<ClientKey, std::size_t> per_client_;
-  RateLimiter rate_;
+  std::mutex rate_mutex_;
+  RateLimiter rate_;  // guarded by rate_mutex_
   LogLimiter<8> log_;
-  std::unique_ptr<asio::thread_pool> pool_;
   std::unique_ptr<asio::thread_pool> submit_lane_;
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };
-
-[[nodiscard]] ClientKey client_key(const asio::ip::address& a);
 
 // Takes an accepted socket and serves HTTP on it.
 void serve_http(RpcServer::Impl& server, Tcp::socket socket);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/net/rpc_impl.h"
+#include "node/net/rpc_metrics.h"
 #include "node/net/rpc_websocket.h"
 #include "node/this_thread.h"
 
@@ -52,6 +53,12 @@ RpcServer::Impl::Impl(RpcServerOptions options, RpcCallbacks callbacks)
 RpcServer::Impl::~Impl() { stop(); }
 
 std::expected<void, NetError> RpcServer::Impl::open() {
+  auto proxies = ProxyList::parse(options_.proxies);
+  if (!proxies) {
+    return std::unexpected(NetError{NetError::Reason::kBadAddress, proxies.error(),
+                                    "a proxy is named by its address or network"});
+  }
+  proxies_ = std::move(*proxies);
   auto acceptor = listen_on(io_, options_.address, options_.port);
   if (!acceptor) return std::unexpected(acceptor.error());
   acceptor_ = std::move(*acceptor);
@@ -62,7 +69,10 @@ std::expected<void, NetError> RpcServer::Impl::open() {
 void RpcServer::Impl::run() {
   (void)rpc::openrpc_text();  // made before the first client waits for it
   if (options_.handler_threads > 0) {
-    pool_ = std::make_unique<asio::thread_pool>(options_.handler_threads);
+    const auto per_call = static_cast<FairQueue::Micros>(options_.limits.work_per_call.count());
+    reads_ = std::make_shared<ReadPool>(
+        options_.handler_threads,
+        [this, per_call](const ClientKey& c, FairQueue::Micros used) { owe(c, used / per_call); });
     submit_lane_ = std::make_unique<asio::thread_pool>(1);
   }
   accept();
@@ -81,10 +91,10 @@ void RpcServer::Impl::stop() {
     NetCode ignored;
     acceptor_->close(ignored);
   });
-  for (auto* pool : {pool_.get(), submit_lane_.get()}) {
-    if (pool == nullptr) continue;
-    pool->stop();
-    pool->join();
+  if (reads_ != nullptr) {
+    reads_->stop();
+    submit_lane_->stop();
+    submit_lane_->join();
   }
   asio::post(io_, [this] {
     const auto hosts = hosts_;
@@ -95,6 +105,7 @@ void RpcServer::Impl::stop() {
   });
   thread_.join();
   inbox_->close();
+  if (reads_ != nullptr) reads_->clear();  // what was not begun holds responders, and they the pool
 }
 
 // ---- accepting
@@ -119,8 +130,9 @@ void RpcServer::Impl::on_accept(const NetCode& ec, Tcp::socket socket) {
   NetCode gone;
   const auto from = socket.remote_endpoint(gone);
   if (!gone) {
-    const auto it = per_client_.find(client_key(from.address()));
-    const std::size_t same = it == per_client_.end() ? 0 : it->second;
+    // A proxy's connections are many clients', and are bounded by its own limits.
+    const std::size_t same =
+        proxies_.contains(from.address()) ? 0 : connections_of(client_key(from.address()));
     if (hosts_.size() >= options_.limits.max_connections) {
       refuse(std::move(socket), "connections");
     } else if (same >= options_.limits.max_connections_per_address) {
@@ -131,6 +143,11 @@ void RpcServer::Impl::on_accept(const NetCode& ec, Tcp::socket socket) {
     }
   }
   accept();
+}
+
+std::size_t RpcServer::Impl::connections_of(const ClientKey& client) const {
+  const auto it = per_client_.find(client);
+  return it == per_client_.end() ? 0 : it->second;
 }
 
 void RpcServer::Impl::refuse(Tcp::socket socket, std::string_view limit) {
@@ -149,13 +166,13 @@ void RpcServer::Impl::refuse(Tcp::socket socket, std::string_view limit) {
 
 void RpcServer::Impl::add(const std::shared_ptr<CallHost>& host) {
   hosts_.insert(host);
-  ++per_client_[host->client()];
+  ++per_client_[host->client().key];
   count_.connections_open.store(hosts_.size(), std::memory_order_relaxed);
 }
 
 void RpcServer::Impl::remove(const std::shared_ptr<CallHost>& host) {
   if (hosts_.erase(host) == 0) return;
-  const auto it = per_client_.find(host->client());
+  const auto it = per_client_.find(host->client().key);
   if (--it->second == 0) per_client_.erase(it);
   count_.connections_open.store(hosts_.size(), std::memory_order_relaxed);
   if (stopping_ && hosts_.empty()) io_.stop();
@@ -165,23 +182,35 @@ void RpcServer::Impl::remove(const std::shared_ptr<CallHost>& host) {
 // -----------------------------------------------------------------------------------
 
 std::optional<rpc::RpcError> RpcServer::Impl::charge(const ClientKey& client, std::uint64_t calls) {
-  const auto wait = rate_.take(client, static_cast<double>(calls), SteadyClock::now());
+  const auto wait = [&] {
+    const std::lock_guard lock(rate_mutex_);
+    return rate_.take(client, static_cast<double>(calls), SteadyClock::now());
+  }();
   if (wait.count() == 0) return std::nullopt;
   log(RpcLogKind::kRateLimited, NetLogLevel::kInfo, "a client is over its rate of calls");
   return make_error(Error::kRateLimited, {{"retry_after_ms", wait.count()}});
+}
+
+void RpcServer::Impl::owe(const ClientKey& client, std::uint64_t calls) {
+  if (calls == 0) return;
+  const std::lock_guard lock(rate_mutex_);
+  rate_.owe(client, static_cast<double>(calls), SteadyClock::now());
 }
 
 void RpcServer::Impl::log(RpcLogKind kind, NetLogLevel level, std::string_view line) {
   log_.log(static_cast<std::size_t>(kind), level, line, SteadyClock::now());
 }
 
-void RpcServer::Impl::run_handler(RpcRequest request, RpcResponder responder) {
+void RpcServer::Impl::run_handler(RpcRequest request, const ClientKey& client,
+                                  RpcResponder responder) {
   if (!callbacks_.handler) return responder.error(make_error(Error::kInternal));
-  if (!pool_) return call_handler(std::move(request), std::move(responder));
-  asio::thread_pool& lane = request.method->submits ? *submit_lane_ : *pool_;
-  asio::post(lane, [this, r = std::move(request), responder = std::move(responder)]() mutable {
+  if (reads_ == nullptr) return call_handler(std::move(request), std::move(responder));
+  const rpc::MethodSpec& method = *request.method;
+  auto work = [this, r = std::move(request), responder = std::move(responder)]() mutable {
     call_handler(std::move(r), std::move(responder));
-  });
+  };
+  if (method.submits) return asio::post(*submit_lane_, std::move(work));
+  reads_->run(client, method.name, std::move(work));
 }
 
 // A handler that throws costs its caller an `internal` and not everyone the node: the responder
@@ -201,6 +230,7 @@ void RpcServer::Impl::call_handler(RpcRequest request, RpcResponder responder) {
 void RpcServer::Impl::drain_inbox() {
   for (Completion& c : inbox_->take()) {
     let_go(c.text.size());
+    owe(c.client, c.text.size() / options_.limits.bytes_per_call);
     if (const auto host = c.host.lock()) host->complete(std::move(c));
   }
 }
@@ -209,7 +239,10 @@ void RpcServer::Impl::sweep() {
   const auto now = SteadyClock::now();
   const auto hosts = hosts_;
   for (const auto& h : hosts) h->check_time(now);
-  if (rate_.clients() > 1024) rate_.forget_idle(now);
+  {
+    const std::lock_guard lock(rate_mutex_);
+    if (rate_.clients() > 1024) rate_.forget_idle(now);
+  }
   sweep_timer_.expires_after(sweep_interval(options_.limits));
   sweep_timer_.async_wait([this](const NetCode& ec) {
     if (!ec) sweep();
@@ -268,29 +301,21 @@ RpcStats RpcServer::Impl::stats() const {
   s.buffered_bytes = inbox_->held();
   s.bytes_in = get(count_.bytes_in);
   s.bytes_out = get(count_.bytes_out);
+  const std::lock_guard lock(latency_mutex_);
+  s.latency = latency_;
   return s;
+}
+
+void RpcServer::Impl::note_latency(SteadyClock::duration took) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  const std::lock_guard lock(latency_mutex_);
+  latency_.add(static_cast<std::uint64_t>(us));
 }
 
 std::string RpcServer::Impl::metrics_text() {
   std::string out;
   if (callbacks_.metrics) out = callbacks_.metrics();
-  const RpcStats s = stats();
-  const auto line = [&](std::string_view name, std::string_view type, std::uint64_t v) {
-    out += "# TYPE imi_rpc_" + std::string(name) + " " + std::string(type) + "\nimi_rpc_" +
-           std::string(name) + " " + std::to_string(v) + "\n";
-  };
-  line("connections_open", "gauge", s.connections_open);
-  line("connections_total", "counter", s.connections_total);
-  line("connections_refused_total", "counter", s.connections_refused);
-  line("websockets_open", "gauge", s.websockets_open);
-  line("calls_total", "counter", s.calls_total);
-  line("errors_total", "counter", s.errors_total);
-  line("timed_out_total", "counter", s.timed_out);
-  line("slow_clients_total", "counter", s.slow_clients);
-  line("pushes_total", "counter", s.pushes_total);
-  line("buffered_bytes", "gauge", s.buffered_bytes);
-  line("received_bytes_total", "counter", s.bytes_in);
-  line("sent_bytes_total", "counter", s.bytes_out);
+  out += rpc_metrics(stats());
   return out;
 }
 

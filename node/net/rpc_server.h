@@ -1,13 +1,19 @@
 // The node's one public port: JSON-RPC 2.0 over HTTP POST and WebSocket, REST GET for the common
 // reads, health, metrics and the OpenRPC document.
 //
-//   POST /               JSON-RPC, one call or a batch (Content-Type: application/json)
+//   POST /               JSON-RPC, one call or a batch (Content-Type: application/json, no
+//                        Content-Encoding)
 //   GET  / + Upgrade     WebSocket: the same JSON-RPC, and subscriptions
 //   GET  /v1/...         REST, see rpc/methods.h; ?prove=true
 //   GET  /healthz        200 while the process serves at all
 //   GET  /readyz         200 when the node can answer and commit, else 503 with the reason
 //   GET  /metrics        Prometheus text
 //   GET  /openrpc.json   the OpenRPC document
+//
+// HEAD stands wherever GET does, and OPTIONS everywhere; queries on paths that take none are
+// ignored. What two programs could read differently (the framing of a request above all) is refused
+// and the connection closed, see node/net/http_request.h. WebSocket clients may offer the
+// subprotocols `jsonrpc` and `jsonrpc-2.0`.
 //
 // Parameters are checked against rpc/methods.h before a handler sees them; methods that are not
 // there are refused here. `rpc.discover`, `subscribe` and `unsubscribe` are answered here.
@@ -17,12 +23,14 @@
 // otherwise reach this port by DNS rebinding), and so are requests with an Origin that is neither
 // this server's own nor configured. CORS headers go to configured origins by name, never to "*".
 //
-// Threads: one I/O thread of its own. Handlers run on that thread, or, if handler_threads > 0, on
-// that many threads of a pool, and submissions on one more, so that reads cannot hold them up;
-// health and metrics callbacks always on the I/O thread. A handler on
-// the I/O thread must not block. A Responder may be called from any thread, at once or later,
-// exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
-// no client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
+// Threads: one I/O thread of its own. Handlers run on that thread, or, if handler_threads > 0,
+// reads on that many threads of a pool and submissions on one more, so that reads cannot hold them
+// up; health and metrics callbacks always on the I/O thread. A handler on the I/O thread must not
+// block. Clients get equal shares of the pool's time, and with more than one thread one of them
+// takes only short calls, so that reads which take long hold up no others (node/net/fair_queue.h).
+// A Responder may be called from any thread, at once or later, exactly once; later calls are
+// ignored; one that is dropped uncalled answers `internal`, so that no client waits for ever.
+// Outcomes are turned to text on the thread that calls the Responder.
 //
 // Bounds: everything in RpcLimits. A call whose client has gone, or whose deadline passed, while it
 // waited is not begun; one for whose answer there is no memory is answered `server-busy`. A client
@@ -38,6 +46,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/latency.h"
 #include "node/net/net_error.h"
 #include "rpc/json.h"
 #include "rpc/methods.h"
@@ -68,8 +77,12 @@ struct RpcLimits {
   std::chrono::milliseconds idle_timeout{
       120'000};  // keep-alive without a request; WebSocket: no pong
 
-  // Per client address; each call of a batch counts, by rpc::call_cost. 0: no limit.
+  // Per client address; each call of a batch counts. 0: no limit. What an answer cost is counted
+  // when it is made: another call for each so many bytes of it, and for each so much time that a
+  // thread of the pool worked for it.
   double calls_per_second = 20'000;
+  std::size_t bytes_per_call = 8u << 10;
+  std::chrono::microseconds work_per_call{200};
   double calls_burst = 40'000;
   std::size_t max_rate_entries = 65'536;  // addresses remembered
 };
@@ -81,7 +94,10 @@ struct RpcServerOptions {
   // rebinding needs a name.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;  // full origins, "https://portal.example"
-  std::string bearer_token;                  // if not empty: needed for all but /healthz, /readyz
+  // Reverse proxies whose word is taken for whom they speak (node/net/forwarded.h): addresses, or
+  // networks as "10.0.0.0/8". Clients behind them have limits of their own.
+  std::vector<std::string> proxies;
+  std::string bearer_token;  // if not empty: needed for all but /healthz, /readyz
   unsigned handler_threads = 0;
   RpcLimits limits;
   NetLog log;
@@ -93,7 +109,7 @@ struct RpcRequest {
   const rpc::MethodSpec* method = nullptr;  // never null
   boost::json::object params;               // bound: declared names, types and ranges
   RpcTransport transport{};
-  std::string client;  // address, for logs
+  std::string client;  // address, for logs; behind a proxy the one that it tells
 };
 
 // Answers one call. Copyable; all copies answer the same call. Thread-safe.
@@ -107,6 +123,9 @@ class RpcResponder {
     (*this)(rpc::Outcome(rpc::Result(rpc::RawJson{std::move(json_text)})));
   }
   void error(rpc::RpcError e) const { (*this)(rpc::Outcome(std::unexpected(std::move(e)))); }
+  // Runs `work`, which answers the call, on the pool, as a part of the call: in its client's turn
+  // and at its cost. On this thread if the server has no pool. Not run once the server stops.
+  void later(std::function<void()> work) const;
   // True once the client has gone or the deadline passed: an answer would not be read.
   [[nodiscard]] bool abandoned() const;
   // To be asked where work that was queued for the call begins, and between its steps. False, with
@@ -150,6 +169,7 @@ struct RpcStats {
   std::uint64_t buffered_bytes = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  LatencyHistogram latency;  // of requests, to the answer
 };
 
 class RpcServer {

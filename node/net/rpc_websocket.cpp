@@ -13,9 +13,8 @@ namespace websocket = boost::beast::websocket;
 // JSON-RPC over one WebSocket: answers as they come, and notifications.
 class RpcWebSocket final : public CallHost {
  public:
-  RpcWebSocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request, ClientKey client,
-               std::string text)
-      : CallHost(server, client, std::move(text)),
+  RpcWebSocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request, RpcClient client)
+      : CallHost(server, std::move(client)),
         stream_(std::move(socket)),
         request_(std::move(request)) {
     server_.count_.websockets_open.fetch_add(1);
@@ -81,6 +80,12 @@ void RpcWebSocket::start() {
   stream_.read_message_max(l.max_body_bytes);
   stream_.text(true);
   stream_.auto_fragment(false);
+  // None at all where the client offers none that is spoken here: it decides whether to go on.
+  if (auto protocol = choose_subprotocol(request_).value_or(""); !protocol.empty()) {
+    stream_.set_option(websocket::stream_base::decorator([protocol](websocket::response_type& r) {
+      r.set(boost::beast::http::field::sec_websocket_protocol, protocol);
+    }));
+  }
   stream_.async_accept(request_, [me = self()](const NetCode& ec) {
     if (me->closed_) return;
     if (ec) return me->close();
@@ -297,9 +302,9 @@ void RpcWebSocket::close() {
 }
 
 void start_websocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request,
-                     const std::shared_ptr<CallHost>& from) {
+                     RpcClient client) {
   auto ws = std::make_shared<RpcWebSocket>(server, std::move(socket), std::move(request),
-                                           from->client(), from->client_text());
+                                           std::move(client));
   server.add(ws);
   ws->start();
 }

@@ -6,9 +6,9 @@
 
 namespace imi::node {
 
-// Takes over the socket of `from`, whose client asked for an upgrade with `request`.
+// Takes over a socket, whose client asked for an upgrade with `request`.
 void start_websocket(RpcServer::Impl& server, Tcp::socket socket, HttpRequest request,
-                     const std::shared_ptr<CallHost>& from);
+                     RpcClient client);
 
 // Queues a notification; a client whose queue is full is disconnected.
 void push_to(RpcWebSocket& socket, std::string text);

@@ -67,8 +67,23 @@ std::vector<PeerRow> TransportNetwork::rows() const {
   std::vector<PeerRow> out;
   if (transport_ == nullptr) return out;
   for (const PeerStats& p : transport_->stats().peers) {
-    out.push_back({p.name, p.validator, p.connected, p.address, p.round_trip_us, p.bytes_in,
-                   p.bytes_out, p.last_end ? std::string(name(*p.last_end)) : std::string()});
+    PeerRow row{.name = p.name,
+                .validator = p.validator,
+                .connected = p.connected,
+                .address = p.address,
+                .round_trip_us = p.round_trip_us,
+                .bytes_in = p.bytes_in,
+                .bytes_out = p.bytes_out,
+                .last_end = p.last_end ? std::string(name(*p.last_end)) : std::string(),
+                .why_not = {},
+                .clock_ahead_us = p.clock_ahead_us};
+    if (!p.connected && p.last_end) {
+      row.why_not = describe(*p.last_end);
+      if (!p.last_detail.empty()) row.why_not += " (" + p.last_detail + ")";
+    } else if (!p.connected) {
+      row.why_not = p.dials ? "not tried yet" : "it has no address here, so it has to connect";
+    }
+    out.push_back(std::move(row));
   }
   return out;
 }

@@ -55,6 +55,13 @@ class Offline(ImiTest):
             else:
                 leaves += 1
                 self.assertIn("Examples", out, f"imi {' '.join(words)} --help has no example")
+            # A group shows its own commands' examples, not those of imi itself.
+            examples = out.partition("\nExamples\n")[2].partition("\n\n")[0]
+            examples = examples.replace("\\\n", " ").splitlines()
+            self.assertTrue(examples, f"imi {' '.join(words)} --help has no example")
+            for line in examples:
+                self.assertRegex(line, rf"\bimi (--\S+ )*{words[0]}\b",
+                                 f"an example of imi {' '.join(words)} is of another command")
         self.assertGreater(leaves, 30)
 
     def test_help_fits_a_narrow_terminal(self):

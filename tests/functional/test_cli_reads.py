@@ -96,7 +96,7 @@ class Reads(NetworkTest):
             with self.subTest(words):
                 self.assertIs(self.ok(self.imi("--json", *words)).json()["verified"], False)
                 result = self.ok(self.imi(*words))
-                self.assertIn("not verified: this is the word of", result.out + result.err)
+                self.assertIn("not verified: reported by node", result.out + result.err)
         unknown = self.imi("--json", "submission", "ab" * 32)
         self.exits(NOT_FOUND, unknown, "no submission")
         self.assertIn("signers", unknown.json()["verified"])

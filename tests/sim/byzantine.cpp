@@ -10,7 +10,8 @@ using consensus::SignedMessage;
 namespace {
 constexpr std::size_t kSeenFrames = 64;
 constexpr std::uint64_t kHalf = 500'000;
-constexpr std::size_t kTraps = 3;  // views
+constexpr std::size_t kTraps = 3;        // views
+constexpr Micros kJustInTime = 400'000;  // of a timeout of 500 ms
 }  // namespace
 
 ByzantineTraits ByzantineTraits::draw(Rng& rng) {
@@ -82,11 +83,20 @@ void ByzantineMember::learn(View view, const chain::Block& block, Out& out) {
 
 void ByzantineMember::vote(View view, Height height, const BlockId& id, Out& out) {
   if (!voted_.insert({{view, height}, id}).second) return;
+  std::vector<SignedMessage> votes;
   if (chain::primary(mind_->world_.genesis().validators, view) != me_) {
-    send_all(signed_as_me(consensus::Prepare{view, height, id}), out);
+    votes.push_back(signed_as_me(consensus::Prepare{view, height, id}));
   }
-  if (mind_->trapped_.contains(view)) return;
-  send_all(signed_as_me(consensus::Commit{view, height, id}), out);
+  if (!mind_->trapped_.contains(view)) {
+    votes.push_back(signed_as_me(consensus::Commit{view, height, id}));
+  }
+  for (const SignedMessage& v : votes) {
+    if (mind_->trap_ && view < mind_->trap_->view) {
+      out.push_back({mind_->trap_->victim.value, node::make_frame(node::FrameKind::kConsensus, v)});
+    } else {
+      send_all(v, out);
+    }
+  }
 }
 
 // The block that the other half is shown: it differs by a millisecond, or by its items, and its
@@ -276,7 +286,13 @@ std::vector<ByzantineMember::Outgoing> ByzantineMember::outgoing(std::uint16_t t
   }
   if ((*frame)[0] == static_cast<std::uint8_t>(node::FrameKind::kConsensus)) {
     const auto message = consensus::decode_message(ByteView(*frame).subspan(1));
+    if (message && mind_->trap_ && trap_outgoing(to, *message, out)) return out;
     if (message && message->sender == me_) {
+      if (t.censorship == Censorship::kSlow &&
+          message->kind() == consensus::MessageKind::kPrePrepare) {
+        out.push_back({to, frame, kJustInTime});
+        return out;
+      }
       const auto* c = std::get_if<consensus::Commit>(&message->payload);
       if (c != nullptr && mind_->trapped_.contains(c->view)) return out;
       if (auto other = lie(to, *message, out)) {
@@ -300,6 +316,27 @@ bool ByzantineMember::censor(std::uint16_t from, const node::SharedBytes& frame,
   return true;
 }
 
+// Every push is dropped; who is told that it was taken is the kind of censorship.
+bool ByzantineMember::keep_out(std::uint16_t from, const node::SharedBytes& frame, Out& out) {
+  if ((*frame)[0] != static_cast<std::uint8_t>(node::FrameKind::kPush)) return false;
+  const auto push = node::read_frame<node::PushFrame>(*frame);
+  if (!push) return false;
+  ++mind_->censored_;
+  bool told = true;
+  switch (mind_->traits_.censorship) {
+    case Censorship::kNone:
+    case Censorship::kNeverAck: told = false; break;
+    case Censorship::kAckOne: told = from == (me_.value + 1) % peers(); break;
+    case Censorship::kAckSome: told = dice(push->number, from) % 2 == 0; break;
+    case Censorship::kAckAll:
+    case Censorship::kShield:
+    case Censorship::kSlow: break;
+  }
+  if (!told) return true;
+  out.push_back({from, node::make_frame(node::FrameKind::kAck, node::AckFrame{push->number, {}})});
+  return true;
+}
+
 bool ByzantineMember::incoming(std::uint16_t from, const node::SharedBytes& frame, Out& reply) {
   if (mind_->at_rest_ || frame->empty()) return true;
   const ByzantineTraits& t = mind_->traits_;
@@ -308,9 +345,11 @@ bool ByzantineMember::incoming(std::uint16_t from, const node::SharedBytes& fram
     if (seen_.size() > kSeenFrames) seen_.pop_front();
   }
   if (t.censor && censor(from, frame, reply)) return false;
+  if (t.censorship != Censorship::kNone && keep_out(from, frame, reply)) return false;
   if ((*frame)[0] != static_cast<std::uint8_t>(node::FrameKind::kConsensus)) return true;
   const auto message = consensus::decode_message(ByteView(*frame).subspan(1));
   if (!message) return true;
+  if (mind_->trap_) trap_incoming(*message, reply);
   if (const auto* p = std::get_if<consensus::PrePrepare>(&message->payload)) {
     learn(p->view, {p->header, p->items}, reply);
     if (t.forge_certificates && mind_->rng_.chance_ppm(100'000)) {

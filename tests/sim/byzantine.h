@@ -3,8 +3,8 @@
 // chain of blocks for each half of the cluster, votes for whatever anybody proposed, VIEW-CHANGEs
 // that hide what was prepared, NEW-VIEWs that leave out what was committed, other heads, forged and
 // padded certificates, signatures replayed as another kind, blocks that break a rule each, old and
-// damaged frames, submissions acknowledged and never proposed, a new primary's own re-proposals
-// handed back to it as PRE-PREPAREs.
+// damaged frames, submissions that are acknowledged or not and never proposed, a new primary's own
+// re-proposals handed back to it as PRE-PREPAREs, NEW-VIEWs withheld until they are stale.
 //
 // What they cannot do is forge an honest member's signature. All Byzantine members of a run
 // collude: they share one ByzantineMind. Everything is drawn from the run's seed.
@@ -14,14 +14,29 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "node/wire.h"
+#include "tests/sim/event_queue.h"
 #include "tests/sim/rng.h"
 #include "tests/sim/world.h"
 
 namespace imi::sim {
+
+// How a member keeps submissions that others push to it out of its blocks.
+enum class Censorship : std::uint8_t {
+  kNone,
+  kNeverAck,  // it never says that it has them
+  kAckOne,    // it says so to one member only
+  kAckSome,   // of some
+  kAckAll,
+  kShield,  // of all, and of as many more that fit no block yet
+  kSlow,    // of all, and proposes just before the others' patience ends
+};
+inline constexpr std::size_t kCensorships = 7;
 
 // Which lies a run has. Each is independent.
 struct ByzantineTraits {
@@ -42,6 +57,9 @@ struct ByzantineTraits {
   // PRE-PREPAREs. Not of draw(): drawn from a stream of its own, so that seeds keep their other
   // lies.
   bool return_proposals = false;
+  // Of directed plans only.
+  Censorship censorship = Censorship::kNone;
+  bool withhold_new_view = false;  // stale_new_view.cpp
 
   [[nodiscard]] static ByzantineTraits draw(Rng& rng);
 };
@@ -55,6 +73,12 @@ class ByzantineMind {
     at_rest_ = true;
     silent_ = silent;
   }
+  [[nodiscard]] ByzantineTraits& traits() { return traits_; }
+  // The trap of withhold_new_view (stale_new_view.cpp): from now on `victim` alone gets the liars'
+  // votes. `left` is called when the victim's VIEW-CHANGE has come.
+  void set_trap(MemberId victim, View view, std::function<void()> left);
+  void end_trap() { trap_.reset(); }
+  [[nodiscard]] std::uint64_t stale_new_views() const { return stale_new_views_; }
   // Pushes that were acknowledged and dropped.
   [[nodiscard]] std::uint64_t censored() const { return censored_; }
   // Re-proposals that went back to their signer.
@@ -69,6 +93,19 @@ class ByzantineMind {
   bool silent_ = false;
   std::uint64_t censored_ = 0;
   std::uint64_t returned_ = 0;
+  struct Trap {
+    MemberId victim;
+    View view;  // whose NEW-VIEW is withheld
+    std::function<void()> left;
+    bool victim_left = false;
+    std::map<MemberId, consensus::SignedViewChange> view_changes;
+    node::SharedBytes new_view;             // the withheld one
+    std::map<Height, BlockId> re_proposed;  // by it
+    std::map<std::tuple<View, Height, BlockId>, chain::Signatures> commits;
+    std::set<Height> sprung;
+  };
+  std::optional<Trap> trap_;
+  std::uint64_t stale_new_views_ = 0;
   std::set<View> trapped_;  // views of return_proposals: no COMMIT
   std::map<std::pair<View, Height>, std::set<BlockId>> known_;
   std::map<BlockId, chain::Block> blocks_;
@@ -84,6 +121,7 @@ class ByzantineMember {
   struct Outgoing {
     std::uint16_t to = 0;
     node::SharedBytes frame;
+    Micros delay = 0;  // before it leaves
   };
   // What really leaves instead of `frame` to `to`.
   [[nodiscard]] std::vector<Outgoing> outgoing(std::uint16_t to, const node::SharedBytes& frame);
@@ -110,6 +148,14 @@ class ByzantineMember {
   void forge(const chain::Block& block, View view, Out& out);
   void return_proposals(MemberId primary, const consensus::NewView& n, Out& out);
   [[nodiscard]] bool censor(std::uint16_t from, const node::SharedBytes& frame, Out& out);
+  // False: the push is treated as any other.
+  [[nodiscard]] bool keep_out(std::uint16_t from, const node::SharedBytes& frame, Out& out);
+  // stale_new_view.cpp. True: `message` to `to` was dealt with.
+  bool trap_outgoing(std::uint16_t to, const consensus::SignedMessage& message, Out& out);
+  void trap_incoming(const consensus::SignedMessage& message, Out& out);
+  void note_view_change(const consensus::SignedMessage& message);
+  void withhold();
+  void spring(const consensus::SignedMessage& commit, Out& out);
   [[nodiscard]] std::uint64_t dice(std::uint64_t a, std::uint64_t b) const;
   [[nodiscard]] const crypto::SecretKey& key() const { return mind_->world_.validator_key(me_); }
   [[nodiscard]] std::uint16_t peers() const {

@@ -12,8 +12,24 @@
 
 namespace imi::sim {
 
-enum class Plan : std::uint8_t { kMixed, kCalm, kStorm, kCrash, kPartition, kEquivocate };
-inline constexpr std::size_t kPlans = 6;
+// The plans after kEquivocate are directed: a scenario (scenario.h) leads the cluster to where one
+// rule matters, on links that are otherwise good.
+enum class Plan : std::uint8_t {
+  kMixed,
+  kCalm,
+  kStorm,
+  kCrash,
+  kPartition,
+  kEquivocate,
+  kPester,    // clients and members that try to force view changes (I26)
+  kCensor,    // primaries that keep submissions out (C6)
+  kStale,     // withheld NEW-VIEWs that come when they are stale (A4)
+  kPipeline,  // heights of one pipeline prepared in different views (A3)
+  kSlowLink,  // catch-up over a link on which an answer takes seconds (D2)
+  kClocks,    // clocks far ahead, then set back (C1)
+  kRestore,   // backups restored, disks lost (B6)
+};
+inline constexpr std::size_t kPlans = 13;
 [[nodiscard]] std::string_view name(Plan p);
 [[nodiscard]] std::optional<Plan> plan_named(std::string_view text);
 
@@ -47,6 +63,7 @@ struct RunResult {
 void print_current_tail();
 
 class Nemesis;
+class Scenario;
 
 class Cluster {
  public:
@@ -57,6 +74,41 @@ class Cluster {
   [[nodiscard]] RunResult result() const;
   [[nodiscard]] const Trace& trace() const { return trace_; }
 
+  // ---- for scenarios --------------------------------------------------------------------------
+
+  [[nodiscard]] std::uint16_t size() const { return options_.replicas; }
+  // The index of a peer that is no validator: it has no machine, only what scenarios send for it.
+  [[nodiscard]] std::uint16_t outsider() const { return options_.replicas; }
+  [[nodiscard]] Host& host(std::uint16_t i) { return *hosts_[i]; }
+  [[nodiscard]] bool counts(std::uint16_t i) const;  // honest, with its safety state
+  [[nodiscard]] std::vector<std::uint16_t> liars() const;
+  [[nodiscard]] EventQueue& queue() { return queue_; }
+  [[nodiscard]] Network& network() { return *network_; }
+  [[nodiscard]] Oracle& oracle() { return *oracle_; }
+  [[nodiscard]] Clients& clients() { return clients_; }
+  [[nodiscard]] const World& world() const { return world_; }
+  [[nodiscard]] ByzantineMind& mind() { return *mind_; }
+  [[nodiscard]] const RunOptions& options() const { return options_; }
+  void count(const char* what, std::uint64_t times = 1) { counters_[what] += times; }
+  [[nodiscard]] chain::TimeMs now_ms() const;
+  // What clients count expiry from: their clock, or the newest certified head if that is later.
+  [[nodiscard]] chain::TimeMs client_ms();
+  void boot(std::uint16_t i);
+  void take_down(std::uint16_t i, bool power_cut);
+  void reconnect_all();
+  void set_client_gap(Micros min, Micros max) { client_gap_ = {min, max}; }
+  // What C6 promises for a submission that all honest members hold.
+  [[nodiscard]] Micros inclusion_bound() const;
+  // Returns the submission's number. `retried`: given to any member, until it is acknowledged.
+  std::size_t submit_new(Micros life, const std::vector<std::uint16_t>& gateways,
+                         bool retried = true);
+  [[nodiscard]] const ClientSubmission& submission(std::size_t number) const {
+    return submissions_[number].submission;
+  }
+  [[nodiscard]] std::size_t submissions() const { return submissions_.size(); }
+  // The honest member that is in `changing` while all others are in active views, if one is.
+  [[nodiscard]] std::optional<std::uint16_t> alone_in_changing();
+
  private:
   friend class Nemesis;
   struct PendingSubmission {
@@ -65,32 +117,29 @@ class Cluster {
     bool acknowledged = false;
   };
 
-  [[nodiscard]] std::uint16_t size() const { return options_.replicas; }
-  [[nodiscard]] Host& host(std::uint16_t i) { return *hosts_[i]; }
-  [[nodiscard]] bool counts(std::uint16_t i) const;  // honest, with its safety state
-  [[nodiscard]] chain::TimeMs now_ms() const;
-
   bool step(Micros until);  // one event and what the oracle says to it; false: nothing or violated
   void run_until(Micros until);
   bool wait_for(const char* invariant, const char* what, Micros bound,
                 const std::function<bool()>& done);
 
-  void boot(std::uint16_t i);
-  void take_down(std::uint16_t i, bool power_cut);
   [[nodiscard]] bool connected(std::uint16_t a, std::uint16_t b) const;
   void set_connected(std::uint16_t a, std::uint16_t b, bool on, Micros delay);
+  void mark_connected(std::uint16_t a, std::uint16_t b, bool on);
   // Disconnects after a while, unless the link was mended meanwhile.
   void break_if_cut(std::uint16_t a, std::uint16_t b, Micros delay);
-  void reconnect_all();
   void restart_halted();
+  void on_disconnect(std::uint16_t by, std::uint16_t peer);
+  void on_leaves_view(std::uint16_t i);
+  void watch_changing();
 
   void schedule_client();
-  void submit_new(Micros life, std::vector<std::uint16_t> gateways);
   void send(std::size_t submission, std::uint16_t gateway);
   void retry(std::size_t submission);
+  void on_refused(std::uint16_t gateway, const node::SubmitError& error);
 
   void heal();
   void check_liveness();
+  void check_nobody_changing();
   void check_broken_machine();
   void check_idle();
   void check_history();
@@ -107,11 +156,14 @@ class Cluster {
   std::shared_ptr<ByzantineMind> mind_;
   std::optional<std::uint16_t> broken_;  // the member that executes wrongly, if one does
   std::unique_ptr<Nemesis> nemesis_;
+  std::unique_ptr<Scenario> scenario_;  // of a directed plan
+  Micros alone_since_ = 0;              // when somebody was first seen alone in `changing`
   Clients clients_;
   std::vector<PendingSubmission> submissions_;
   Rng rng_;
   bool clients_running_ = true;
-  std::uint64_t crash_ppm_ = 0;  // a crash at the boundary of any event
+  std::pair<Micros, Micros> client_gap_{5'000, 90'000};  // between two submissions
+  std::uint64_t crash_ppm_ = 0;                          // a crash at the boundary of any event
   Counters counters_;
 };
 

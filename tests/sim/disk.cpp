@@ -213,6 +213,22 @@ void SimDisk::revive() {
   fault_ = DiskFault::kNone;
 }
 
+SimDisk::Image SimDisk::image() const {
+  Image image;
+  for (const auto& [path, file] : names_) image[path] = file->now;
+  return image;
+}
+
+void SimDisk::restore(const Image& image) {
+  wipe();
+  for (const auto& [path, bytes] : image) {
+    auto file = std::make_shared<File>();
+    file->now = file->durable = bytes;
+    file->clean = bytes.size();
+    names_[path] = durable_names_[path] = std::move(file);
+  }
+}
+
 void SimDisk::wipe() {
   names_.clear();
   durable_names_.clear();

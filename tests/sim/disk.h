@@ -67,6 +67,10 @@ class SimDisk final : public node::FileSystem {
   void power_cut();
   void revive();  // a new process may use the disk
   void wipe();    // all files are gone
+  // What a file system's snapshot would hold now: everything that processes see, durable.
+  using Image = std::map<std::string, Bytes>;
+  [[nodiscard]] Image image() const;
+  void restore(const Image& image);
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:

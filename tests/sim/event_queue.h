@@ -15,6 +15,7 @@ namespace imi::sim {
 using Micros = std::int64_t;  // virtual time since the start of the run
 using LifeId = std::uint32_t;
 inline constexpr LifeId kWorld = 0;
+inline constexpr Micros kSecond = 1'000'000;
 
 class EventQueue {
  public:

@@ -8,6 +8,7 @@ namespace imi::sim {
 namespace {
 
 const std::string kLogDirectory = "safety";
+constexpr std::size_t kSmallVerifying = 128;
 constexpr std::uint32_t kPartOfMillion = 1'000'000;
 
 ledger::LedgerDbOptions small_ledger() {
@@ -170,7 +171,7 @@ void Host::boot() {
   node::DriverOptions o;
   o.consensus = node::consensus_config(world.id(), world.genesis().parameters, kTickMs);
   o.set = world.genesis().validators;
-  o.peers = static_cast<std::uint32_t>(o.set.members.size());
+  o.peers = static_cast<std::uint32_t>(o.set.members.size()) + 1;
   o.me = me_;
   if (p.safety.wal) {
     o.key = key.clone();
@@ -181,6 +182,10 @@ void Host::boot() {
   o.bodies = p.safety.bodies;
   o.parameters = world.genesis().parameters;
   o.events = this;
+  if (around_.small_limits) {
+    o.limits.max_verifying_for_clients = kSmallVerifying;
+    o.limits.max_verifying = 2 * kSmallVerifying;
+  }
   status_ = {};
   status_.view = p.safety.state.view;
   status_.stable = std::max(p.db->certified().height, p.safety.state.stable_height());
@@ -256,11 +261,35 @@ void Host::retire() {
   dying_ = false;
 }
 
-void Host::wipe_safety_log() {
-  disk_.wipe();
+Host::Backup Host::backup() const {
+  return {disk_.image(), store_->rows(), around_.oracle.statements_of(me_)};
+}
+
+bool Host::signed_since(const Backup& backup) const {
+  return around_.oracle.statements_of(me_) != backup.statements;
+}
+
+void Host::restore(const Backup& backup) {
+  IMI_CHECK(!process_);
+  disk_.restore(backup.disk);
+  wal_watch_.forget();
+  store_->replace(backup.rows);
+  trace("gets an old disk back");
+  if (!signed_since(backup)) return;
   lost_state_ = true;
   around_.oracle.on_state_lost(me_);
-  trace("loses its safety log");
+}
+
+void Host::wipe() {
+  IMI_CHECK(!process_);
+  disk_.wipe();
+  wal_watch_.forget();
+  store_->replace({});
+  initialised_ = false;
+  trace("loses its disk");
+  if (around_.oracle.statements_of(me_) == 0) return;
+  lost_state_ = true;
+  around_.oracle.on_state_lost(me_);
 }
 
 void Host::inject(DiskFault fault, bool on_sync) {
@@ -286,7 +315,7 @@ void Host::on_frame(std::uint16_t from, const Network::Frame& frame) {
   if (byzantine_) {
     std::vector<ByzantineMember::Outgoing> replies;
     const bool pass = byzantine_->incoming(from, frame, replies);
-    for (const auto& r : replies) put_on_network(r.to, r.frame);
+    for (const auto& r : replies) send_lie(r);
     if (!pass) return;
   }
   process_->driver->on_message(node::PeerIndex(from), frame);
@@ -347,8 +376,13 @@ bool Host::send(node::PeerIndex to, node::Urgency, node::SharedBytes frame) {
     put_on_network(peer, frame);
     return true;
   }
-  for (const auto& out : byzantine_->outgoing(peer, frame)) put_on_network(out.to, out.frame);
+  for (const auto& out : byzantine_->outgoing(peer, frame)) send_lie(out);
   return true;
+}
+
+void Host::send_lie(const ByzantineMember::Outgoing& out) {
+  if (out.delay == 0) return put_on_network(out.to, out.frame);
+  around_.queue.schedule(life(), out.delay, [this, out] { put_on_network(out.to, out.frame); });
 }
 
 void Host::put_on_network(std::uint16_t to, const node::SharedBytes& frame) {
@@ -409,6 +443,7 @@ void Host::on_effects(const consensus::Effects& e) {
   if (e.view) {
     status_.view = e.view->view;
     status_.changing = e.view->changing;
+    if (e.view->changing) around_.leaves_view(index());
     status_changed_ = true;
     if (e.view->cause == consensus::ViewChangeCause::kComplaint) ++counters_.complaints;
     trace(e.view->changing ? "leaves for view, backoff" : "enters view, backoff",
@@ -423,7 +458,8 @@ void Host::on_effects(const consensus::Effects& e) {
     status_.stable = std::max(status_.stable, e.stable->head.height);
     status_changed_ = true;
   }
-  if (e.signing_stop && !byzantine_) {
+  if (e.signing_stop && lost_state_) ++counters_.memory_missed;
+  if (e.signing_stop && !byzantine_ && !lost_state_) {
     around_.oracle.report(
         "B6", "honest member " + std::to_string(index()) + ", whose safety log is whole, took " +
                   "its own signature for a stranger's and signs nothing any more");

@@ -29,6 +29,8 @@ struct Surroundings {
   consensus::SignatureCache& signatures;
   std::function<bool(std::uint16_t, std::uint16_t)> connected;
   std::function<void(std::uint16_t, std::uint16_t)> disconnect;  // by the first
+  std::function<void(std::uint16_t)> leaves_view;
+  bool small_limits = false;  // nodes verify little at a time
 };
 
 struct HostCounters {
@@ -43,6 +45,7 @@ struct HostCounters {
   std::uint64_t evidence = 0;
   std::uint64_t view_changes = 0;
   std::uint64_t complaints = 0;      // views left because the primary held something back (C6)
+  std::uint64_t memory_missed = 0;   // silent: it signed what it does not remember (B6)
   std::uint64_t wrong_heads = 0;     // executed to another head than it should be (D3)
   std::uint64_t mismatch_halts = 0;  // stopped by name because of that
 };
@@ -57,8 +60,19 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   void boot();
   void kill() { die(false); }
   void cut_power() { die(true); }
-  void wipe_safety_log();  // while it is down
-  void retire();           // end of the run: counters are taken, the process goes
+  // A copy of the disk, taken while the process runs or not; restore() puts it back while it is
+  // down, wipe() leaves nothing, so that the next boot initialises the machine again. If it signed
+  // anything since, or ever, it must sign nothing new from then on (B6).
+  struct Backup {
+    SimDisk::Image disk;
+    std::vector<std::pair<Bytes, Bytes>> rows;
+    std::uint64_t statements = 0;  // signed by then
+  };
+  [[nodiscard]] Backup backup() const;
+  [[nodiscard]] bool signed_since(const Backup& backup) const;
+  void restore(const Backup& backup);
+  void wipe();
+  void retire();  // end of the run: counters are taken, the process goes
   [[nodiscard]] bool up() const { return process_ != nullptr; }
   [[nodiscard]] LifeId life() const;
   [[nodiscard]] bool byzantine() const { return byzantine_ != nullptr; }
@@ -104,6 +118,7 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   void die(bool power_cut);
   void schedule_tick();
   void put_on_network(std::uint16_t to, const node::SharedBytes& frame);
+  void send_lie(const ByzantineMember::Outgoing& out);
   void watch(const node::SharedBytes& frame);
   void collect_counters();
   void trace(const char* what, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t digest = 0,

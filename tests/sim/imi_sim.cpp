@@ -25,7 +25,8 @@ clock, network and disk), with every safety invariant checked after every event.
   imi-sim --regressions FILE [--jobs J]
       the runs listed in FILE, one command line each
 
-  --plan P         mixed, calm, storm, crash, partition, equivocate
+  --plan P         mixed, calm, storm, crash, partition, equivocate, pester, censor, stale,
+                   pipeline, slow-link, clocks, restore (docs/TESTING.md)
   --events M       events under faults; healing and the liveness checks come on top (8000)
   --byzantine k    members that lie, at most f (as the plan says)
   --trace          every record, as it happens, on stderr

@@ -8,7 +8,14 @@ namespace imi::sim {
 PlanWeights weights_of(Plan plan) {
   PlanWeights w;
   switch (plan) {
-    case Plan::kCalm: w.mend = 1; break;
+    case Plan::kCalm:
+    case Plan::kPester:
+    case Plan::kCensor:
+    case Plan::kStale:
+    case Plan::kPipeline:
+    case Plan::kSlowLink:
+    case Plan::kClocks:
+    case Plan::kRestore: w.nothing = 1; break;
     case Plan::kStorm:
       w.links = {.loss_ppm = 40'000,
                  .duplicate_ppm = 40'000,
@@ -94,9 +101,9 @@ void Nemesis::crash(std::uint16_t node, bool power_cut) {
 
 void Nemesis::act() {
   const PlanWeights& w = weights_;
-  const std::uint32_t all[] = {w.kill,      w.power_cut,  w.all_power_cut, w.disk_fault,
-                               w.slow_disk, w.partition,  w.one_way,       w.deaf,
-                               w.slow_node, w.clock_jump, w.worse_links,   w.mend};
+  const std::uint32_t all[] = {
+      w.kill, w.power_cut, w.all_power_cut, w.disk_fault,  w.slow_disk, w.partition, w.one_way,
+      w.deaf, w.slow_node, w.clock_jump,    w.worse_links, w.mend,      w.nothing};
   std::uint64_t draw = rng_.below(std::accumulate(std::begin(all), std::end(all), 0u));
   std::size_t choice = 0;
   while (draw >= all[choice]) draw -= all[choice++];
@@ -147,7 +154,8 @@ void Nemesis::act() {
       cluster_.network_->set_faults(worse);
       break;
     }
-    default: mend(); break;
+    case 11: mend(); break;
+    default: break;
   }
 }
 

@@ -21,6 +21,7 @@ struct PlanWeights {
   std::uint32_t clock_jump = 0;
   std::uint32_t worse_links = 0;
   std::uint32_t mend = 0;       // undo one thing
+  std::uint32_t nothing = 0;    // the plan has a scenario, or is calm
   std::uint64_t crash_ppm = 0;  // at the boundary of each event
   Micros pause_min = 100'000;   // between two doings
   Micros pause_max = 600'000;

@@ -3,7 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/wire.h"
+
 namespace imi::sim {
+namespace {
+
+bool is_bulk_answer(const Bytes& frame) {
+  const auto kind = [&](node::FrameKind k) { return frame[0] == static_cast<std::uint8_t>(k); };
+  return !frame.empty() && (kind(node::FrameKind::kRuns) || kind(node::FrameKind::kBodies));
+}
+
+}  // namespace
 
 Network::Network(EventQueue& queue, Rng rng, std::uint16_t nodes, Deliver deliver)
     : queue_(queue),
@@ -12,6 +22,7 @@ Network::Network(EventQueue& queue, Rng rng, std::uint16_t nodes, Deliver delive
       deliver_(std::move(deliver)),
       cut_(std::size_t{nodes} * nodes, false),
       slowness_(nodes, 0),
+      bulk_slowness_(nodes, 0),
       last_arrival_(std::size_t{nodes} * nodes, 0),
       up_(nodes, false) {}
 
@@ -31,6 +42,10 @@ void Network::send(std::uint16_t from, std::uint16_t to, Frame frame) {
     ++counters_.cut;
     return;
   }
+  if (lose_ && lose_(from, to, *frame)) {
+    ++counters_.lost;
+    return;
+  }
   if (rng_.chance_ppm(faults_.loss_ppm)) {
     ++counters_.lost;
     return;
@@ -46,6 +61,10 @@ void Network::put_on_wire(std::uint16_t from, std::uint16_t to, const Frame& fra
   Micros delay = rng_.range_i64(faults_.latency_min, faults_.latency_max) + slowness_[from] +
                  slowness_[to] + static_cast<Micros>(frame->size() / 100);  // 100 bytes a us
   if (rng_.chance_ppm(faults_.spike_ppm)) delay += rng_.range_i64(0, faults_.spike_us);
+  if (bulk_slowness_[to] != 0 && is_bulk_answer(*frame)) {
+    delay += bulk_slowness_[to];
+    ++counters_.slow_answers;
+  }
   if (faults_.in_order) {
     Micros& last = last_arrival_[index(from, to)];
     delay = std::max(delay, last - queue_.now());

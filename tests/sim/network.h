@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -35,6 +36,7 @@ struct NetworkCounters {
   std::uint64_t lost = 0;
   std::uint64_t cut = 0;
   std::uint64_t duplicated = 0;
+  std::uint64_t slow_answers = 0;
 };
 
 class Network {
@@ -53,6 +55,12 @@ class Network {
   }
   // Added to the latency of all that a node sends and receives.
   void set_slowness(std::uint16_t node, Micros extra) { slowness_[node] = extra; }
+  // Added to the latency of answers that carry blocks or bodies to `node`: a link with little
+  // bandwidth. Not undone by heal().
+  void set_bulk_slowness(std::uint16_t node, Micros extra) { bulk_slowness_[node] = extra; }
+  // Frames for which it returns true are lost. Not undone by heal().
+  using Lose = std::function<bool(std::uint16_t from, std::uint16_t to, const Bytes& frame)>;
+  void set_lose(Lose lose) { lose_ = std::move(lose); }
   // No cut, no loss, no slowness: plain latency.
   void heal();
 
@@ -75,6 +83,8 @@ class Network {
   LinkFaults faults_;
   std::vector<bool> cut_;
   std::vector<Micros> slowness_;
+  std::vector<Micros> bulk_slowness_;
+  Lose lose_;
   std::vector<Micros> last_arrival_;  // a link; for in_order
   std::vector<bool> up_;
   NetworkCounters counters_;

@@ -1,5 +1,5 @@
 // The judge: sees every message that leaves, every record that becomes durable, every execution,
-// and holds them against the invariants of docs/CONSENSUS by number. It shares no code with
+// and holds them against the invariants of docs/PROTOCOL.md by number. It shares no code with
 // consensus beyond the message types and the digests; what it knows it has from watching.
 //
 // Incremental: each call looks at what has just happened and keeps what later checks need. The
@@ -81,7 +81,7 @@ class Oracle {
   // A new file of the log begins with this state: nothing that was durable may be missing from it.
   void on_durable_state(MemberId node, const consensus::SafetyState& state);
   void on_durable_applied(MemberId node, Height height);
-  // `node`'s disk was wiped: from now on its key must sign nothing (I19).
+  // `node` forgot what it signed, or a part of it: from now on its key must sign nothing new (I19).
   void on_state_lost(MemberId node);
 
   // ---- execution and certificates (oracle_ledger.cpp) -----------------------------------------
@@ -108,6 +108,8 @@ class Oracle {
 
   [[nodiscard]] Height highest_decided() const { return highest_decided_; }
   [[nodiscard]] Height highest_certified() const { return highest_certified_; }
+  // How many different statements `m` has signed so far.
+  [[nodiscard]] std::uint64_t statements_of(MemberId m) const { return nodes_[m.value].statements; }
   [[nodiscard]] bool honest(MemberId m) const { return setup_.honest[m.value]; }
   struct Place {
     Height height;
@@ -154,6 +156,7 @@ class Oracle {
     View promised;
     View last_view;
     bool lost_state = false;
+    std::uint64_t statements = 0;
     std::map<std::pair<Vote, std::pair<View, Height>>, BlockId> signed_votes;
     std::map<Height, Hash256> signed_heads;
     std::map<View, Hash256> signed_view_changes;
@@ -176,6 +179,7 @@ class Oracle {
 
   void violate(const char* invariant, std::string text);
   [[nodiscard]] bool judged(MemberId m) const { return setup_.honest[m.value]; }
+  [[nodiscard]] bool is_known(const NodeFacts& node, const consensus::SignedMessage& m) const;
   void note_durable_height(NodeFacts& node, Height height,
                            const consensus::SafetyState::AtHeight& at_height);
   [[nodiscard]] NodeFacts& facts(MemberId m) { return nodes_[m.value]; }

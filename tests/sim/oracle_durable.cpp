@@ -6,7 +6,7 @@
 namespace imi::sim {
 
 void Oracle::on_durable_record(MemberId m, const consensus::SafetyRecord& record) {
-  if (!judged(m)) return;
+  if (!judged(m) || facts(m).lost_state) return;
   struct Visit {
     Oracle& o;
     MemberId m;
@@ -75,7 +75,7 @@ void Oracle::on_durable_body(MemberId node, const ContentHash& content, ByteView
 }
 
 void Oracle::on_durable_state(MemberId m, const consensus::SafetyState& state) {
-  if (!judged(m)) return;
+  if (!judged(m) || facts(m).lost_state) return;
   NodeFacts& node = facts(m);
   const std::string who = "member " + std::to_string(m.value);
   if (state.view < node.promised) {

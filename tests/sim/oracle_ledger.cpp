@@ -160,7 +160,7 @@ void Oracle::on_status(MemberId m, const Status& status) {
   if (!judged(m)) return;
   NodeFacts& node = facts(m);
   const std::string who = "member " + std::to_string(m.value);
-  if (status.view < node.last_view || status.view < node.promised) {
+  if (!node.lost_state && (status.view < node.last_view || status.view < node.promised)) {
     violate("I5", who + " went back to view " + std::to_string(status.view.value));
   }
   node.last_view = status.view;

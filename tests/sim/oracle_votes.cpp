@@ -14,13 +14,43 @@ const char* vote_name(int kind) {
 }
 }  // namespace
 
+// Sent before by this member: what it repeats promises nothing new.
+bool Oracle::is_known(const NodeFacts& node, const consensus::SignedMessage& m) const {
+  const auto voted = [&](Vote kind, View view, Height height, const BlockId& id) {
+    const auto it = node.signed_votes.find({kind, {view, height}});
+    return it != node.signed_votes.end() && it->second == id;
+  };
+  if (const auto* p = std::get_if<consensus::PrePrepare>(&m.payload)) {
+    return voted(Vote::kPrePrepare, p->view, p->header.height,
+                 chain::block_id(setup_.genesis, p->header));
+  }
+  if (const auto* p = std::get_if<consensus::Prepare>(&m.payload)) {
+    return voted(Vote::kPrepare, p->view, p->height, p->id);
+  }
+  if (const auto* p = std::get_if<consensus::Commit>(&m.payload)) {
+    return voted(Vote::kCommit, p->view, p->height, p->id);
+  }
+  if (const auto* p = std::get_if<consensus::Checkpoint>(&m.payload)) {
+    return node.signed_heads.contains(p->head.height);
+  }
+  if (const auto* p = std::get_if<consensus::ViewChange>(&m.payload)) {
+    return node.signed_view_changes.contains(p->view);
+  }
+  if (const auto* p = std::get_if<consensus::NewView>(&m.payload)) {
+    return node.signed_new_views.contains(p->view);
+  }
+  return true;
+}
+
 void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
   ++counters_.statements;
   if (consensus::is_signed(m.kind())) {
     if (m.sender != from) return;  // a relay: its author was seen when it first sent it
     if (judged(from)) {
       if (m.epoch != setup_.set.epoch) violate("I18", "a vote of another epoch was signed");
-      if (facts(from).lost_state) {
+      const bool fresh = !is_known(facts(from), m);
+      facts(from).statements += fresh ? 1 : 0;
+      if (fresh && facts(from).lost_state) {
         violate("I19", "member " + std::to_string(from.value) + " signed a " +
                            std::string(name(m.kind())) + " without its safety state");
       }

@@ -67,6 +67,28 @@ std::size_t SimStore::power_cut() {
   return lose;
 }
 
+std::vector<std::pair<Bytes, Bytes>> SimStore::rows() const {
+  std::vector<std::pair<Bytes, Bytes>> out;
+  const auto all = rows_->scan(
+      {}, {},
+      [&out](ByteView key, ByteView value) {
+        out.emplace_back(Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end()));
+        return true;
+      },
+      false);
+  IMI_CHECK(all.has_value(), "MemStore never fails");
+  return out;
+}
+
+void SimStore::replace(const std::vector<std::pair<Bytes, Bytes>>& rows) {
+  rows_ = ledger::MemStore::create();
+  ledger::WriteBatch batch;
+  for (const auto& [key, value] : rows) batch.put(key, value);
+  const auto written = rows_->write(batch, ledger::Durability::kSynced);
+  IMI_CHECK(written.has_value(), "MemStore never fails");
+  undo_.clear();
+}
+
 // Opening the store makes what was found durable (LevelDB writes a recovered log to tables).
 void SimStore::revive() {
   undo_.clear();

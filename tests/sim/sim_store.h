@@ -11,6 +11,8 @@
 
 #include <deque>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "ledger/mem_store.h"
 #include "tests/sim/rng.h"
@@ -33,6 +35,8 @@ class SimStore final : public ledger::Store {
 
   void fail_next(std::optional<ledger::StoreError::Reason> reason) { fault_ = reason; }
   void die_after(std::uint64_t batches) { budget_ = batches; }
+  [[nodiscard]] std::vector<std::pair<Bytes, Bytes>> rows() const;
+  void replace(const std::vector<std::pair<Bytes, Bytes>>& rows);
   void revive();  // a new process opens it
   // Returns how many batches were lost.
   std::size_t power_cut();

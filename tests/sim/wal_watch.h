@@ -14,6 +14,8 @@ class WalWatch {
   WalWatch(Oracle& oracle, MemberId member) : oracle_(oracle), member_(member) {}
   // `all`: the durable bytes of the file at `path`.
   void on_synced(const std::string& path, ByteView all);
+  // The disk has other files now.
+  void forget() { read_up_to_.clear(); }
 
  private:
   void read_payload(ByteView payload);

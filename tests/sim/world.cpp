@@ -1,9 +1,12 @@
 #include "tests/sim/world.h"
 
+#include <secp256k1.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
+#include "ledger/admission.h"
 #include "ledger/codes.h"
 
 namespace imi::sim {
@@ -71,6 +74,12 @@ ledger::Parameters make_parameters() {
   return p;
 }
 
+void fill_bytes(ClientSubmission& out, const ledger::Submission& submission) {
+  out.bytes = std::make_shared<const Bytes>(encode(submission));
+  out.content = ledger::content_hash(submission.header, submission.signature);
+  out.known.bytes = out.bytes;
+}
+
 }  // namespace
 
 World::World(std::uint16_t replicas) : issuer_key_(make_key(9'002)) {
@@ -136,12 +145,36 @@ ClientSubmission Clients::make(chain::TimeMs expiry) {
   terms.expiry = expiry;
   const ledger::Submission submission =
       ledger::sign_submission(terms, std::move(entries), world_.issuer_key());
-  out.bytes = std::make_shared<const Bytes>(encode(submission));
-  out.content = ledger::content_hash(submission.header, submission.signature);
   out.known.id = ledger::submission_id(submission.header);
   out.known.expiry = expiry;
-  out.known.bytes = out.bytes;
+  fill_bytes(out, submission);
   return out;
+}
+
+ClientSubmission Clients::twin_of(const ClientSubmission& submission) const {
+  auto twin = decode<ledger::Submission>(*submission.bytes);
+  IMI_CHECK(twin.has_value());
+  const auto digest = ledger::signed_digest(*twin).digest;
+  // Nonces are RFC 6979's everywhere else; another one needs extra entropy.
+  const unsigned char entropy[32] = {7};
+  secp256k1_context* context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
+  secp256k1_ecdsa_signature signature;
+  IMI_CHECK(secp256k1_ecdsa_sign(context, &signature, digest.bytes.data(),
+                                 world_.issuer_key().reveal().data(), nullptr, entropy) == 1);
+  secp256k1_ecdsa_signature_serialize_compact(context, twin->signature.bytes.data(), &signature);
+  secp256k1_context_destroy(context);
+  ClientSubmission out = submission;
+  fill_bytes(out, *twin);
+  IMI_CHECK(out.content != submission.content);
+  return out;
+}
+
+node::SharedBytes Clients::forgery_of(const ClientSubmission& submission, std::uint32_t variant) {
+  auto forged = decode<ledger::Submission>(*submission.bytes);
+  IMI_CHECK(forged.has_value());
+  auto& bytes = forged->signature.bytes;
+  bytes[1 + variant / 8 % 30] ^= static_cast<std::uint8_t>(1U << variant % 8);
+  return std::make_shared<const Bytes>(encode(*forged));
 }
 
 }  // namespace imi::sim

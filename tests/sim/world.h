@@ -7,6 +7,7 @@
 
 #include "ledger/genesis_doc.h"
 #include "ledger/submission.h"
+#include "node/ports.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rng.h"
 
@@ -46,6 +47,11 @@ class Clients {
  public:
   Clients(const World& world, Rng rng) : world_(world), rng_(rng) {}
   [[nodiscard]] ClientSubmission make(chain::TimeMs expiry);
+  // The same submission under another signature of its author: equal id, other content hash.
+  [[nodiscard]] ClientSubmission twin_of(const ClientSubmission& submission) const;
+  // A copy whose signature does not hold; another one for each `variant`.
+  [[nodiscard]] static node::SharedBytes forgery_of(const ClientSubmission& submission,
+                                                    std::uint32_t variant);
   [[nodiscard]] Rng& rng() { return rng_; }
 
  private:

@@ -27,6 +27,14 @@ TEST_CASE("A submission that is proved absent is expired from its expiry on, by 
   CHECK(fate_at(kExpiry).proved);
 }
 
+TEST_CASE("What is signed now expires by the later of the clock and the newest head seen (C1)") {
+  chain::LedgerHead head;
+  head.time = chain::TimeMs(5'000'000);
+  CHECK(expiry_from(1'000'000, std::nullopt, 300).value == 1'000'300);
+  CHECK(expiry_from(1'000'000, head, 300).value == 5'000'300);  // the chain is ahead
+  CHECK(expiry_from(9'000'000, head, 300).value == 9'000'300);
+}
+
 TEST_CASE("Once its record would be pruned, its absence proves nothing any more") {
   CHECK(fate_at(kExpiry + kGrace - 1).kind == Fate::Kind::kExpired);
   CHECK(fate_at(kExpiry + kGrace).kind == Fate::Kind::kTooLongAgo);

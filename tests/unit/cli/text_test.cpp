@@ -33,9 +33,47 @@ TEST_CASE("Well-formed UTF-8 is told from malformed by its first bad byte") {
 }
 
 TEST_CASE("A name cannot carry escape sequences or turn the line round") {
-  CHECK(printable("a\x1b[31mb") == "a\uFFFD[31mb");
-  CHECK(printable("a\u202Eb") == "a\uFFFDb");
-  CHECK(printable("a\nb\tc") == "a b c");
+  CHECK(printable("a\x1b[31mb") == "a\\u{1B}[31mb");
+  CHECK(printable("a\u202Eb") == "a\\u{202E}b");
+  CHECK(printable("a\nb\tc\r") == "a\\u{A}b\\u{9}c\\u{D}");
+  CHECK(printable("\u0085\u009B\x7f") == "\\u{85}\\u{9B}\\u{7F}");
+  CHECK(printable("a\u200Bb\uFEFF\u2028\u2066") == "a\\u{200B}b\\u{FEFF}\\u{2028}\\u{2066}");
+  CHECK(printable("\U000E0041\u00AD\u3164") == "\\u{E0041}\\u{AD}\\u{3164}");
+  CHECK(printable("a\x9b\xff") == "a\\x{9B}\\x{FF}");  // C1 as a bare byte
+  CHECK(printable(std::string_view("a\0b", 3)) == "a\\u{0}b");
+  CHECK(printable("佛山市 é 😀 \\u{1B}") == "佛山市 é 😀 \\u{1B}");
+}
+
+TEST_CASE("JSON stays the same JSON, and nothing in it acts on a terminal") {
+  CHECK(json_printable("{\n  \"a\": \"佛\"\n}") == "{\n  \"a\": \"佛\"\n}");
+  CHECK(json_printable("\"\u009B31m\u202E\x7f\"") == R"("\u009b31m\u202e\u007f")");
+  CHECK(json_printable("\"\U000E0041\"") == R"("\udb40\udc41")");
+  CHECK(json_printable("\"\x9b\"") == R"("\\x{9B}")");
+}
+
+TEST_CASE("Labels and cells of tables are shown as text") {
+  Fields fields;
+  fields.add("na\nverified: me", std::string("x\nverified: signed by 4 of 4 validators\x1b[2A"));
+  CHECK(fields.render(kAnyWidth, false) ==
+        "na\\u{A}verified: me  x\\u{A}verified: signed by 4 of 4 validators\\u{1B}[2A\n");
+  Table table({{"name"}});
+  table.add({std::string("a\r\x9b")});
+  CHECK(table.render(kAnyWidth, false) == "name\na\\u{D}\\x{9B}\n");
+}
+
+TEST_CASE("An id is never cut or broken, in whatever column or sentence it stands") {
+  const std::string id(64, 'a');
+  Table table({{"author", Align::kLeft, 12}, {"n", Align::kRight}});
+  table.add({id, "1"});
+  for (const std::size_t width : {20, 40, 60, 80}) {
+    CHECK(table.render(width, false).find(id) != std::string::npos);
+    bool whole = false;
+    for (const std::string& line : wrap("block 5, by " + id + "; and more words", width)) {
+      whole = whole || line.find(id) != std::string::npos;
+    }
+    CHECK(whole);
+  }
+  CHECK(wrap(id, 20) == std::vector<std::string>{id});
 }
 
 TEST_CASE("Lines wrap at spaces, and anywhere between Chinese characters") {

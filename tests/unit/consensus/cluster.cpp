@@ -54,7 +54,10 @@ bool Cluster::run_until(const std::function<bool()>& condition, std::uint64_t ti
 void Cluster::submit(std::uint64_t count) {
   PendingAdded added;
   for (std::uint64_t n = 0; n < count; ++n) {
-    const ItemFacts f = Members::item(next_item_++, now_ms() + 300'000);
+    // As clients do: from the later of the clock and the newest head's time (C1).
+    std::int64_t now = now_ms();
+    for (const Node& node : nodes_) now = std::max(now, node.heads.back().time.value);
+    const ItemFacts f = Members::item(next_item_++, now + 300'000);
     items_[f.content] = f;
     added.items.push_back(f);
   }

@@ -55,6 +55,7 @@ class Cluster {
   // Replaces what a member executes (D3).
   std::function<LedgerHead(MemberId, LedgerHead)> alter_head;
   std::uint32_t drop_percent = 0;
+  std::int64_t clock_ahead_ms = 0;  // of all members' clocks; may be changed at any time
 
   void run(std::uint64_t ticks);
   // Runs until the condition holds; false if it does not within `ticks`.
@@ -75,7 +76,9 @@ class Cluster {
   [[nodiscard]] View highest_view() const;
   [[nodiscard]] std::size_t submissions_left(std::size_t i) const { return nodes_[i].pool.size(); }
   [[nodiscard]] const SafetyState& durable(std::size_t i) const { return nodes_[i].durable; }
-  [[nodiscard]] std::int64_t now_ms() const { return 1'000'000 + std::int64_t(tick_) * 10; }
+  [[nodiscard]] std::int64_t now_ms() const {
+    return 1'000'000 + clock_ahead_ms + std::int64_t(tick_) * 10;
+  }
   [[nodiscard]] const LedgerHead& head(std::size_t i, std::uint64_t h) const {
     return nodes_[i].heads[h];
   }

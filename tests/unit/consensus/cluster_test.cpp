@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "tests/unit/consensus/cluster.h"
+#include "tests/unit/consensus/solo.h"
 
 using namespace imi;
 using namespace imi::consensus;
@@ -138,4 +139,40 @@ TEST_CASE("random schedules with loss, duplication, crashes and partitions keep 
     views += c.counters["views entered"];
   }
   if (last - first >= 29) CHECK(views > 40);
+}
+
+TEST_CASE("clocks that were an hour ahead are set back: the chain goes on (C1)") {
+  ClusterOptions o;
+  Cluster c(o);
+  c.clock_ahead_ms = 3'600'000;
+  c.submit(8);
+  REQUIRE(c.run_until([&] { return c.lowest_executed() >= 2; }, 400));
+  const std::int64_t ahead = c.head(0, c.executed(0)).time.value;
+  c.clock_ahead_ms = 0;
+  const std::uint64_t before = c.lowest_executed();
+  c.submit(40);
+  CHECK(c.run_until([&] { return c.submissions_left(0) == 0; }, 400));
+  const LedgerHead& last = c.head(0, c.executed(0));
+  CHECK(last.height.value > before);
+  CHECK(last.time.value - ahead == std::int64_t(last.height.value - before));  // 1 ms each
+  CHECK(c.highest_view() == View(0));
+  // It stays so: heartbeats commit, and no view is left.
+  c.run(3'000);
+  CHECK(c.highest_view() == View(0));
+  // The clocks catch up, and block times follow them again.
+  c.clock_ahead_ms = 3'700'000;
+  c.submit(4);
+  CHECK(c.run_until([&] { return c.submissions_left(0) == 0; }, 400));
+  CHECK(c.head(0, c.executed(0)).time.value > ahead + 50'000);
+  CHECK(c.violations.empty());
+}
+
+TEST_CASE("a primary alone cannot run ahead of the clocks (C1)") {
+  Solo s;
+  const Block early = s.members.block(Height(1), BlockId{}, s.now_ms + 60'000);
+  CHECK(sent(s.receive(s.members.pre_prepare(View(0), early)), MessageKind::kPrepare) == 0);
+  Solo at_most;
+  const Block due = at_most.members.block(Height(1), BlockId{}, at_most.now_ms + 1'000);
+  CHECK(sent(at_most.receive(at_most.members.pre_prepare(View(0), due)), MessageKind::kPrepare) ==
+        1);
 }

@@ -141,6 +141,7 @@ class Scenario {
       s.view = view;
       s.changing = c.number("changing", 0) != 0;
       s.stable = s.executed = Height(c.number("stable", 0));
+      s.wish = View(c.number("wish", 0));
       show(solo_->receive(m().wrap(from.at(0), s)));
     } else if (c.name == "synced") {
       SyncedBlocks run;
@@ -271,6 +272,11 @@ class Scenario {
     if (e.view) {
       line("view " + num(e.view->view.value) + (e.view->changing ? " changing" : "") +
            " primary=" + num(e.view->primary.value) + " k=" + num(e.view->backoff));
+    }
+    if (e.wish && e.wish->cause) {
+      line("wish view=" + num(e.wish->view.value) + ": " + std::string(describe(*e.wish->cause)));
+    } else if (e.wish) {
+      line("wish withdrawn");
     }
     if (e.alarm) line("alarm height=" + num(e.alarm->height.value));
     if (e.signing_stop) line("signing stopped");

@@ -59,6 +59,14 @@ class Solo {
   }
   Effects executed(const LedgerHead& head) { return replica_.step(Executed{head}); }
 
+  // A STATUS of a member that has what this one has and wants a view (C4).
+  [[nodiscard]] Status wishes(View wanted) const {
+    Status status;
+    status.view = replica_.view();
+    status.wish = wanted;
+    return status;
+  }
+
   // The whole normal case for one block without items, played by the lowest other members: the
   // replica decides, executes and signs its CHECKPOINT; not certified yet. Returns its head.
   LedgerHead run_block(View view, const Block& b, const LedgerHead& on) {

@@ -82,7 +82,7 @@ TEST_CASE("An agency's registration is refused by name, and then nothing of it i
     bad.profile.keys = {};
     expected = "field-out-of-range";
   }
-  SUBCASE("a key that is none") {
+  SUBCASE("an invalid key") {
     bad.profile.keys = {crypto::PublicKey{}};
     expected = "field-out-of-range";
   }

@@ -63,10 +63,11 @@ struct World {
   }
 };
 
+constexpr Hash256 kThisNode{{1}};
+
 SignedQuery signed_query(World& w, const crypto::SecretKey& key, chain::TimeMs time,
-                         std::string audience = "node-1") {
-  SignedQueryBody body{
-      {}, {w.person.id, {}}, w.chain.random().fixed<Nonce>(), time, std::move(audience)};
+                         const Hash256& audience = kThisNode) {
+  SignedQueryBody body{{}, {w.person.id, {}}, w.chain.random().fixed<Nonce>(), time, audience};
   return sign_query(w.chain.id(), std::move(body), key);
 }
 
@@ -344,7 +345,7 @@ TEST_CASE("a person's record is answered to the person, with proof, and to nobod
   World w;
   const chain::TimeMs now = w.db->certified().time;
   ReplayGuard guard;
-  const QueryTerms terms{"node-1", now, guard};
+  const QueryTerms terms{kThisNode, now, guard};
   const auto reader = w.db->reader();
   const auto told = [&](const SignedQuery& q) {
     const auto r = answer_person(*reader, q, false, terms);
@@ -380,7 +381,12 @@ TEST_CASE("a person's record is answered to the person, with proof, and to nobod
         QueryError::Reason::kStaleQuery);
   CHECK(told(signed_query(w, w.person_key, chain::TimeMs(now.value + kQueryWindowMs + 1))) ==
         QueryError::Reason::kStaleQuery);
-  CHECK(told(signed_query(w, w.person_key, now, "node-2")) == QueryError::Reason::kWrongAudience);
+  CHECK(told(signed_query(w, w.person_key, now, Hash256{{2}})) ==
+        QueryError::Reason::kWrongAudience);
+  CHECK(told(signed_query(w, w.person_key, now, Hash256{})) == QueryError::Reason::kWrongAudience);
+  forged = signed_query(w, w.person_key, now, Hash256{{2}});
+  forged.body.audience = kThisNode;
+  CHECK(told(forged) == QueryError::Reason::kBadSignature);
   forged = signed_query(w, w.person_key, now);
   forged.genesis.bytes[0] ^= 1;
   CHECK(told(forged) == QueryError::Reason::kWrongChain);

@@ -11,9 +11,9 @@
 #include "base/check.h"
 #include "crypto/random.h"
 #include "ledger/admission.h"
-#include "ledger/precheck.h"
 #include "ledger/calendar.h"
 #include "ledger/execute.h"
+#include "ledger/precheck.h"
 
 namespace imi::ledger::test {
 

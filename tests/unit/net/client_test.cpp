@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "cli/client/load_client.h"
 #include "tests/unit/net/rpc_net.h"
 
@@ -301,4 +303,51 @@ TEST_CASE("when a node goes, its calls fail by name and later ones wait for it t
   LoadClientOptions nowhere;
   nowhere.nodes = {nobody()};
   CHECK_FALSE(LoadClient::connect(nowhere, [](LoadClient::Done&) {}));
+}
+
+TEST_CASE("one node is asked without failover, and what it did is told apart") {
+  RpcNet good;
+  Deaf deaf;
+  Client c = client_of({nobody(), deaf.address(), good.address()});
+  CHECK(c.call_node(0, "status", {}, 1s).error().error == Error::kUnreachable);
+  CHECK(c.call_node(1, "status", {}, 50ms).error().error == Error::kTimeout);
+  CHECK(c.call_node(2, "status", {}, 20s));
+  CHECK(c.call_node(2, "event", {{"eid", kHash}}, 20s).error().error == Error::kNotFound);
+  CHECK(c.current_index() == 0);
+  c.prefer(2);
+  CHECK(c.current() == good.address());
+}
+
+TEST_CASE("a connection is made to the first node that takes one") {
+  RpcNet good;
+  Client c = client_of({nobody(), good.address()});
+  CHECK(c.connect());
+  Client none = client_of({nobody()});
+  const auto r = none.connect();
+  REQUIRE_FALSE(r);
+  CHECK(r.error().error == Error::kUnreachable);
+}
+
+TEST_CASE("a call for one node goes to that node, and fails if that node is down") {
+  RpcNet one;
+  RpcNet two;
+  LoadClientOptions o;
+  o.nodes = {nobody(), one.address(), two.address()};
+  o.connections = 3;
+  o.may_be_down = true;
+  std::map<std::uint64_t, LoadClient::Done> done;
+  auto load = LoadClient::connect(o, [&](LoadClient::Done& d) { done[d.tag] = d; });
+  REQUIRE(load);
+  for (std::uint64_t tag = 0; tag < 9; ++tag) {
+    CHECK(load->start_at(
+        tag < 3 ? 0 : 2, tag,
+        imi::rpc::request_text(static_cast<std::int64_t>(tag), "status", boost::json::object())));
+  }
+  while (done.size() < 9) load->poll(10ms);
+  for (std::uint64_t tag = 0; tag < 9; ++tag) {
+    CHECK(done[tag].http_status == (tag < 3 ? 0 : 200));
+    CHECK((done[tag].sent == LoadClient::Clock::time_point{}) == (tag < 3));
+  }
+  CHECK(load->under_way() == 0);
+  CHECK(one.server->stats().calls_total == 0);
 }

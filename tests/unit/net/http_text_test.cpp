@@ -55,6 +55,19 @@ TEST_CASE("a client has its burst, then its rate, and others have their own") {
   CHECK(r.take(a, 1, t0 + 10s).count() > 0);
 }
 
+TEST_CASE("what a call cost is owed after it, at most the burst") {
+  RateLimiter r(10, 50, 100);
+  const auto t0 = RateLimiter::Clock::time_point{} + 1h;
+  const ClientKey a{1};
+  r.owe(a, 45, t0);
+  CHECK(r.take(a, 5, t0).count() == 0);
+  CHECK(r.take(a, 1, t0).count() > 0);
+  r.owe(a, 1'000'000, t0);
+  CHECK(r.take(a, 1, t0 + 5s).count() > 0);
+  CHECK(r.take(a, 1, t0 + 6s).count() == 0);
+  CHECK(r.take(ClientKey{2}, 50, t0).count() == 0);
+}
+
 TEST_CASE("the limiter remembers a bounded number of clients and forgets idle ones") {
   RateLimiter r(10, 5, 3);
   const auto t0 = RateLimiter::Clock::time_point{} + 1h;

@@ -138,7 +138,7 @@ TEST_CASE("the node does not talk to another key than the one it dials") {
   net.start(2);
   // Where node 1 should be, node 2 answers.
   net.node(0).set_address(PeerId(1), net.address(2));
-  CHECK(net.witness(0).wait_refused(PeerRefusal::kUnknownKey));
+  CHECK(net.witness(0).wait_refused(PeerRefusal::kWrongKey));
   CHECK_FALSE(net.node(0).is_connected(PeerId(1)));
 }
 

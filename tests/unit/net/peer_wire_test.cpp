@@ -174,10 +174,14 @@ TEST_CASE("a hello says version, chain, run and features, and other bytes are re
 }
 
 TEST_CASE("pings go over the wire and other control bytes are refused") {
-  const auto back = decode_ping(encode_ping({true, 77}));
-  REQUIRE(back);
-  CHECK(back->is_answer);
-  CHECK(back->stamp_us == 77);
-  CHECK_FALSE(decode_ping(Bytes{2, 0, 0, 0, 0, 0, 0, 0, 0}));
+  for (const Ping& p : {Ping{true, 77, 1'800'000'000'000'000}, Ping{false, UINT64_MAX, -1}}) {
+    const auto back = decode_ping(encode_ping(p));
+    REQUIRE(back);
+    CHECK(*back == p);
+  }
+  Bytes neither = encode_ping({true, 77, 1});
+  neither[0] = 2;
+  CHECK_FALSE(decode_ping(neither));
+  CHECK_FALSE(decode_ping(ByteView(encode_ping({true, 77, 1})).first(9)));
   CHECK_FALSE(decode_ping(Bytes{1}));
 }

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <ctime>
 #include <future>
 
 #include "tests/unit/net/rpc_net.h"
@@ -44,6 +46,18 @@ std::pair<int, int> results_and_busy(const boost::json::value& answers) {
     if (e != nullptr && e->at("data").at("name") == "server-busy") ++n.second;
   }
   return n;
+}
+
+// Uses so much of this thread's processor time.
+void burn(std::chrono::microseconds time) {
+  const auto used = [] {
+    timespec t{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+  };
+  const auto end = used() + time;
+  while (used() < end) {
+  }
 }
 
 // One thread for calls, which `genesis` occupies until release().
@@ -120,9 +134,7 @@ TEST_CASE("deep JSON, duplicate keys, huge numbers and long batches are refused 
   CHECK(http.post(with_params(std::string(100'000, '['))).error_name() == "too-deep");
   CHECK(http.post(with_params(R"({"a":1,"a":2})")).error_name() == "duplicate-key");
   CHECK(http.post(with_params("[1e999]")).error_name() == "bad-number");
-  CHECK(
-      http.post(R"({"jsonrpc":"2.0","id":99999999999999999999,"method":"status"})").error_name() ==
-      "bad-number");
+  CHECK(http.post(with_params(R"({"id":99999999999999999999})")).error_name() == "bad-number");
   CHECK(http.post(with_params("[NaN]")).error_name() == "parse-error");
   std::string batch = "[0";
   for (int i = 0; i < 64; ++i) batch += ",0";
@@ -153,6 +165,21 @@ TEST_CASE("long headers, long paths and what is not HTTP are refused") {
   }
 }
 
+TEST_CASE("headers are bounded also where each comes in a piece of its own") {
+  RpcNet net;
+  RawHttp http(net);
+  std::size_t sent = 0;
+  const auto send = [&](const std::string& piece) {
+    sent += piece.size();
+    return http.send(piece) && eventually([&] { return net.server->stats().bytes_in >= sent; });
+  };
+  // Each ends with the first letter of the next header.
+  REQUIRE(send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nA"));
+  for (int i = 0; i < 40; ++i) REQUIRE(send(": " + std::string(1000, 'x') + "\r\nA"));
+  CHECK(http.receive().error_name() == "too-large");
+  CHECK(http.is_closed());
+}
+
 TEST_CASE("other methods, other paths and other content types are refused by name") {
   RpcNet net;
   RawHttp http(net);
@@ -171,12 +198,13 @@ TEST_CASE("other methods, other paths and other content types are refused by nam
 TEST_CASE("a client that trickles its headers is cut off at the deadline") {
   RpcNet net(with([](RpcLimits& l) { l.header_deadline = 80ms; }));
   RawHttp http(net);
-  // One byte at a time, for ever: progress does not extend the deadline.
+  // One byte at a time, without end: progress does not extend the deadline. Paced, so that the
+  // headers do not reach their length limit before the deadline.
   bool open = http.send("GET /healthz HTTP/1.1\r\nX: ");
   const auto begun = std::chrono::steady_clock::now();
   while (open && std::chrono::steady_clock::now() - begun < 20s) {
     open = http.send("x");
-    std::this_thread::yield();
+    std::this_thread::sleep_for(1ms);
     if (net.server->stats().timed_out > 0) break;
   }
   CHECK(net.server->stats().timed_out == 1);
@@ -399,15 +427,99 @@ TEST_CASE("answers of a batch that is not complete count as held") {
   CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
 }
 
-TEST_CASE("heavy methods take more of a client's rate") {
+TEST_CASE("an answer is priced by its size: a large one is not one call") {
   RpcNet net(with([](RpcLimits& l) {
     l.calls_per_second = 0.001;
     l.calls_burst = 50;
+    l.bytes_per_call = 1'000;
   }));
+  net.big_text = std::string(41'000, 'p');
   RawHttp http(net);
-  CHECK(http.get("/v1/blocks?from=1&limit=3").error_name() == "not-ready");  // taken: 31
-  CHECK(http.get("/v1/blocks?from=1&limit=3").error_name() == "rate-limited");
-  CHECK(http.get("/v1/blocks/7").status == 200);  // 10; the refused one cost 1
-  CHECK(http.get("/v1/blocks/7").status == 429);
-  CHECK(http.get("/v1/status").status == 200);
+  CHECK(http.post(call_text("peers")).status == 200);  // 1 and 41 calls
+  CHECK(http.post(batch_of("status", 8)).status == 200);
+  CHECK(http.post(call_text("status")).status == 429);
+}
+
+TEST_CASE("a read is priced by the time that it took of a worker") {
+  RpcServerOptions o;
+  o.handler_threads = 1;
+  o.limits.calls_per_second = 0.001;
+  o.limits.calls_burst = 50;
+  o.limits.work_per_call = std::chrono::microseconds(100);
+  RpcNet net(o, [](const RpcRequest& q) {
+    if (q.method->name == "head") burn(20ms);  // 200 calls' worth
+  });
+  RawHttp http(net);
+  CHECK(http.post(call_text("head")).status == 200);
+  // The time is told after the answer.
+  CHECK(eventually([&] { return http.post(call_text("status")).status == 429; }));
+}
+
+TEST_CASE("reads known to be long leave one worker to short ones") {
+  RpcServerOptions o;
+  o.handler_threads = 2;
+  std::atomic<bool> blocks{false};
+  std::atomic<int> begun{0};
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future().share();
+  RpcNet net(o, [&](const RpcRequest& q) {
+    if (q.method->name != "head") return;
+    burn(5ms);
+    if (!blocks) return;
+    ++begun;
+    gone.wait();
+  });
+  RawHttp teaches(net);
+  CHECK(teaches.post(call_text("head")).status == 200);
+  CHECK(teaches.post(call_text("head")).status == 200);  // now it is known to be long
+  blocks = true;
+  RawHttp heavy(net);
+  heavy.send(http_post(batch_of("head", 40)));
+  REQUIRE(eventually([&] { return begun == 1; }));
+  RawHttp light(net);
+  for (int i = 0; i < 20; ++i) CHECK(light.post(call_text("status")).status == 200);
+  CHECK(begun == 1);
+  go.set_value();
+  CHECK(heavy.receive().status == 200);
+}
+
+TEST_CASE("clients of reads that wait get their turns, however many another has waiting") {
+  RpcServerOptions o;
+  o.handler_threads = 1;
+  o.proxies = {"127.0.0.1"};
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future().share();
+  std::atomic<bool> is_busy{false};
+  std::mutex mutex;
+  std::vector<std::string> order;
+  RpcNet net(o, [&](const RpcRequest& q) {
+    if (q.method->name == "genesis") {
+      is_busy = true;
+      gone.wait();
+    } else {
+      const std::lock_guard lock(mutex);
+      order.push_back(q.client);
+    }
+  });
+  const auto post_for = [](std::string_view client, std::string_view body) {
+    return "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+           "X-Forwarded-For: " +
+           std::string(client) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           std::string(body);
+  };
+  RawHttp blocker(net);
+  blocker.send(post_for("203.0.113.9", call_text("genesis")));
+  REQUIRE(eventually([&] { return is_busy.load(); }));
+  RawHttp greedy(net);
+  greedy.send(post_for("203.0.113.1", batch_of("status", 60)));
+  REQUIRE(eventually([&] { return net.server->stats().calls_total == 61; }));
+  RawHttp modest(net);
+  modest.send(post_for("203.0.113.2", call_text("status")));
+  REQUIRE(eventually([&] { return net.server->stats().calls_total == 62; }));
+  go.set_value();
+  CHECK(modest.receive().status == 200);
+  CHECK(greedy.receive().status == 200);
+  const auto at = std::find(order.begin(), order.end(), "203.0.113.2");
+  REQUIRE(at != order.end());
+  CHECK(at - order.begin() <= 2);  // in order of arrival it would be the last of 61
 }

@@ -157,7 +157,7 @@ TEST_CASE("a stopping server answers what is in work") {
   held[0].result("too late");
 }
 
-TEST_CASE("a port in use and an address that is none are named errors") {
+TEST_CASE("a port in use and an invalid address are named errors") {
   RpcNet net;
   RpcServerOptions o;
   o.port = net.server->port();

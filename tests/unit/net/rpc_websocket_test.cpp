@@ -183,6 +183,44 @@ TEST_CASE("a page of another site cannot open a WebSocket, and broken frames end
   CHECK(eventually([&] { return net.server->stats().websockets_open == 0; }));
 }
 
+TEST_CASE("the first subprotocol that is spoken here is agreed to, and none where none is") {
+  RpcNet net;
+  const auto agreed = [&](std::string_view offer) {
+    const RawSocket ws(net, "Sec-WebSocket-Protocol: " + std::string(offer) + "\r\n");
+    CHECK(ws.head.starts_with("HTTP/1.1 101"));
+    const std::string_view name = "\r\nSec-WebSocket-Protocol: ";
+    const std::size_t at = ws.head.find(name);
+    if (at == std::string::npos) return std::string();
+    const std::string rest = ws.head.substr(at + name.size());
+    return rest.substr(0, rest.find('\r'));
+  };
+  CHECK(agreed("jsonrpc") == "jsonrpc");
+  CHECK(agreed("chat, jsonrpc-2.0 ,jsonrpc") == "jsonrpc-2.0");
+  CHECK(agreed("chat\r\nSec-WebSocket-Protocol: jsonrpc") == "jsonrpc");
+  CHECK(agreed("chat") == "");
+  CHECK(agreed("JSONRPC") == "");  // names are compared exactly
+  CHECK(RawSocket(net).head.find("Sec-WebSocket-Protocol") == std::string::npos);
+  CHECK(RawSocket(net, "Sec-WebSocket-Protocol: a b\r\n").head.starts_with("HTTP/1.1 400"));
+}
+
+TEST_CASE("a WebSocket is opened at / alone, and not without the token") {
+  RpcServerOptions o;
+  o.bearer_token = "secret";
+  RpcNet net(o);
+  const auto status = [&](std::string_view path, std::string_view extra) {
+    RawHttp http(net);
+    http.send("GET " + std::string(path) +
+              " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+              std::string(extra) + "\r\n");
+    return http.raw_until("\r\n\r\n").substr(9, 3);
+  };
+  CHECK(status("/healthz", "") == "200");
+  CHECK(status("/", "") == "401");
+  CHECK(status("/?x=1", "Authorization: Bearer secret\r\n") == "101");
+  CHECK(status("/elsewhere", "Authorization: Bearer secret\r\n") == "404");
+}
+
 TEST_CASE("a stopping server closes its WebSockets") {
   RpcNet net;
   RawSocket ws(net);

@@ -142,7 +142,7 @@ void TestNode::post(Task task) {
 }
 
 chain::TimeMs TestNode::now() const {
-  return chain::TimeMs(cluster.chain.genesis().time.value + 60'000 +
+  return chain::TimeMs(cluster.chain.genesis().time.value + 60'000 + cluster.clock_ahead_ms +
                        static_cast<std::int64_t>(cluster.now_us / 1000));
 }
 std::uint64_t TestNode::monotonic_us() const { return cluster.now_us; }
@@ -247,7 +247,10 @@ bool Cluster::certified_everywhere(std::uint64_t height) const {
 }
 
 std::shared_ptr<const ledger::Submission> Cluster::submission(std::uint32_t n) {
-  const chain::TimeMs expiry(node(0).now().value + 60'000);
+  // As clients do: from the later of the clock and the newest head's time (C1).
+  std::int64_t now = node(0).now().value;
+  for (const auto& each : nodes) now = std::max(now, each->certified.time.value);
+  const chain::TimeMs expiry(now + 60'000);
   return chain.submit_at({ledger::test::TestChain::enterprise(n)}, expiry);
 }
 

@@ -111,6 +111,7 @@ class Cluster {
   std::function<bool(std::uint32_t from, std::uint32_t to, const Bytes& frame)> filter;
   NodeLimits limits;
   std::uint64_t now_us = 1'000'000;
+  std::int64_t clock_ahead_ms = 0;  // of all wall clocks; may be changed at any time
   std::map<std::uint64_t, std::pair<Hash256, chain::BlockId>> heads;  // executed anywhere (I12)
 
  private:

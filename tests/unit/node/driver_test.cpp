@@ -1,41 +1,10 @@
 // The driver: four nodes of the real thing in virtual time, as clients and operators see them.
 #include <doctest/doctest.h>
 
-#include "node/wire.h"
-#include "tests/unit/node/cluster.h"
+#include "tests/unit/node/running.h"
 
 namespace imi::node::test {
 namespace {
-
-// Four validators, initialised and running.
-struct Running : Cluster {
-  explicit Running(std::uint32_t observers = 0) : Cluster(observers) {
-    for (const auto& n : nodes) {
-      if (n->member) n->init();
-    }
-    for (const auto& n : nodes) n->start();
-  }
-  // Submits n.. through node `via` and waits until all are certified there.
-  void commit(std::uint32_t via, std::uint32_t first, std::uint32_t count) {
-    std::uint32_t done = 0;
-    for (std::uint32_t n = first; n < first + count; ++n) {
-      node(via).submit_later(*submission(n), WaitFor::kCertified, 20'000, [&done](SubmitResult r) {
-        REQUIRE(r);
-        CHECK(r->kind == Fate::Kind::kCommitted);
-        CHECK(r->certified);
-        ++done;
-      });
-    }
-    REQUIRE(run_until([&done, count] { return done == count; }));
-  }
-  void same_stores() {
-    REQUIRE(run_until([this] { return certified_everywhere(1); }));
-    const chain::LedgerHead head = node(0).up() ? node(0).certified : node(1).certified;
-    for (const auto& n : nodes) {
-      if (n->up()) CHECK(n->db->certified() == head);
-    }
-  }
-};
 
 ledger::AdmissionError::Reason admission(const SubmitResult& r) {
   REQUIRE_FALSE(r);
@@ -53,10 +22,6 @@ std::shared_ptr<const ledger::Submission> in_the_name_of_the_agency(Cluster& c, 
                            crypto::SecretKey::generate(c.chain.random()),
                            {ledger::test::TestChain::enterprise(n)},
                            chain::TimeMs(c.node(0).now().value + 60'000));
-}
-void push(TestNode& to, std::uint32_t from, const ledger::Submission& s) {
-  const SharedBytes bytes = std::make_shared<const Bytes>(encode(s));
-  to.driver->on_message(PeerIndex(from), make_push_frame(1, std::span(&bytes, 1)));
 }
 NodeRefusal::Reason refusal(const SubmitResult& r) {
   REQUIRE_FALSE(r);
@@ -296,6 +261,18 @@ TEST_CASE("all four killed at once commit again after the third is back") {
   CHECK(c.now_us - began < 5'000'000);
   c.node(3).start();
   REQUIRE(c.run_until([&] { return c.certified_everywhere(2); }, 5'000));
+  c.same_stores();
+}
+
+TEST_CASE("clocks that were an hour ahead are set back: nodes take and commit submissions (C1)") {
+  Running c;
+  c.clock_ahead_ms = 3'600'000;
+  c.commit(0, 0, 3);
+  c.clock_ahead_ms = 0;
+  const std::uint64_t before_us = c.now_us;
+  for (std::uint32_t via = 0; via < 4; ++via) c.commit(via, 10 + 10 * via, 4);
+  CHECK(c.now_us - before_us < 5'000'000);
+  CHECK(c.node(0).driver->status().view == chain::View(0));
   c.same_stores();
 }
 

@@ -16,6 +16,8 @@ namespace {
 
 using ledger::test::TestChain;
 
+constexpr Hash256 kThisNode{{1}};
+
 // The driver has forgotten everything, as after a restart.
 class Forgetful final : public NodeAccess {
  public:
@@ -34,6 +36,7 @@ class Forgetful final : public NodeAccess {
   }
   [[nodiscard]] NodeStatus status() const override { return {}; }
   [[nodiscard]] DriverCounters counters() const override { return {}; }
+  [[nodiscard]] NodeHealth health() const override { return {}; }
   [[nodiscard]] std::vector<PeerRow> peers() const override { return {}; }
 
   SubmitError refusal = NodeRefusal{NodeRefusal::Reason::kStopping, {}};
@@ -48,7 +51,10 @@ struct World {
   std::unique_ptr<EvidenceStore> evidence =
       EvidenceStore::open(files, "evidence", chain.id(), chain.genesis().validators).value();
   Handlers handlers{
-      {.node_name = "node-0", .version = "test", .evidence = evidence.get()}, node, *db, clock};
+      {.node_name = "node-0", .node_id = kThisNode, .version = "test", .evidence = evidence.get()},
+      node,
+      *db,
+      clock};
   std::unique_ptr<RpcServer> server;
 
   World() {
@@ -148,6 +154,29 @@ TEST_CASE("what the state says against a submission is told by name") {
   CHECK(told(R::kKeyNotAuthorised, {}) == "key-not-authorised");
   CHECK(told(R::kAuthorSuspended, {}) == "author-suspended");
   CHECK(told(R::kPlaintextForPerson, 3) == "entry-invalid");
+}
+
+TEST_CASE("a signed query is answered once, by the node that it names, and by no other") {
+  World w;
+  const auto key = crypto::SecretKey::generate(w.chain.random());
+  const ledger::SubjectPerson person = w.chain.person(key);
+  w.chain.add(*w.db, {w.chain.submit({person})});
+  const auto query_for = [&](const Hash256& node) {
+    const ledger::SignedQueryBody body{
+        {}, {person.id, {}}, w.chain.random().fixed<ledger::Nonce>(), w.clock.now(), node};
+    return boost::json::object{
+        {"query", to_base64url(encode(ledger::sign_query(w.chain.id(), body, key)))}};
+  };
+  const std::string id(w.result("status", {}).at("id").as_string());
+  CHECK(id == to_hex(kThisNode));
+  const auto told = fixed_from_hex<Hash256>(id);
+  REQUIRE(told);
+  const auto query = query_for(*told);
+  CHECK(w.result("person", query).contains("person"));
+  CHECK(w.error("person", query) == "query-expired");
+  CHECK(w.result("person", query_for(*told)).contains("person"));
+  CHECK(w.error("person", query_for(Hash256{{2}})) == "wrong-audience");
+  CHECK(w.error("person", query_for(Hash256{})) == "wrong-audience");
 }
 
 TEST_CASE("evidence is shown in pages as it was signed, and counted in the status") {

@@ -99,16 +99,17 @@ TEST_CASE("a call that is no call is answered with its id where that can be read
        {R"({"id":3,"method":"head"})", R"({"jsonrpc":"1.0","id":3,"method":"head"})",
         R"({"jsonrpc":"2.0","id":3})", R"({"jsonrpc":"2.0","id":3,"method":5})",
         R"({"jsonrpc":"2.0","id":3,"method":"head","params":1})",
-        R"({"jsonrpc":"2.0","id":3,"method":"head","extra":1})"}) {
+        R"({"jsonrpc":"2.0","id":3,"method":"head","params":"prove"})"}) {
     CAPTURE(text);
     const auto r = parse_request(text);
     REQUIRE(r);
     CHECK(only_bad(*r).error.error == Error::kInvalidRequest);
     CHECK(only_bad(*r).id == Id(std::int64_t{3}));
   }
-  for (const char* text : {R"(5)", R"({"jsonrpc":"2.0","id":1.5,"method":"head"})",
+  for (const char* text : {R"(5)", R"({"jsonrpc":"2.0","id":true,"method":"head"})",
                            R"({"jsonrpc":"2.0","id":{},"method":"head"})",
-                           R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"head"})"}) {
+                           R"({"jsonrpc":"2.0","id":[7],"method":"head"})",
+                           R"({"jsonrpc":"2.0","id":{"id":7},"method":"head"})"}) {
     CAPTURE(text);
     const auto r = parse_request(text);
     REQUIRE(r);
@@ -118,6 +119,60 @@ TEST_CASE("a call that is no call is answered with its id where that can be read
   const std::string long_id(kMaxIdBytes + 1, 'i');
   const auto r = parse_request(R"({"jsonrpc":"2.0","id":")" + long_id + R"(","method":"head"})");
   CHECK(only_bad(*r).error.error == Error::kInvalidRequest);
+}
+
+TEST_CASE("any legal id is echoed as it was written") {
+  for (const std::string id :
+       {"0", "7", "-1", "-0", "1.5", "1.0", "1e2", "-2.5E-3", "9223372036854775807",
+        "9223372036854775808", "18446744073709551615", "18446744073709551616",
+        "12345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+        "0",
+        "null", "\"\"", "\"x\"", "\"a\\\"b\"", "\"\u00e9\"", "\"1.5\""}) {
+    CAPTURE(id);
+    const std::string call = R"({"jsonrpc":"2.0","method":"head","id":)" + id + "}";
+    const std::string answer = R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":1})";
+    const auto one = parse_request(call);
+    REQUIRE(one);
+    CHECK(response_text(only_call(*one).id, Result(RawJson{"1"})) == answer);
+    const auto batch = parse_request("[" + call + "," + call + "]");
+    REQUIRE(batch);
+    for (const auto& c : batch->calls) {
+      CHECK(response_text(std::get<Call>(c).id, Result(RawJson{"1"})) == answer);
+    }
+  }
+  const std::string long_id(1000, 'i');
+  const auto r = parse_request(R"({"jsonrpc":"2.0","id":")" + long_id + R"(","method":"head"})");
+  CHECK(only_call(*r).id == Id(long_id));
+}
+
+TEST_CASE("numbers that are not a call's id stay bounded") {
+  const std::string huge = "18446744073709551616";
+  for (const std::string& text :
+       {R"({"jsonrpc":"2.0","id":1,"method":"head","params":{"id":)" + huge + "}}",
+        R"({"jsonrpc":"2.0","id":1,"method":"head","params":[{"id":)" + huge + "}]}",
+        R"([{"jsonrpc":"2.0","id":1,"method":"head","params":{"id":)" + huge + "}}]",
+        R"({"jsonrpc":"2.0","method":)" + huge + R"(,"id":1})", "[" + huge + "]"}) {
+    CAPTURE(text);
+    const auto r = parse_request(text);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().error == Error::kBadNumber);
+  }
+  CHECK(refused(R"({"id":)" + huge + "}") == Error::kBadNumber);
+}
+
+TEST_CASE("params that are null are none, and members of others are ignored") {
+  const auto none = parse_request(R"({"jsonrpc":"2.0","id":1,"method":"head","params":null})");
+  CHECK(only_call(*none).params.is_null());
+  const auto traced = parse_request(
+      R"({"jsonrpc":"2.0","id":1,"method":"head","traceparent":"00-0af7-b7ad-01","x":{"id":9}})");
+  CHECK(only_call(*traced).id == Id(std::int64_t{1}));
+}
+
+TEST_CASE("a byte order mark in front of JSON is ignored, and only there") {
+  CHECK(parse_json("\xEF\xBB\xBF{\"a\":1}")->at("a") == 1);
+  CHECK(refused("\xEF\xBB\xBF\xEF\xBB\xBF{}") == Error::kParse);
+  CHECK(refused("{}\xEF\xBB\xBF") == Error::kParse);
+  CHECK(refused("\xEF\xBB\xBF") == Error::kParse);
 }
 
 TEST_CASE("a batch has 1 to 64 calls and bad ones among them are answered alone") {
