@@ -184,7 +184,7 @@ void Host::boot() {
   o.events = this;
   if (around_.small_limits) {
     o.limits.max_verifying_for_clients = kSmallVerifying;
-    o.limits.max_verifying = 2 * kSmallVerifying;
+    o.limits.max_verifying_of_validator = 2 * kSmallVerifying;
   }
   status_ = {};
   status_.view = p.safety.state.view;
