@@ -13,8 +13,8 @@ namespace {
 bool is(const Bytes& frame, FrameKind kind) { return frame[0] == static_cast<std::uint8_t>(kind); }
 
 // A network that went on without one node, which has a link of its own speed.
-struct Behind : RunningCluster {
-  explicit Behind(bool observer, std::uint32_t blocks = 120) : RunningCluster(observer ? 1 : 0) {
+struct Behind : Running {
+  explicit Behind(bool observer, std::uint32_t blocks = 120) : Running(observer ? 1 : 0) {
     commit(0, 0, 1);
     me = observer ? 4 : (primary().index + 2) % 4;
     node(me).kill();
@@ -94,7 +94,7 @@ TEST_CASE("peers that never answer hold catch-up up a little and do not stop it"
 }
 
 TEST_CASE("answers that nobody asked for are dropped unread, as many as they are") {
-  RunningCluster c;
+  Running c;
   c.commit(0, 0, 3);
   TestNode& n = c.node(0);
   const SharedBytes unasked = make_frame(FrameKind::kRuns, RunsFrame{chain::Height(1), {}, {}});

@@ -64,7 +64,7 @@ constexpr std::uint32_t kObserver = 4;
 TEST_CASE("a peer that pushes forged submissions is cut off and turns no client away") {
   for (const std::uint32_t liar : {kMember, kObserver}) {
     CAPTURE(liar);
-    RunningCluster c(1);
+    Running c(1);
     c.commit(0, 0, 1);
     TestNode& n = c.node(0);
     const std::vector<SharedBytes> many(4'096, encoded(forged(c, 1)));
@@ -89,7 +89,7 @@ TEST_CASE("a peer that pushes forged submissions is cut off and turns no client 
 TEST_CASE("a peer whose good pushes fill its share is not cut off, and turns nobody else away") {
   for (const std::uint32_t busy : {kMember, kObserver}) {
     CAPTURE(busy);
-    RunningCluster c(1);
+    Running c(1);
     c.commit(0, 0, 1);
     TestNode& n = c.node(0);
     // Signed by nobody that the chain knows: each has to be verified, and the state refuses it.
@@ -129,7 +129,7 @@ TEST_CASE("a peer whose good pushes fill its share is not cut off, and turns nob
 
 TEST_CASE("one peer's backlog stands before nobody else's work, and all observers' before none") {
   constexpr std::uint32_t kObservers = 8;
-  RunningCluster c(kObservers);
+  Running c(kObservers);
   c.commit(0, 0, 1);
   TestNode& n = c.node(0);
   n.verify_us = 1'000;
@@ -155,7 +155,7 @@ TEST_CASE("one peer's backlog stands before nobody else's work, and all observer
 }
 
 TEST_CASE("forged bodies of a peer cost it the connection, and the block gets its bodies") {
-  RunningCluster c;
+  Running c;
   c.commit(0, 0, 1);
   const std::uint32_t victim = (c.primary().index + 1) % 4;
   const std::uint32_t liar = (c.primary().index + 2) % 4;
@@ -179,7 +179,7 @@ TEST_CASE("forged bodies of a peer cost it the connection, and the block gets it
 }
 
 TEST_CASE("frames and messages of kinds that a newer version may have are skipped and counted") {
-  RunningCluster c;
+  Running c;
   std::optional<Bytes> vote;  // one that node 2 signed
   c.filter = [&vote](std::uint32_t from, std::uint32_t, const Bytes& frame) {
     if (from == 2 && frame[0] == 0 && frame.size() < 200) vote = frame;
@@ -213,7 +213,7 @@ TEST_CASE("frames and messages of kinds that a newer version may have are skippe
 }
 
 TEST_CASE("a submission with an entry of a later version costs its sender nothing but a refusal") {
-  RunningCluster c;
+  Running c;
   c.commit(0, 0, 1);
   TestNode& n = c.node(0);
   Bytes bytes = encode(*c.submission(1));
@@ -235,7 +235,7 @@ TEST_CASE("a submission with an entry of a later version costs its sender nothin
 }
 
 TEST_CASE("a flood of frames that nobody understands holds up its own sender's credit") {
-  RunningCluster c;
+  Running c;
   c.run_for(50);
   TestNode& n = c.node(0);
   const SharedBytes unknown = std::make_shared<const Bytes>(Bytes{99});
