@@ -1,7 +1,7 @@
 // Help that reads like a manual, and errors of the command line that say what was meant.
 //
-// A command's footer holds its examples, one per line. The groups of the root's commands are chapters,
-// in the order of kChapters.
+// A command's footer holds its examples, one per line. The groups of the root's commands are
+// chapters, in the order of kChapters.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -83,18 +83,18 @@ void Replica::answer_view(MemberId to, const Status& s) {
   if (tick_ - view_change_sent_ < config_.ticks(config_.status_period_ms)) return;
   // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whoever of their
   // signers stopped meanwhile (C4).
-  std::vector<std::shared_ptr<const SignedMessage>> due;
   for (const auto& [member, message] : view_changes_) {
     const View view = std::get<ViewChange>(message->payload).view;
     if (view < view_ || member == to) continue;
     const bool lacks = !s.view_changes.test(member);
     const bool own = member == *me_;
-    if (own ? lacks || s.view < view_ : lacks && my_turn(Height(member.value))) {
-      due.push_back(message);
-    }
+    // Only the own one waits longer each time: a relay has its turn once in n rounds, and must not
+    // miss it.
+    const bool due = own ? (lacks || s.view < view_) &&
+                               resend_due(to, MessageKind::kViewChange, view_change_sent_)
+                         : lacks && my_turn(Height(member.value));
+    if (due) send(to, message);
   }
-  if (due.empty() || !resend_due(to, MessageKind::kViewChange, view_change_sent_)) return;
-  for (const auto& message : due) send(to, message);
 }
 
 // With many members these messages have megabytes, and a copy may still be on its way when the

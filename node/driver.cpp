@@ -32,11 +32,11 @@ Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::Restart
       replica(o.consensus, o.set, make_rules(o), facts),
       verifier(std::make_shared<const consensus::Verifier>(o.consensus, o.set, ports.signatures)),
       bodies(core, pool),
-      outbox(
-          core,
-          [this] {
-            return Outbox::Snapshot{replica.safety_state(), bodies.to_log(replica.safety_state())};
-          }),
+      outbox(core,
+             [this] {
+               return Outbox::Snapshot{replica.safety_state(),
+                                       bodies.to_log(replica.safety_state())};
+             }),
       work(core),
       intake(core, work, verifier),
       dissemination(core, pool),

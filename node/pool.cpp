@@ -70,31 +70,37 @@ std::optional<std::uint64_t> Pool::oldest_queued_us() const {
 }
 
 void Pool::leave(Author& author) {
-  if (author.turn == Author::Turn::kReady) ready_.erase(author.in_ready);
-  if (author.turn == Author::Turn::kWaiting) waiting_.erase(author.in_waiting);
-  author.turn = Author::Turn::kNone;
+  if (author.ready) ready_.erase(author.in_ready);
+  author.ready = false;
 }
 
 void Pool::make_ready(Author& author, bool front) {
   leave(author);
   author.in_ready = ready_.insert(front ? ready_.begin() : ready_.end(), &author);
-  author.turn = Author::Turn::kReady;
+  author.ready = true;
 }
 
-void Pool::make_waiting(Author& author) {
-  leave(author);
-  const Item& first = *author.queue.front();
-  author.in_waiting =
-      waiting_.emplace(std::pair(first.body.expiry(), first.arrival), &author).first;
-  author.turn = Author::Turn::kWaiting;
+// The first of its author's queue expires too late for a block now. It stays queued; those behind
+// it go on.
+void Pool::set_aside(Item& item) {
+  Author& author = item.author->second;
+  author.queue.erase(item.place);
+  if (author.queue.empty()) leave(author);
+  item.undue = true;
+  undue_.emplace(std::pair(item.body.expiry(), item.arrival), &item);
 }
 
-// Those whose first item has come due. Returns how many.
+// Back to the front of its author's queue: each item that has come due. Returns how many.
 std::size_t Pool::wake_due(std::int64_t latest_expiry) {
   std::size_t woken = 0;
-  while (woken < kMaxPassedOver && !waiting_.empty() &&
-         waiting_.begin()->first.first.value <= latest_expiry) {
-    make_ready(*waiting_.begin()->second, false);
+  while (woken < kMaxPassedOver && !undue_.empty() &&
+         undue_.begin()->first.first.value <= latest_expiry) {
+    Item& item = *undue_.begin()->second;
+    undue_.erase(undue_.begin());
+    item.undue = false;
+    Author& author = item.author->second;
+    item.place = author.queue.insert(author.queue.begin(), &item);
+    if (!author.ready) make_ready(author, false);
     ++woken;
   }
   return woken;
@@ -104,9 +110,7 @@ void Pool::enqueue(Item& item, bool front) {
   Author& author = item.author->second;
   auto& queue = author.queue;
   item.place = queue.insert(front ? queue.begin() : queue.end(), &item);
-  if (author.turn == Author::Turn::kNone || (front && author.turn == Author::Turn::kWaiting)) {
-    make_ready(author, front);
-  }
+  if (!author.ready) make_ready(author, front);
   item.queued = true;
   queued_order_.emplace_hint(front ? queued_order_.begin() : queued_order_.end(), item.arrival,
                              &item);
@@ -117,12 +121,12 @@ void Pool::enqueue(Item& item, bool front) {
 
 void Pool::dequeue(Item& item) {
   Author& author = item.author->second;
-  const bool was_first = author.queue.front() == &item;
-  author.queue.erase(item.place);
-  if (author.queue.empty()) {
-    leave(author);
-  } else if (was_first && author.turn == Author::Turn::kWaiting) {
-    make_ready(author, false);  // the item that was not due is gone
+  if (item.undue) {
+    undue_.erase({item.body.expiry(), item.arrival});
+    item.undue = false;
+  } else {
+    author.queue.erase(item.place);
+    if (author.queue.empty()) leave(author);
   }
   item.queued = false;
   queued_order_.erase(item.arrival);
@@ -167,7 +171,7 @@ Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
     ++batch.looked_at;
     if (expiry.value > latest_expiry) {  // not yet: our clock is behind the author's
       ++passed_over;
-      make_waiting(author);
+      set_aside(item);
       continue;
     }
     if (expiry <= block_time) {  // it leaves the pool when the chain's time says so (expire())

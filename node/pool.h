@@ -163,16 +163,13 @@ class Pool {
  private:
   struct Item;
   using Order = std::map<std::uint64_t, Item*>;  // by arrival
-  struct Author;
-  using Waiting = std::map<std::pair<chain::TimeMs, std::uint64_t>, Author*>;
+  using ByExpiry = std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*>;  // and by arrival
   struct Author {
     std::list<Item*> queue;
     std::size_t items = 0;
     std::size_t bytes = 0;
-    // Where the author stands, if anything of it is queued.
-    enum class Turn : std::uint8_t { kNone, kReady, kWaiting } turn = Turn::kNone;
+    bool ready = false;  // in ready_: exactly while its queue holds something
     std::list<Author*>::iterator in_ready;
-    Waiting::iterator in_waiting;
   };
   struct Item {
     Body body;
@@ -180,19 +177,19 @@ class Pool {
     std::uint64_t added_us = 0;
     std::uint64_t taken_us = 0;
     bool queued = true;
+    bool undue = false;  // queued, but set aside in undue_ until it comes due
     bool local = false;
     std::uint8_t pushes = 0;  // to the present primary
     MemberMask holders;
     std::map<ledger::AuthorId, Author>::iterator author;
-    std::list<Item*>::iterator place;  // in the author's queue, if queued
+    std::list<Item*>::iterator place;  // in the author's queue, if queued and due
   };
   void enqueue(Item& item, bool front);
   void dequeue(Item& item);
   void erase(Item& item);
-  // Where an author stands in turn.
   void make_ready(Author& author, bool front);
-  void make_waiting(Author& author);
   void leave(Author& author);
+  void set_aside(Item& item);
   std::size_t wake_due(std::int64_t latest_expiry);
 
   PoolLimits limits_;
@@ -201,9 +198,9 @@ class Pool {
   std::map<ledger::AuthorId, Author> authors_;
   Order order_;         // all items
   Order queued_order_;  // those queued
-  std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*> by_expiry_;
+  ByExpiry by_expiry_;        // all items
   std::list<Author*> ready_;  // whose turn it is, first the next
-  Waiting waiting_;           // by expiry and arrival of the first item, which is not due yet
+  ByExpiry undue_;            // those set aside, so that they hold up nothing behind them
   std::uint64_t next_arrival_ = 1;
   std::size_t bytes_ = 0;
   std::size_t queued_ = 0;

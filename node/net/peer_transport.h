@@ -195,8 +195,8 @@ struct PeerStats {
   std::uint64_t round_trip_us = 0;  // of the last ping; 0: none yet
   // Its wall clock minus ours, by its own word, while connected; exact to half a round trip.
   std::optional<std::int64_t> clock_ahead_us;
-  std::uint64_t features = 0;       // as the connected peer announced them
-  std::uint64_t cut_off = 0;        // how often it was disconnected for misbehaviour
+  std::uint64_t features = 0;  // as the connected peer announced them
+  std::uint64_t cut_off = 0;   // how often it was disconnected for misbehaviour
 };
 struct PeerTransportStats {
   std::vector<PeerStats> peers;  // without this node itself

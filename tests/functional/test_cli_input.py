@@ -1,4 +1,4 @@
-"""Files as people have them, against a network: spellings, spreadsheets, encodings, packed files."""
+"""Files as people have them, against a network: spellings, encodings, packed files."""
 
 import gzip
 import json
@@ -142,8 +142,9 @@ class Input(NetworkTest):
         self.assertNotIn("GB18030", out)
         book = self.file("book.csv", b"PK\x03\x04" + b"\x14\x00\xa1\xfe" * 20)
         self.exits(BAD_INPUT, self.imi("import", "enterprises", book, "--as", MARKET), "workbook")
-        twice = ('{"source_key":"J-1","uscc":"%s","code":"food.premises-unsanitary","class":"minor",'
-                 '"occurred":"2026-01-05","decided":"2026-01-06","basis":"X","doc":"D","doc":"E"}\n')
+        twice = ('{"source_key":"J-1","uscc":"%s","code":"food.premises-unsanitary",'
+                 '"class":"minor","occurred":"2026-01-05","decided":"2026-01-06",'
+                 '"basis":"X","doc":"D","doc":"E"}\n')
         self.assertIn("twice", self.events("j.jsonl", twice % uscc(0)).err)
         long = twice.replace('"J-1"', "20260001234567890123").replace(',"doc":"E"', "")
         err = self.events("k.jsonl", long % uscc(0)).err

@@ -311,6 +311,7 @@ TEST_CASE("a planned rotation moves the primary on, fails nobody and costs a cli
   Running c;
   const std::uint64_t heights = c.chain.genesis().parameters.rotation_heights;
   REQUIRE(heights > 0);
+  c.commit(0, 10'000, 1);  // the members have asked each other what they signed before (B6)
   std::uint64_t slowest_us = 0;
   std::uint64_t total_us = 0;
   const std::uint32_t count = static_cast<std::uint32_t>(2 * heights + 10);

@@ -195,7 +195,7 @@ TEST_CASE("frames and messages of kinds that a newer version may have are skippe
   CHECK(n.driver->counters().frames_unknown == 248);
   // After kind of frame, version, epoch and sender comes the kind of message.
   Bytes newer = *vote;
-  newer[4] = 11;
+  newer[4] = consensus::kMessageKinds;
   n.driver->on_message(PeerIndex(2), std::make_shared<const Bytes>(newer));
   newer[4] = 200;
   newer.resize(5);
