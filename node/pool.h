@@ -162,7 +162,7 @@ class Pool {
 
  private:
   struct Item;
-  using Order = std::map<std::uint64_t, Item*>;  // by arrival
+  using Order = std::map<std::uint64_t, Item*>;                               // by arrival
   using ByExpiry = std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*>;  // and by arrival
   struct Author {
     std::list<Item*> queue;
@@ -196,8 +196,8 @@ class Pool {
   std::unordered_map<chain::ContentHash, std::unique_ptr<Item>, FixedBytesHash> items_;
   std::unordered_map<chain::SubmissionId, Item*, FixedBytesHash> by_id_;
   std::map<ledger::AuthorId, Author> authors_;
-  Order order_;         // all items
-  Order queued_order_;  // those queued
+  Order order_;               // all items
+  Order queued_order_;        // those queued
   ByExpiry by_expiry_;        // all items
   std::list<Author*> ready_;  // whose turn it is, first the next
   ByExpiry undue_;            // those set aside, so that they hold up nothing behind them
