@@ -49,9 +49,12 @@ bool HealthWatch::head_is_fresh(const NodeStatus& s, NodeHealth& health) {
     health.head_idle_us = now_us - *moved_us_;
     return *health.head_idle_us <= bound_ms * 1000;
   }
+  // Timers begin anew with the process: a head that was fresh then may stand one bound longer.
   const std::int64_t age = -health.clocks.block_ahead_ms;
-  return s.executed.time.value != 0 && age <= static_cast<std::int64_t>(bound_ms) &&
-         -age <= static_cast<std::int64_t>(bound_ms);
+  const bool fresh = s.executed.time.value != 0 && age <= static_cast<std::int64_t>(bound_ms) &&
+                     -age <= static_cast<std::int64_t>(bound_ms);
+  if (fresh && !fresh_since_us_) fresh_since_us_ = now_us;
+  return fresh_since_us_ && now_us - *fresh_since_us_ <= bound_ms * 1000;
 }
 
 NodeHealth HealthWatch::look(const NodeStatus& s, const std::vector<PeerRow>& peers) {

@@ -75,6 +75,7 @@ class HealthWatch {
   Options o_;
   std::optional<chain::Height> certified_;
   std::optional<std::uint64_t> moved_us_;
+  std::optional<std::uint64_t> fresh_since_us_;  // the first look at a fresh head, before it moved
   DiskSpace disk_;
   std::uint64_t next_disk_us_ = 0;
   Told clocks_;

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/hex.h"
@@ -346,7 +347,9 @@ class FileCheck {
       if (fatal) break;
     }
     ask_ledger();
-    std::ranges::stable_sort(report_.problems, {}, &RowError::row);
+    // Not stable_sort: clang warns of what libstdc++ 12 uses for it.
+    std::ranges::sort(report_.problems, {},
+                      [](const RowError& e) { return std::tie(e.row, e.column); });
     report_.content = content_of(options_.file);
     return std::move(report_);
   }

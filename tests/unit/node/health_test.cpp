@@ -205,4 +205,16 @@ TEST_CASE("a node that starts on an old head is not ready before a new one is ce
   CHECK(watch.look(none, fresh.peers).why().find("no head is certified yet") != std::string::npos);
 }
 
+TEST_CASE("a node restarted on a fresh head stays ready until its first heartbeat is due") {
+  Watched w;
+  HealthWatch restarted{
+      {w.clock, ledger::Parameters{}, [&w] { return w.disk; }, [](LogLevel, std::string_view) {}}};
+  w.clock.pass(8'000);  // nearly as old as an idle head may be
+  REQUIRE(restarted.look(w.status, w.peers).ready());
+  w.clock.pass(6'000);
+  CHECK(restarted.look(w.status, w.peers).ready());
+  w.clock.pass(6'000);
+  CHECK_FALSE(restarted.look(w.status, w.peers).ready());
+}
+
 }  // namespace imi::node
