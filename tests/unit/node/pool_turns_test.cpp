@@ -15,7 +15,6 @@ namespace imi::node::test {
 namespace {
 
 constexpr std::int64_t kMaxExpiry = 1'000;
-constexpr BatchLimits kRoomy{1'000'000, 100'000'000, std::size_t{1} << 40};
 
 Body make(std::uint32_t author, std::uint32_t n, std::int64_t expiry, std::size_t size = 100) {
   auto s = std::make_shared<ledger::Submission>();
