@@ -56,8 +56,8 @@ std::uint32_t Replica::answers_needed() const { return quorum_.q - quorum_.f; }
 
 void Replica::ask_peers() {
   last_ask_ = tick_;
-  for (std::uint16_t m = 0; m < set_.members.size(); ++m) {
-    const MemberId to(m);
+  for (std::size_t m = 0; m < set_.members.size(); ++m) {
+    const MemberId to(static_cast<std::uint16_t>(m));
     if (to != *me_ && !answers_.contains(to)) send_unsigned(to, AskLastSeen{start_number_});
   }
 }

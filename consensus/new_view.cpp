@@ -121,6 +121,7 @@ void Replica::receive(const VerifiedMessage& m, const NewView& n) {
   }
   if (!recomputes(config_.genesis, n)) return ignore(Ignored::kWrongNewView);
   std::vector<BlockHeader> headers;
+  headers.reserve(n.proposals.size());
   for (const ReProposal& p : n.proposals) headers.push_back(p.header);
   if (const auto against = contradiction(n.view, headers)) {
     if (against->broken || planted(Defect::kStaleNewViewHalts)) {

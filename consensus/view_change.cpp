@@ -142,8 +142,8 @@ bool Replica::wants(MemberId member, View view) const {
 void Replica::act_on_wishes() {
   if (halted_ || !wish_) return;
   std::uint32_t count = 0;
-  for (std::uint16_t m = 0; m < set_.members.size(); ++m) {
-    if (wants(MemberId(m), wish_->view)) ++count;
+  for (std::size_t m = 0; m < set_.members.size(); ++m) {
+    if (wants(MemberId(static_cast<std::uint16_t>(m)), wish_->view)) ++count;
   }
   const std::uint32_t needed = planted(Defect::kLeaveAlone) ? 1 : quorum_.weak;
   if (count >= needed) start_view_change(wish_->view, wish_->cause);
