@@ -60,7 +60,7 @@ void submit(Session& s, const Options& o) {
         fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
   }
   const Author author = resolve_author(s, o.write.as, o.write.author);
-  report_fate(s, submit_and_wait(s, sign_now(s, author, std::move(entries)), wait));
+  report_fate(s, submit_and_wait(s, author, std::move(entries), wait));
 }
 
 // A fate that a node reports.

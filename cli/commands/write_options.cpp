@@ -30,7 +30,7 @@ Fate submit_one(Session& s, const WriteOptions& w, ledger::Entry entry) {
   const Author author = resolve_author(s, w.as, w.author);
   std::vector<ledger::Entry> entries;
   entries.push_back(std::move(entry));
-  return submit_and_wait(s, sign_now(s, author, std::move(entries)), wait);
+  return submit_and_wait(s, author, std::move(entries), wait);
 }
 
 }  // namespace imi::cli

@@ -194,7 +194,9 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
 
 }  // namespace
 
-Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std::string& wait) {
+Fate submit_and_wait(Session& s, const Author& author, std::vector<ledger::Entry> entries,
+                     const std::string& wait) {
+  const ledger::Submission submission = sign_now(s, author, std::move(entries));
   // What every node would refuse before ordering is refused here, before anything is kept or sent.
   const auto limits = ledger::admission_limits(s.genesis_id(), s.genesis().parameters);
   if (auto ok = ledger::check_stateless(submission, limits); !ok) {
@@ -217,8 +219,10 @@ Fate submit_and_wait(Session& s, const ledger::Submission& submission, const std
     }
     if (fate.kind != Fate::Kind::kExpired) return fate;
     s.out().note("that one expired and will never commit: signed anew");
-    Pending anew(s, submission);
-    return send_one(s, anew, submission, true, wait);
+    // With an expiry of its own: what was signed above may have expired while that was proved.
+    const ledger::Submission fresh = sign_now(s, author, submission.entries);
+    Pending anew(s, fresh);
+    return send_one(s, anew, fresh, true, wait);
   }
   return send_one(s, pending, submission, true, wait);
 }

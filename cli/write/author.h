@@ -32,15 +32,15 @@ struct Author {
 // "--wait": accepted, committed or certified; throws Failure on anything else.
 [[nodiscard]] std::string wait_level(const std::string& text);
 
-// Sends one submission and waits as far as `wait` says; what is told as certified or expired was
-// proved (not with --no-verify). The submission is kept in <dir>/pending before it is sent and
-// until its fate is proved, whatever nodes report (a node may pass it on and report a refusal): a
-// later call with the same author and entries sends those bytes, not the new ones, or tells what
-// became of them; where they are proved to have expired the new ones are sent. So a command that is
-// run again applies nothing twice. The Fate names what was sent. A Failure has "submission",
-// "expiry_ms" and "fate_open" in its data once something was sent.
-[[nodiscard]] Fate submit_and_wait(Session& session, const ledger::Submission& submission,
-                                   const std::string& wait);
+// Signs and sends one submission and waits as far as `wait` says; what is told as certified or
+// expired was proved (not with --no-verify). The submission is kept in <dir>/pending before it is
+// sent and until its fate is proved, whatever nodes report (a node may pass it on and report a
+// refusal): a later call with the same author and entries sends those bytes, not the new ones, or
+// tells what became of them; where they are proved to have expired the new ones are sent. So a
+// command that is run again applies nothing twice. The Fate names what was sent. A Failure has
+// "submission", "expiry_ms" and "fate_open" in its data once something was sent.
+[[nodiscard]] Fate submit_and_wait(Session& session, const Author& author,
+                                   std::vector<ledger::Entry> entries, const std::string& wait);
 
 // Prints a fate; throws Failure (kRefused) if an entry was refused or the submission expired.
 void report_fate(Session& session, const Fate& fate);
