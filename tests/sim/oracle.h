@@ -154,6 +154,7 @@ class Oracle {
   };
   struct NodeFacts {
     View promised;
+    View wished;  // the highest view of its wishes and VIEW-CHANGEs, true or feigned
     View last_view;
     bool lost_state = false;
     std::uint64_t statements = 0;
@@ -191,6 +192,8 @@ class Oracle {
   void see_checkpoint(MemberId m, const LedgerHead& head);
   void see_certified(Height height, const Hash256& digest);
   void see_view_change(MemberId m, const consensus::ViewChange& message);
+  void see_wish(MemberId m, View view);
+  void check_not_alone(MemberId m, View view);
   void see_new_view(MemberId m, const consensus::SignedMessage& message);
   void see_header(const chain::BlockHeader& header, const BlockId& id);
   void see_block(const chain::BlockHeader& header, const BlockId& id,

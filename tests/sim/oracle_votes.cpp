@@ -74,7 +74,7 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
     void operator()(const consensus::Checkpoint& p) const { o.see_checkpoint(from, p.head); }
     void operator()(const consensus::ViewChange& p) const { o.see_view_change(from, p); }
     void operator()(const consensus::NewView&) const { o.see_new_view(from, m); }
-    void operator()(const consensus::Status&) const {}
+    void operator()(const consensus::Status& s) const { o.see_wish(from, s.wish); }
     void operator()(const consensus::FetchBlock&) const {}
     void operator()(const consensus::AskLastSeen&) const {}
     void operator()(const consensus::LastSeen&) const {}
@@ -248,7 +248,27 @@ void Oracle::see_certified(Height height, const Hash256& digest) {
   }
 }
 
+void Oracle::see_wish(MemberId m, View view) {
+  NodeFacts& node = facts(m);
+  node.wished = std::max(node.wished, view);
+}
+
+// C4: f+1 members, the one that leaves included, have told that they want this view or a higher
+// one. Whether they still want it is not known here.
+void Oracle::check_not_alone(MemberId m, View view) {
+  std::uint32_t count = 1;
+  for (std::uint16_t other = 0; other < nodes_.size(); ++other) {
+    if (other != m.value && nodes_[other].wished >= view) ++count;
+  }
+  if (count < f_ + 1) {
+    violate("C4", "member " + std::to_string(m.value) + " signs a VIEW-CHANGE for view " +
+                      std::to_string(view.value) + " that only " + std::to_string(count) +
+                      " member(s) want");
+  }
+}
+
 void Oracle::see_view_change(MemberId m, const consensus::ViewChange& message) {
+  see_wish(m, message.view);
   if (!judged(m)) return;
   const Hash256 digest = crypto::hash_of(crypto::Domain::kTest, message);
   NodeFacts& node = facts(m);
@@ -260,6 +280,7 @@ void Oracle::see_view_change(MemberId m, const consensus::ViewChange& message) {
   if (!node.promises.contains({message.view, digest})) {
     violate("I4", "VIEW-CHANGE left before it was synced: " + where);
   }
+  check_not_alone(m, message.view);
   check_certificates(message);
   // A4: what was prepared here above stable is shown, at its highest view.
   for (const auto& [slot, id] : node.prepared) {

@@ -80,7 +80,7 @@ std::vector<Expectation> expectations() {
       {Defect::kStaleNewViewHalts, {"halt"}, {kStale}, true, "two different blocks"},
       {Defect::kNoLeastStep, {"I21", "I22"}, {kClocks}},
       {Defect::kSignUnasked, {"I19"}, {kRestore}},
-      {Defect::kLeaveAlone, {"I26", "C4"}, {kPester}},
+      {Defect::kLeaveAlone, {"C4"}, {kStorm, kPartition}},
       {Defect::kCountUndue, {"I26"}, {kPester}},
       {Defect::kShielded, {"C6"}, {kCensor}, true, "", censors(Censorship::kShield)},
   };
