@@ -113,8 +113,8 @@ class Cli(NetworkTest):
         self.ok(self.imi("enterprise", "show", uscc(1), "--out", saved))
         shown = self.ok(run("--json", "proof", "verify", saved, "--genesis",
                             self.home / "genesis.imi")).json()
-        self.ok(self.imi("enterprise", "register", uscc(511), "--name", "乙", "--division", DIVISION,
-                         "--as", MARKET, "--wait", "certified"))
+        self.ok(self.imi("enterprise", "register", uscc(511), "--name", "乙", "--division",
+                         DIVISION, "--as", MARKET, "--wait", "certified"))
         self.ok(self.imi("head", "--save", trusted))
         check = ("--genesis", self.home / "genesis.imi", "--head", trusted)
         self.exits(UNVERIFIED, run("proof", "verify", saved, *check), "behind-trusted-head")
