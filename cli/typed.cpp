@@ -119,7 +119,9 @@ Value<std::string> typed_text(std::string_view text) { return cleaned(text, Text
 
 Value<std::string> typed_name(std::string_view text) {
   auto out = cleaned(text, TextForm::kText);
-  if (out && out->find("??") != std::string::npos) {
+  if (!out) return out;
+  if (std::string why = no_identifier(*out); !why.empty()) return not_typed(std::move(why));
+  if (out->find("??") != std::string::npos) {
     return not_typed(as_typed(*out) +
                      " has question marks where an earlier conversion lost "
                      "characters: take it from the source");

@@ -10,9 +10,10 @@
 
 namespace imi::cli {
 
-// A name, a legal basis: NFC, blanks trimmed and collapsed. Empty where nothing can be seen.
+// Free text: NFC, blanks trimmed and collapsed. Empty where nothing can be seen.
 [[nodiscard]] Value<std::string> typed_text(std::string_view text);
-// A name: as typed_text; "??" is refused, which an earlier conversion left of lost characters.
+// A name, a legal basis: as typed_text; what names nothing (NULL, nan, marks alone) is refused, and
+// "??", which an earlier conversion left of lost characters.
 [[nodiscard]] Value<std::string> typed_name(std::string_view text);
 // A number of a document, kept as it is printed: as typed_text; what a spreadsheet made a number of
 // is refused, and what names nothing (NULL, nan, marks alone).

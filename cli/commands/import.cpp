@@ -121,6 +121,7 @@ void import(Session& s, const Options& given) {
     if (report.present > 0) {
       s.out().note(fmt::format("{} rows are on the ledger already", grouped(report.present)));
     }
+    warn_of_withdrawn(s, report.withdrawn);
     say_outcomes(s, o.import, report);
     if (bad)
       fail(ExitCode::kBadInput, "bad-rows", fmt::format("{} rows are bad", grouped(report.bad)));

@@ -231,12 +231,15 @@ class FileCheck {
       }
       ++report_.present;
       if (report_.present > kMaxCompared) continue;
-      auto why = conflict_with_ledger(session_, items_[i].entry, rules_.agency, code);
-      if (!why) continue;
+      OnLedger there = compare_with_ledger(session_, items_[i].entry, rules_.agency, code);
+      if (!there.conflict) {
+        if (there.withdrawn) ++report_.withdrawn;
+        continue;
+      }
       --report_.good;
       --report_.present;
       ++report_.bad;
-      problem(reader_.error(records_[i], mapper_.key().value_or(0), std::move(*why)));
+      problem(reader_.error(records_[i], mapper_.key().value_or(0), std::move(*there.conflict)));
     }
     items_.clear();
     records_.clear();
@@ -282,6 +285,14 @@ std::string shown_file(const ImportOptions& o) {
 CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapper,
                        const CheckRules& rules) {
   return FileCheck(s, o, mapper, rules).run();
+}
+
+void warn_of_withdrawn(Session& s, std::uint64_t rows) {
+  if (rows == 0) return;
+  s.out().warn(
+      fmt::format("{} of the rows that are on the ledger already were withdrawn there and "
+                  "do not count; to record one anew, give it another source key",
+                  grouped(rows)));
 }
 
 void show_problems(Session& s, const ImportOptions& o, const CheckReport& r) {

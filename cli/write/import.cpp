@@ -206,9 +206,11 @@ class Run {
     }
     ++compared_;
     const auto agency = chain::retag<ledger::AgencyId>(author_.id);
-    if (auto why = conflict_with_ledger(session_, entry, agency, r.code)) {
+    OnLedger there = compare_with_ledger(session_, entry, agency, r.code);
+    if (there.withdrawn && !there.conflict) ++report_.withdrawn;
+    if (there.conflict) {
       r.code = kConflict;
-      r.message = std::move(*why);
+      r.message = std::move(*there.conflict);
       r.field.clear();
     }
   }
@@ -310,6 +312,7 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   if (r.unknown > 0)
     text += fmt::format(", {} whose outcome can no longer be determined", grouped(r.unknown));
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
+  warn_of_withdrawn(s, r.withdrawn);
   if (r.not_compared > 0) {
     s.out().line(fmt::format("{} of the rows on the ledger already were not compared with it",
                              grouped(r.not_compared)));

@@ -402,7 +402,7 @@ EventTexts typed(Reader& r, const EventTexts& t) {
   out.notified = r.typed("notified", typed_amount(t.notified));
   out.amount_yuan = r.typed("amount_yuan", typed_amount(t.amount_yuan));
   out.doc = r.typed("doc", typed_number(t.doc));
-  out.basis = r.typed("basis", typed_text(t.basis));
+  out.basis = r.typed("basis", typed_name(t.basis));
   out.basis_level = r.typed("basis_level", typed_word(t.basis_level));
   out.grid = r.typed("grid", typed_code(t.grid));
   out.backfill = r.typed("backfill", typed_word(t.backfill));

@@ -129,6 +129,21 @@ class Input(NetworkTest):
         self.assertEqual(self.ok(self.events("z.csv", right, kind="event-outcomes"))
                          .json()["added"], 1)
 
+    def test_a_withdrawn_event_that_is_imported_again_is_told(self):
+        rows = EVENTS + event("Y-1", subject=3)
+        self.ok(self.events("y1.csv", rows))
+        gone = EVENTS.strip() + ",outcome\n" + event("Y-1", subject=3).strip() + ",withdraw\n"
+        self.ok(self.events("y2.csv", gone, kind="event-outcomes"))
+        self.assertIn("withdrawn there", self.ok(self.events("y3.csv", rows, "--check")).err)
+        again = self.ok(self.events("y4.csv", rows + "\n"))
+        self.assertIn("withdrawn there", again.err)
+        self.assertEqual(again.json()["added"], 0)
+        # A conflict names the event, and a wrong enterprise what is done about it.
+        other = self.exits(REFUSED, self.imi("import", "events", self.file(
+            "y5.csv", EVENTS + event("Y-1", subject=4)), "--as", FOOD))
+        self.assertIn("--reason wrong-subject", other.out)
+        self.assertRegex(other.out, r"another uscc \(event [0-9a-f]{64}\)")
+
     def test_keys_that_a_spreadsheet_rounded_are_refused_or_taken_deliberately(self):
         rows = EVENTS + event("202600012345678000") + event("202600012345679000")
         for words in (("--check",), ()):

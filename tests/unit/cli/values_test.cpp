@@ -105,7 +105,7 @@ TEST_CASE("Numbers and dates of other settings, and what names nothing, are refu
     CAPTURE(good);
     CHECK(typed_source(good));
   }
-  CHECK(!typed_name("????"));
+  for (const char* bad : {"????", "-", "nan", "。"}) CHECK(!typed_name(bad));
   CHECK(typed_name("Who?"));
 }
 
