@@ -42,6 +42,7 @@ constexpr std::array kBlanks = {Range{0x00A0, 0x00A0}, Range{0x1680, 0x1680},
 // What an identity holds instead.
 constexpr std::array kDashes = {Range{0x2010, 0x2015}, Range{0x2043, 0x2043}, Range{0x2212, 0x2212},
                                 Range{0x2E3A, 0x2E3B}};
+constexpr std::array kSlashes = {std::uint32_t{0x2044}, 0x2215U, 0x29F8U};
 constexpr std::array kOpening = {std::uint32_t{'['}, 0x3010U, 0x3014U, 0x3016U, 0x3018U, 0x301AU};
 constexpr std::array kClosing = {std::uint32_t{']'}, 0x3011U, 0x3015U, 0x3017U, 0x3019U, 0x301BU};
 
@@ -107,6 +108,27 @@ std::string normalized(const icu::Normalizer2& n, std::string_view s) {
 
 // Text longer than this is never clean: what is typed is shorter, and ICU counts in 32 bits.
 constexpr std::size_t kMaxBytes = std::size_t{1} << 24;
+
+bool is_ascii_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// A blank counts only where it parts two words or numbers of ASCII: beside punctuation and
+// ideographs some write one and some do not.
+std::string without_loose_blanks(std::string_view s) {
+  std::string out;
+  out.reserve(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    if (s[i] == ' ') {
+      const std::size_t after = s.find_first_not_of(' ', i);
+      const bool parts = !out.empty() && is_ascii_word(out.back()) &&
+                         after != std::string_view::npos && is_ascii_word(s[after]);
+      if (!parts) continue;
+    }
+    out += s[i];
+  }
+  return out;
+}
 
 // The first character at fault, but for the form; `ascii` if all are below U+0080.
 std::optional<TextFlaw> flawed_character(std::string_view s, bool& ascii) {
@@ -201,6 +223,8 @@ std::string key_identity(std::string_view text) {
     const auto c = static_cast<std::uint32_t>(signed_c);
     if (signed_c >= 0 && contains(kDashes, c)) {
       out += '-';
+    } else if (std::ranges::find(kSlashes, c) != kSlashes.end()) {
+      out += '/';
     } else if (std::ranges::find(kOpening, c) != kOpening.end()) {
       out += '(';
     } else if (std::ranges::find(kClosing, c) != kClosing.end()) {
@@ -209,7 +233,7 @@ std::string key_identity(std::string_view text) {
       out.append(folded, from, at - from);
     }
   }
-  return out;
+  return without_loose_blanks(out);
 }
 
 std::string code_point_name(std::uint32_t c) {

@@ -52,9 +52,10 @@ struct TextFlaw {
 // collapsed within; line breaks are trimmed at the ends; then the form. Other flaws are errors.
 [[nodiscard]] std::expected<std::string, TextFlaw> clean(std::string_view text, TextForm form);
 
-// What two spellings of one identifier have in common: NFKC with case folded, dashes as '-', and
-// square, lenticular and tortoise-shell brackets as round ones. To compare and to hash by, not to
-// show. Two clean keys are the same key if their identities are equal.
+// What two spellings of one identifier have in common: NFKC with case folded, dashes as '-',
+// slashes as '/', square, lenticular and tortoise-shell brackets as round ones, and no blank but
+// between two ASCII letters or digits. To compare and to hash by, not to show. Two clean keys are
+// the same key if their identities are equal.
 [[nodiscard]] std::string key_identity(std::string_view text);
 
 // "U+200B ZERO WIDTH SPACE".

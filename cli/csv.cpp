@@ -58,8 +58,10 @@ void CsvReader::look_ahead() {
   if (*most > 0) separator_ = kSeparators[static_cast<std::size_t>(most - count.begin())];
   // A spreadsheet's own line: sep=;
   const std::string_view line = std::string_view(ahead_).substr(0, ahead_.find_first_of("\r\n"));
-  if (line.size() == 5 && line.starts_with("sep=")) {
-    separator_ = line[4];
+  const std::string_view bare =
+      line.size() == 7 && line.front() == '"' && line.back() == '"' ? line.substr(1, 5) : line;
+  if (bare.size() == 5 && (bare.starts_with("sep=") || bare.starts_with("SEP="))) {
+    separator_ = bare[4];
     ahead_at_ = ahead_.size();
     offset_ += ahead_.size();
     if (ahead_.ends_with('\r') && peek() == '\n') (void)get();

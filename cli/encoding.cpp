@@ -1,10 +1,13 @@
 #include "cli/encoding.h"
 
 #include <fmt/format.h>
+#include <unicode/uchar.h>
 #include <unicode/ucnv.h>
 #include <unicode/ucnv_err.h>
 #include <unicode/ustring.h>
+#include <unicode/utf8.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -51,29 +54,43 @@ bool speaks_for_gb(std::string_view s) {
 
 bool is_letter(std::uint8_t b) { return (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z'); }
 
-// Accented letters, alone or in twos, each beside a plain letter.
+// Euro, quotation marks, dashes, ellipsis, no-break space, section and degree signs and the like.
+bool is_latin_mark(std::uint8_t b) {
+  return (b >= 0x82 && b <= 0x8B && b != 0x83 && b != 0x8A) || (b >= 0x91 && b <= 0x97) ||
+         b == 0x80 || b == 0x9B || b == 0xA0 || b == 0xA7 || b == 0xAB || b == 0xB0 || b == 0xB7 ||
+         b == 0xBB;
+}
+
+// Accented letters, alone or in twos, each beside a plain letter; marks, not more than letters.
 bool speaks_for_latin(std::string_view s) {
+  std::size_t letters = 0;
+  std::size_t marks = 0;
   for (std::size_t i = 0; i < s.size(); ++i) {
-    if (byte(s, i) < 0x80) continue;
+    if (is_letter(byte(s, i))) ++letters;
+    if (is_latin_mark(byte(s, i))) ++marks;
+    if (byte(s, i) < 0x80 || is_latin_mark(byte(s, i))) continue;
     std::size_t n = 0;
-    while (byte(s, i + n) >= 0x80) {
+    while (byte(s, i + n) >= 0x80 && !is_latin_mark(byte(s, i + n))) {
       if (byte(s, i + n) < 0xC0) return false;
       ++n;
     }
     const bool beside = (i > 0 && is_letter(byte(s, i - 1))) || is_letter(byte(s, i + n));
     if (n > 2 || !beside) return false;
-    i += n;
+    i += n - 1;
   }
-  return true;
+  return marks <= letters;
 }
 
 std::string shown(const std::string& text) { return "'" + cut(printable(text), 40) + "'"; }
 
-}  // namespace
+// The field that holds the byte, to show: a GB 18030 character has none of these in it.
+std::string_view from_field(std::string_view text, std::size_t at) {
+  const std::size_t before = text.substr(0, at).find_last_of("\",:;\t");
+  return text.substr(before == std::string_view::npos ? 0 : before + 1);
+}
 
-std::string not_utf8_hint(std::string_view text, std::size_t at) {
-  constexpr std::size_t kMost = 4096;  // enough to judge by
-  const std::string_view all = text.substr(0, kMost);
+std::string hint(std::string_view text, std::size_t at) {
+  const std::string_view all = from_field(text, at);
   std::optional<std::string> gb;
   std::optional<std::string> latin;
   if (speaks_for_gb(all)) gb = decoded(all, "gb18030");
@@ -93,8 +110,53 @@ std::string not_utf8_hint(std::string_view text, std::size_t at) {
         what, name, shown(gb ? *gb : *latin), name);
   }
   return what +
-         ", and it reads as neither GB18030 nor Windows-1252: save the file as UTF-8 where it was "
-         "made, for a conversion that is guessed makes garbage of names";
+         ", and neither GB18030 nor Windows-1252 clearly fits: save the file as UTF-8 where it was "
+         "made, because a conversion that is guessed makes garbage of names";
+}
+
+}  // namespace
+
+std::string not_utf8_hint(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMost = 4096;  // enough to judge by
+  const std::size_t from = at < kMost / 2 ? 0 : at - kMost / 2;
+  return hint(text.substr(from, kMost), at - from);
+}
+
+std::optional<std::string> misread_utf8(std::string_view text) {
+  constexpr std::size_t kMost = 4096;
+  if (text.size() > kMost ||
+      std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    return std::nullopt;
+  }
+  UErrorCode status = U_ZERO_ERROR;
+  const std::unique_ptr<UConverter, decltype(&ucnv_close)> to(ucnv_open("windows-1252", &status),
+                                                              &ucnv_close);
+  if (U_FAILURE(status)) return std::nullopt;
+  ucnv_setFromUCallBack(to.get(), UCNV_FROM_U_CALLBACK_STOP, nullptr, nullptr, nullptr, &status);
+  std::vector<UChar> units(text.size() + 1);
+  std::int32_t n = 0;
+  u_strFromUTF8(units.data(), static_cast<std::int32_t>(units.size()), &n, text.data(),
+                static_cast<std::int32_t>(text.size()), &status);
+  std::string bytes(text.size() + 1, '\0');
+  const auto length = ucnv_fromUChars(
+      to.get(), bytes.data(), static_cast<std::int32_t>(bytes.size()), units.data(), n, &status);
+  if (U_FAILURE(status)) return std::nullopt;
+  bytes.resize(static_cast<std::size_t>(length));
+  const bool was = !first_invalid_utf8(bytes) && std::ranges::any_of(bytes, [](char c) {
+    return static_cast<unsigned char>(c) >= 0x80;
+  });
+  return was ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
+bool has_letter_or_digit(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  const auto size = static_cast<std::int32_t>(text.size());
+  for (std::int32_t i = 0; i < size;) {
+    UChar32 c = 0;
+    U8_NEXT(bytes, i, size, c);
+    if (c >= 0 && u_isalnum(c) != 0) return true;
+  }
+  return false;
 }
 
 }  // namespace imi::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <regex>
 
 #include "cli/table.h"
 #include "cli/text.h"
@@ -199,6 +200,22 @@ std::vector<std::string> option_names(const CLI::App* app) {
   return out;
 }
 
+// The parser's own words about a value that is no number, or out of range, as people say it.
+std::string number_problem(const std::string& what) {
+  static const std::regex kConvert("Could not convert: (.*) = (.*)");
+  static const std::regex kRange("(.*): Value (.*) not in range (.*) to (.*)");
+  std::smatch m;
+  const auto value = [&m] { return cut(printable(m[2].str()), 40); };
+  if (std::regex_match(what, m, kConvert)) {
+    return fmt::format("{}: '{}' is not a decimal number in its range", m[1].str(), value());
+  }
+  if (std::regex_match(what, m, kRange)) {
+    return fmt::format("{}: '{}' is not a decimal number from {} to {}", m[1].str(), value(),
+                       m[3].str(), m[4].str());
+  }
+  return what;
+}
+
 UsageProblem explain_extra(const CLI::App* at, const std::string& word) {
   const std::string name = full_name(at);
   const std::string shown = cut(printable(word), 40);
@@ -234,7 +251,7 @@ UsageProblem explain(const CLI::App& root, const CLI::ParseError& error) {
     return {fmt::format("'{}' needs a command: {}", name, joined(command_names(at), "or")),
             name + " --help"};
   }
-  return {fmt::format("{}: {}", name, error.what()), name + " --help"};
+  return {fmt::format("{}: {}", name, number_problem(error.what())), name + " --help"};
 }
 
 std::string exit_codes_text(std::size_t width) {

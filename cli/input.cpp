@@ -35,6 +35,7 @@ struct Magic {
 constexpr std::string_view kSaveAs = ": open it, and save the sheet as CSV (UTF-8)";
 constexpr std::array kForeign = {
     Magic{"PK\x03\x04"sv, "a workbook or another ZIP archive (.xlsx, .ods)"},
+    Magic{"PK\x05\x06"sv, "an empty ZIP archive"},
     Magic{"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"sv, "an old workbook (.xls)"},
     Magic{"%PDF-"sv, "a PDF document"},
     Magic{"SQLite format 3\0"sv, "an SQLite database"},
@@ -42,6 +43,7 @@ constexpr std::array kForeign = {
     Magic{"{\\rtf"sv, "a rich text document"},
 };
 constexpr std::array kPacked = {
+    Magic{"\x1F\x8B"sv, "gzip twice"},  // once is unpacked here
     Magic{"\x28\xB5\x2F\xFD"sv, "zstd"}, Magic{"\xFD\x37zXZ\0"sv, "xz"}, Magic{"BZh"sv, "bzip2"},
     Magic{"7z\xBC\xAF\x27\x1C"sv, "7z"}, Magic{"Rar!"sv, "rar"},
 };
@@ -164,7 +166,8 @@ class TextInput::Buffer : public std::streambuf {
     if (n > 0) return;
     ended_ = true;
     int code = Z_OK;
-    const char* why = gzerror(file_, &code);
+    std::string_view why = gzerror(file_, &code);
+    if (const auto at = why.find(">: "); at != std::string_view::npos) why.remove_prefix(at + 3);
     if (n == 0 && (code == Z_OK || code == Z_STREAM_END)) return;
     error_ = code == Z_ERRNO ? fmt::format("cannot read {}: {}", name_, std::strerror(errno))
                              : fmt::format("{} is damaged or cut short: {}", name_, why);
@@ -200,6 +203,7 @@ class TextInput::Buffer : public std::streambuf {
     }
     raw_.erase(0, i);
     if (ended_ && !raw_.empty()) {
+      if (!error_) error_ = name_ + " is cut short: it ends within a character of UTF-16";
       append_utf8(text_, 0xFFFD);
       raw_.clear();
     }

@@ -35,6 +35,8 @@ int first_character(std::istream& in, std::uint64_t& lines) {
   }
 }
 
+bool at_end(std::istream& in) { return in.peek() == std::istream::traits_type::eof(); }
+
 }  // namespace
 
 std::expected<RecordReader, RowError> RecordReader::open(const std::string& path,
@@ -103,7 +105,16 @@ std::expected<void, RowError> RecordReader::read_header() {
                       "the columns are separated by full-width commas or semicolons: "
                       "separate them with plain commas");
       }
-      return refuse(i + 1, "unknown column " + unknown_name(name));
+      const bool alone = std::ranges::count_if(row.fields, is_blank) + 1 ==
+                         static_cast<std::ptrdiff_t>(row.fields.size());
+      if (alone && name.find(spec_.front().name) != std::string::npos) {
+        return refuse(i + 1, fmt::format("'{}' is one column: separate the columns with commas, "
+                                         "semicolons, tabs or vertical bars",
+                                         cut(printable(name), 80)));
+      }
+      return refuse(i + 1,
+                    "unknown column " + unknown_name(name) +
+                        (alone ? "; if it is a title, delete the rows above the header" : ""));
     }
     if (seen[*field])
       return refuse(i + 1, fmt::format("the column '{}' stands twice", spec_[*field].name));
@@ -123,10 +134,12 @@ std::expected<bool, RowError> RecordReader::next(Record& record) {
   record.columns.assign(spec_.size(), 0);
   auto more = csv_ ? next_csv(record) : next_json(record);
   // Where the text ended before the file did, that is what is wrong, whatever it looks like.
-  const bool ended = more ? !*more : more.error().fatal;
-  if (!ended) return more;
+  if (more && *more) {
+    last_row_ = record.row;
+    return more;
+  }
   if (auto why = input_->error()) {
-    return std::unexpected(RowError{csv_ ? record.row : row_, 0, {}, std::move(*why), true});
+    return std::unexpected(RowError{last_row_ + 1, 0, {}, std::move(*why), true});
   }
   return more;
 }
@@ -146,9 +159,12 @@ std::expected<bool, RowError> RecordReader::next_csv(Record& record) {
   const auto refuse = [&row](std::size_t column, std::string reason) {
     return std::unexpected(RowError{row.number, column, {}, std::move(reason), false});
   };
-  if (row.fields.size() < column_field_.size()) {
-    return refuse(0, fmt::format("{} columns where the header has {}", row.fields.size(),
-                                 column_field_.size()));
+  // Columns without a name may be missing at the end.
+  for (std::size_t i = row.fields.size(); i < column_field_.size(); ++i) {
+    if (column_field_[i]) {
+      return refuse(0, fmt::format("{} cells where the header names {} columns", row.fields.size(),
+                                   named_columns()));
+    }
   }
   for (std::size_t i = 0; i < row.fields.size(); ++i) {
     const bool named = i < column_field_.size() && column_field_[i];
@@ -156,14 +172,17 @@ std::expected<bool, RowError> RecordReader::next_csv(Record& record) {
       record.values[*column_field_[i]] = std::move(row.fields[i]);
       record.columns[*column_field_[i]] = i + 1;
     } else if (!is_blank(row.fields[i])) {
-      return refuse(
-          i + 1, fmt::format("'{}' stands in a column without a name: {} columns have one",
-                             cut(printable(row.fields[i]), 40),
-                             std::ranges::count_if(column_field_,
-                                                   [](const auto& f) { return f.has_value(); })));
+      return refuse(i + 1,
+                    fmt::format("'{}' stands in a column without a name: {} columns have one",
+                                cut(printable(row.fields[i]), 40), named_columns()));
     }
   }
   return true;
+}
+
+std::size_t RecordReader::named_columns() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(column_field_, [](const auto& f) { return f.has_value(); }));
 }
 
 std::expected<bool, RowError> RecordReader::next_json(Record& record) {
@@ -182,6 +201,14 @@ std::expected<bool, RowError> RecordReader::next_json(Record& record) {
   const auto value = parse_json_text(line);
   if (!value) {
     const bool open = line.find('}') == std::string::npos;
+    if (open && last_row_ == 0 && !at_end(input_->stream())) {
+      return std::unexpected(RowError{row_,
+                                      0,
+                                      {},
+                                      "an object is spread over several lines: one object per line "
+                                      "is needed (jq -c . makes that)",
+                                      true});
+    }
     return bad(1, value.error() + (open ? "; each line must hold a whole object" : ""));
   }
   if (!value->is_object()) return bad(1, "a JSON object is expected: {\"uscc\": ..., ...}");

@@ -48,6 +48,7 @@ class RecordReader {
   // The field that a column or key names.
   [[nodiscard]] std::optional<std::size_t> field_of(std::string_view name) const;
   [[nodiscard]] std::string unknown_name(std::string_view name) const;
+  [[nodiscard]] std::size_t named_columns() const;
 
   std::unique_ptr<TextInput> input_;
   std::unique_ptr<CsvReader> csv_;  // null: JSON lines
@@ -55,6 +56,7 @@ class RecordReader {
   // CSV: the field of each column; nullopt = a column without a name.
   std::vector<std::optional<std::size_t>> column_field_;
   std::uint64_t row_ = 0;
+  std::uint64_t last_row_ = 0;  // that was read well
 };
 
 }  // namespace imi::cli

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "base/unicode.h"
+#include "cli/encoding.h"
 #include "cli/text.h"
 
 namespace imi::cli {
@@ -42,11 +43,16 @@ std::string error_value(std::string_view s) {
 
 // What a spreadsheet makes of an identifier that it takes for a number or a date.
 std::string mangled_number(const std::string& s) {
-  static const std::regex kScientific(R"([+-]?[0-9](\.[0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3})");
+  static const std::regex kScientific(R"([+-]?[0-9]([.,][0-9]+[eE][+-]?|[eE][+-])[0-9]{1,3})");
   static const std::regex kDecimal(R"([0-9]{4,}\.0+)");
   static const std::regex kDate(
       "[0-9]{1,2}-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-[0-9]{2,4})?",
       std::regex::icase);
+  // Of other settings and languages: Jan-26, 02. Jan, 2. Mrz 26, 1月2日.
+  static const std::regex kOtherDate(
+      "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-[0-9]{2}([0-9]{2})?|"
+      "[0-9]{1,2}\\. ?(Jan|Feb|M\u00e4r|Mrz|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)( [0-9]{2,4})?|"
+      "([0-9]{4}年)?[0-9]{1,2}月([0-9]{1,2}日)?");
   if (std::regex_match(s, kScientific)) {
     return as_typed(s) +
            " is in scientific notation: a spreadsheet took it for a number and dropped "
@@ -55,7 +61,7 @@ std::string mangled_number(const std::string& s) {
   if (std::regex_match(s, kDecimal)) {
     return as_typed(s) + " has decimals: a program took it for a number; write it without them";
   }
-  if (std::regex_match(s, kDate)) {
+  if (std::regex_match(s, kDate) || std::regex_match(s, kOtherDate)) {
     return as_typed(s) +
            " is a date that a spreadsheet made of something like 2-1; format the column "
            "as text and take it from the source";
@@ -67,9 +73,34 @@ std::string mangled_number(const std::string& s) {
   return {};
 }
 
+// Why a text names nothing: what a program writes where there is no value, or marks alone.
+std::string no_identifier(const std::string& s) {
+  static constexpr std::array kNothing = {"null", "nan",       "none",   "nil",
+                                          "n/a",  "undefined", "(null)", "<null>"};
+  std::string lower = s;
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (std::ranges::find(kNothing, lower) != kNothing.end()) {
+    return as_typed(s) +
+           " is what a program writes where there is no value: leave it empty, or "
+           "take the value from the source";
+  }
+  if (!s.empty() && !has_letter_or_digit(s)) {
+    return as_typed(s) + " has no letter and no digit: take the value from the source";
+  }
+  return {};
+}
+
 Value<std::string> cleaned(std::string_view text, TextForm form) {
   auto out = clean(text, form);
   if (!out) return not_typed(describe(out.error()));
+  if (const auto meant = misread_utf8(text)) {
+    return not_typed(
+        fmt::format("{} was read in the wrong encoding by an earlier program: is '{}' "
+                    "meant? Take it from the source",
+                    as_typed(*out), cut(printable(*meant), 40)));
+  }
   if (std::string why = error_value(*out); !why.empty()) return not_typed(std::move(why));
   return std::move(*out);
 }
@@ -86,9 +117,22 @@ Value<std::string> changed(std::string_view text, Change change) {
 
 Value<std::string> typed_text(std::string_view text) { return cleaned(text, TextForm::kText); }
 
+Value<std::string> typed_name(std::string_view text) {
+  auto out = cleaned(text, TextForm::kText);
+  if (!out) return out;
+  if (std::string why = no_identifier(*out); !why.empty()) return not_typed(std::move(why));
+  if (out->find("??") != std::string::npos) {
+    return not_typed(as_typed(*out) +
+                     " has question marks where an earlier conversion lost "
+                     "characters: take it from the source");
+  }
+  return out;
+}
+
 Value<std::string> typed_number(std::string_view text) {
   auto out = cleaned(text, TextForm::kText);
   if (!out) return out;
+  if (std::string why = no_identifier(*out); !why.empty()) return not_typed(std::move(why));
   if (std::string why = mangled_number(*out); !why.empty()) return not_typed(std::move(why));
   return out;
 }
@@ -97,6 +141,13 @@ Value<std::string> typed_key(std::string_view text) {
   auto out = cleaned(text, TextForm::kKey);
   if (!out) return out;
   if (std::string why = mangled_number(*out); !why.empty()) return not_typed(std::move(why));
+  return out;
+}
+
+Value<std::string> typed_source(std::string_view text) {
+  auto out = typed_key(text);
+  if (!out) return out;
+  if (std::string why = no_identifier(*out); !why.empty()) return not_typed(std::move(why));
   return out;
 }
 

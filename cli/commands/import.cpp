@@ -41,6 +41,25 @@ void say_repeats(Session& s, const CheckReport& r) {
       fmt::format("{} rows repeat an earlier row of the file: sent once", grouped(r.repeats)));
 }
 
+void say_outcomes(Session& s, const ImportOptions& o, const CheckReport& r) {
+  if (r.outcomes == 0) return;
+  s.out().warn(fmt::format(
+      "{} rows have an outcome (correct, withdraw), which `imi import events` does not apply: run "
+      "`imi import event-outcomes {}` as well",
+      grouped(r.outcomes), shown_file(o)));
+}
+
+void say_keys(Session& s, const ImportOptions& o, const CheckReport& r) {
+  if (r.shortened_keys) s.out().warn(*r.shortened_keys);
+  if (r.rounded_keys && o.keys_as_given) s.out().warn("source_key: " + *r.rounded_keys);
+}
+
+void refuse_rounded(const ImportOptions& o, const CheckReport& r) {
+  if (!r.rounded_keys || o.keys_as_given) return;
+  fail(ExitCode::kBadInput, "rounded-keys",
+       fmt::format("{}: source_key: {}", shown_file(o), *r.rounded_keys));
+}
+
 // A dry run against the ledger as it is now; null where no node can be asked, which is told.
 std::unique_ptr<DryRun> dry_run(Session& s, LedgerRecords& records, const ledger::Policy& policy,
                                 const std::optional<Author>& author) {
@@ -76,9 +95,13 @@ void import(Session& s, const Options& given) {
       o.import.kind, {&s.genesis().catalog, agency, o.import.backfill, o.import.as_issued});
   const ledger::Policy policy = ledger::make_policy(s.genesis());
   ProvedRecords records(s);
-  const auto run = o.check ? dry_run(s, records, policy, author) : nullptr;
-  const CheckReport report = check_file(s, o.import, *mapper, {policy, run.get(), agency});
+  // An outcome under a wrong key would change another enterprise's record: never sent unchecked.
+  const bool subjects = !o.check && o.import.kind == "event-outcomes";
+  const auto run = o.check || subjects ? dry_run(s, records, policy, author) : nullptr;
+  const CheckReport report =
+      check_file(s, o.import, *mapper, {policy, run.get(), agency, subjects});
   show_problems(s, o.import, report);
+  say_keys(s, o.import, report);
   const bool bad = report.all_problems > 0;
   if (o.check) {
     s.out().emit(json::object{{"file", given.import.file},
@@ -98,8 +121,11 @@ void import(Session& s, const Options& given) {
     if (report.present > 0) {
       s.out().note(fmt::format("{} rows are on the ledger already", grouped(report.present)));
     }
+    warn_of_withdrawn(s, report.withdrawn);
+    say_outcomes(s, o.import, report);
     if (bad)
       fail(ExitCode::kBadInput, "bad-rows", fmt::format("{} rows are bad", grouped(report.bad)));
+    refuse_rounded(o.import, report);
     return;
   }
   if (bad && !o.import.skip_bad_rows) {
@@ -111,6 +137,7 @@ void import(Session& s, const Options& given) {
         "bad-rows",
         {{"bad", report.bad}, {"rows", report.rows}, {"problems", problems_json(report)}}};
   }
+  refuse_rounded(o.import, report);
   say_repeats(s, report);
   ImportReport done;
   try {
@@ -123,6 +150,7 @@ void import(Session& s, const Options& given) {
     throw;
   }
   show_import(s, o.import, done);
+  say_outcomes(s, o.import, report);
   require_all(o.import, done);
 }
 
@@ -193,6 +221,8 @@ void add_import_commands(CLI::App& root, Session& s) {
                 "import the good rows of a file with bad ones");
     if (kind != "enterprises" && kind != "attestation-status") {
       k->add_flag("--backfill", o->import.backfill, "the events are older than this ledger");
+      k->add_flag("--keys-as-given", o->import.keys_as_given,
+                  "source keys that look rounded by a spreadsheet are really so");
     }
     k->add_option("--batch", o->import.batch, "entries per submission")
         ->capture_default_str()

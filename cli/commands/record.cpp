@@ -287,7 +287,7 @@ void add_event_writes(CLI::App* event, Session& s) {
       e.subject = ledger::enterprise_id(must(parse_enterprise_code(*uscc, *issued), "USCC").uscc);
       e.facts = must_facts(s, *texts);
       if (!source->empty()) {
-        const auto key = typed_key(*source);
+        const auto key = typed_source(*source);
         if (!key) bad_input("--source-key: " + key.error().reason);
         if (key->empty()) bad_input("--source-key: is empty: it needs text that can be seen");
         e.source = *key;

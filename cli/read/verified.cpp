@@ -123,15 +123,6 @@ Rejection without_proof(Session& s, const NodeCalls& node, const std::string& wh
   return r;
 }
 
-// What a person needs to hear of an old head: that it is this clock which may be wrong.
-std::string reason_text(const ledger::ProofError& e) {
-  if (e.reason != ledger::ProofError::Reason::kTooOld) return describe(e);
-  return fmt::format(
-      "{}: the certified head is {} old, or this machine's clock is fast ({} is "
-      "allowed)",
-      ledger::name(e.reason), duration_text(e.a), duration_text(e.b));
-}
-
 // A page that begins behind the end of a record shows nothing: whoever asks wants to know where it
 // ends.
 void refuse_page_past_end(const ledger::VerifiedAnswer& a) {
@@ -222,7 +213,7 @@ Verified read_verified_by(Session& s, std::string_view method, const ParamsFor& 
     auto answer = ledger::verify_bytes(*bundle, s.genesis(), o);
     if (!answer) {
       return not_verified(s, node, std::string(ledger::name(answer.error().reason)),
-                          reason_text(answer.error()));
+                          describe(answer.error()));
     }
     out = {std::move(*answer), std::move(*bundle), node.address()};
     return std::nullopt;

@@ -20,27 +20,36 @@ bool same_text(const std::string& a, const std::string& b) {
   return a == b || key_identity(a) == key_identity(b);
 }
 
-std::optional<std::string> compare(const std::string& columns) {
+std::optional<std::string> compare(const std::string& columns, const ledger::EventId* event) {
   if (columns.empty()) return std::nullopt;
-  return fmt::format("the ledger has it with another {}", columns);
+  return fmt::format("the ledger has it with another {}{}", columns,
+                     event == nullptr ? "" : fmt::format(" (event {})", to_hex(*event)));
 }
 
-std::optional<std::string> conflict(Session& s, const ledger::EventRecord& e,
-                                    const ledger::AgencyId& agency) {
-  if (!e.source) return std::nullopt;
-  const auto there = event_on_ledger(s, ledger::event_id(agency, ledger::key_of(*e.source)));
-  if (!there) return std::nullopt;
+OnLedger found(Session& s, const ledger::EventRecord& e, const ledger::AgencyId& agency) {
+  if (!e.source) return {};
+  const ledger::EventId id = ledger::event_id(agency, ledger::key_of(*e.source));
+  const auto there = event_on_ledger(s, id);
+  if (!there) return {};
   std::string columns = there->subject == e.subject ? "" : "uscc";
   const std::string facts = differing_facts(there->facts, e.facts);
   if (!columns.empty() && !facts.empty()) columns += ", ";
-  return compare(columns + facts);
+  OnLedger out{compare(columns + facts, &id), there->life == ledger::Life::kWithdrawn};
+  // Of another enterprise: a correction does not move an event.
+  if (out.conflict && there->subject != e.subject) {
+    *out.conflict +=
+        "; an event of the wrong enterprise is withdrawn (imi event withdraw EID "
+        "--reason wrong-subject) and recorded under another source key";
+  }
+  return out;
 }
 
 std::optional<std::string> conflict(Session& s, const ledger::EventCorrect& e) {
   const auto there = event_on_ledger(s, e.event);
   if (!there || !there->superseded_by) return std::nullopt;
   const auto newer = event_on_ledger(s, *there->superseded_by);
-  return newer ? compare(differing_facts(newer->facts, e.facts)) : std::nullopt;
+  return newer ? compare(differing_facts(newer->facts, e.facts), &*there->superseded_by)
+               : std::nullopt;
 }
 
 std::optional<std::string> conflict(Session& s, const ledger::SubjectEnterprise& e) {
@@ -52,7 +61,7 @@ std::optional<std::string> conflict(Session& s, const ledger::SubjectEnterprise&
   if (there->division != e.division) columns.emplace_back("division");
   if (there->status != e.status) columns.emplace_back("status");
   if (there->sole_trader != e.sole_trader) columns.emplace_back("sole_trader");
-  return compare(joined(columns));
+  return compare(joined(columns), nullptr);
 }
 
 }  // namespace
@@ -87,19 +96,18 @@ ledger::DossierAnswer read_enterprise(Session& s, const ledger::Uscc& uscc) {
   return std::get<ledger::DossierAnswer>(v.answer.answer);
 }
 
-std::optional<std::string> conflict_with_ledger(Session& s, const ledger::Entry& entry,
-                                                const ledger::AgencyId& agency,
-                                                std::string_view refusal) {
-  if (const auto* e = std::get_if<ledger::EventRecord>(&entry)) return conflict(s, *e, agency);
-  if (const auto* e = std::get_if<ledger::SubjectEnterprise>(&entry)) return conflict(s, *e);
+OnLedger compare_with_ledger(Session& s, const ledger::Entry& entry, const ledger::AgencyId& agency,
+                             std::string_view refusal) {
+  if (const auto* e = std::get_if<ledger::EventRecord>(&entry)) return found(s, *e, agency);
+  if (const auto* e = std::get_if<ledger::SubjectEnterprise>(&entry)) return {conflict(s, *e)};
   if (const auto* e = std::get_if<ledger::EventCorrect>(&entry)) {
-    if (refusal == "withdrawn") return "the event was withdrawn: it is not corrected any more";
-    return conflict(s, *e);
+    if (refusal == "withdrawn") return {"the event was withdrawn: it is not corrected any more"};
+    return {conflict(s, *e)};
   }
   if (std::holds_alternative<ledger::EventWithdraw>(entry) && refusal == "superseded") {
-    return "the event was corrected: the one that replaced it stands";
+    return {"the event was corrected: the one that replaced it stands"};
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace imi::cli

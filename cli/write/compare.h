@@ -10,13 +10,19 @@
 
 namespace imi::cli {
 
-// What the ledger has otherwise, as a sentence; nullopt where it has the same, or where that cannot
-// be told. `refusal` is the ledger's name for why it refused the entry of `agency`. Reads what it
-// compares with a proof (one or two reads). `backfill` is not compared. Throws Failure.
-[[nodiscard]] std::optional<std::string> conflict_with_ledger(Session& session,
-                                                              const ledger::Entry& entry,
-                                                              const ledger::AgencyId& agency,
-                                                              std::string_view refusal);
+struct OnLedger {
+  // What the ledger has otherwise, as a sentence that names the event; nullopt where it has the
+  // same, or where that cannot be told.
+  std::optional<std::string> conflict;
+  bool withdrawn = false;  // it has the same, and it does not count any more
+};
+
+// What the ledger has in an entry's place. `refusal` is the ledger's name for why it refused the
+// entry of `agency`. Reads what it compares with a proof (one or two reads). `backfill` is not
+// compared. Throws Failure.
+[[nodiscard]] OnLedger compare_with_ledger(Session& session, const ledger::Entry& entry,
+                                           const ledger::AgencyId& agency,
+                                           std::string_view refusal);
 
 // An enterprise's record and dossier, with the first of its transitions; proved. Throws Failure.
 [[nodiscard]] ledger::DossierAnswer read_enterprise(Session& session, const ledger::Uscc& uscc);

@@ -61,7 +61,7 @@ class Fields {
     if (required && v->empty()) wrong(field, "is empty: it needs text that can be seen");
     return std::move(*v);
   }
-  std::string name(std::string_view field) { return typed(field, typed_text); }
+  std::string name(std::string_view field) { return typed(field, typed_name); }
   std::string word(std::string_view field) { return typed(field, typed_word); }
   bool flag(std::string_view field) {
     if (!has(field)) return false;
@@ -315,7 +315,7 @@ Entry event_record(Fields& f, const Catalog& catalog) {
   EventRecord e;
   e.subject = subject(f);
   e.facts = facts(f, catalog);
-  if (f.has("source_key")) e.source = f.typed("source_key", typed_key);
+  if (f.has("source_key")) e.source = f.typed("source_key", typed_source);
   return e;
 }
 

@@ -26,66 +26,10 @@ namespace {
 
 constexpr std::size_t kMaxBatchBytes = 1U << 20;
 
-Hash256 content_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  crypto::Hasher h(crypto::Domain::kPayload);
-  std::vector<char> buffer(1U << 18);
-  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
-    h.add(as_bytes({buffer.data(), static_cast<std::size_t>(in.gcount())}));
-  }
-  return h.finish();
-}
-
-RecordReader open_file(const ImportOptions& o, const RowMapper& mapper) {
-  auto reader = RecordReader::open(o.file, mapper.fields());
-  if (!reader) {
-    throw Failure{ExitCode::kBadInput,
-                  fmt::format("{}: {}", o.name.empty() ? o.file : o.name, describe(reader.error())),
-                  fmt::format("imi import {} --help shows the columns", o.kind),
-                  "bad-file",
-                  {{"row", reader.error().row}, {"column", reader.error().column}}};
-  }
-  return std::move(*reader);
-}
-
 std::filesystem::path journal_path(Session& s, const JournalHeader& h) {
   const Hash256 name = crypto::hash_of(crypto::Domain::kPayload, h);
   return s.dir() / "imports" / fmt::format("{}-{}.journal", h.kind, to_hex(name).substr(0, 24));
 }
-
-// What the ledger knows an entry by, whatever the spelling of the row.
-std::string ledger_key(const ledger::Entry& entry) {
-  if (const auto* e = std::get_if<ledger::SubjectEnterprise>(&entry)) return ledger::text(e->uscc);
-  if (const auto* e = std::get_if<ledger::EventRecord>(&entry); e != nullptr && e->source) {
-    return to_hex(ledger::key_of(*e->source));
-  }
-  if (const auto* e = std::get_if<ledger::EventCorrect>(&entry)) return to_hex(e->event);
-  if (const auto* e = std::get_if<ledger::EventWithdraw>(&entry)) return to_hex(e->event);
-  return {};
-}
-
-// What it says, but for the spelling of its key.
-Hash256 content_hash(ledger::Entry entry) {
-  if (auto* e = std::get_if<ledger::EventRecord>(&entry)) e->source.reset();
-  return crypto::hash(crypto::Domain::kPayload, encode(entry));
-}
-
-// Rows by what the ledger knows them by: the first of each, to find repeats and contradictions.
-class KeysSeen {
- public:
-  struct First {
-    std::uint64_t row = 0;
-    bool same = true;
-  };
-  First note(std::uint64_t row, const ledger::Entry& entry) {
-    const Hash256 content = content_hash(entry);
-    const auto [it, fresh] = rows_.try_emplace(ledger_key(entry), row, content);
-    return {it->second.first, fresh || it->second.second == content};
-  }
-
- private:
-  std::unordered_map<std::string, std::pair<std::uint64_t, Hash256>> rows_;
-};
 
 // One run of an import: rows -> batches -> journal -> sender -> settled.
 class Run {
@@ -169,7 +113,7 @@ class Run {
   }
 
   void send_rows() {
-    RecordReader reader = open_file(options_, mapper_);
+    RecordReader reader = open_import(options_, mapper_);
     Record record;
     while (true) {
       auto more = reader.next(record);
@@ -262,9 +206,11 @@ class Run {
     }
     ++compared_;
     const auto agency = chain::retag<ledger::AgencyId>(author_.id);
-    if (auto why = conflict_with_ledger(session_, entry, agency, r.code)) {
+    OnLedger there = compare_with_ledger(session_, entry, agency, r.code);
+    if (there.withdrawn && !there.conflict) ++report_.withdrawn;
+    if (there.conflict) {
       r.code = kConflict;
-      r.message = std::move(*why);
+      r.message = std::move(*there.conflict);
       r.field.clear();
     }
   }
@@ -307,185 +253,6 @@ class Run {
 
 }  // namespace
 
-namespace {
-
-constexpr std::size_t kDryRunRows = 256;
-
-// One look at a file: rows -> entries -> the fields' rules -> repeats -> the ledger's rules.
-class FileCheck {
- public:
-  FileCheck(Session& s, const ImportOptions& o, const RowMapper& mapper, const CheckRules& rules)
-      : session_(s),
-        options_(o),
-        mapper_(mapper),
-        rules_(rules),
-        reader_(open_file(o, mapper)),
-        now_(s.now_ms()) {}
-
-  CheckReport run() {
-    std::error_code ec;
-    const auto size = std::filesystem::file_size(options_.file, ec);
-    Progress progress("check", ec ? 0 : size, session_.out().err(),
-                      session_.out().json() || session_.out().quiet() ||
-                          (size < (4U << 20) && rules_.dry_run == nullptr));
-    Record record;
-    while (true) {
-      if (interrupted()) {
-        fail(ExitCode::kInterrupted, "interrupted", "interrupted; nothing was sent");
-      }
-      auto more = reader_.next(record);
-      if (more && !*more) break;
-      ++report_.rows;
-      progress.update(reader_.offset());
-      if (more) {
-        row(record);
-        continue;
-      }
-      ++report_.bad;
-      const bool fatal = more.error().fatal;
-      problem(std::move(more.error()));
-      if (fatal) break;
-    }
-    ask_ledger();
-    // Not stable_sort: clang warns of what libstdc++ 12 uses for it.
-    std::ranges::sort(report_.problems, {},
-                      [](const RowError& e) { return std::tie(e.row, e.column); });
-    report_.content = content_of(options_.file);
-    return std::move(report_);
-  }
-
- private:
-  void problem(RowError e) {
-    ++report_.all_problems;
-    if (report_.problems.size() < kShownProblems) report_.problems.push_back(std::move(e));
-  }
-  // The field of a refusal, as the columns name it; the key's where no column has it.
-  [[nodiscard]] std::size_t column_of(const ledger::Refusal& r) const {
-    std::string name(ledger::name(r.field));
-    if (name == "amount") name = "amount_yuan";
-    if (name == "rule") name = "class";
-    if (name == "subject" || r.code == ledger::RefusalCode::kUsccInvalid) name = "uscc";
-    const auto& fields = mapper_.fields();
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      if (fields[i].name == name) return i;
-    }
-    return mapper_.key().value_or(0);
-  }
-  void refused(const Record& record, const ledger::Refusal& r) {
-    ++report_.bad;
-    problem(reader_.error(record, column_of(r), ledger::describe(r)));
-  }
-
-  void row(const Record& record) {
-    auto entry = mapper_.map(record);
-    if (!entry) {
-      ++report_.bad;
-      for (FieldProblem& p : entry.error()) {
-        problem(reader_.error(record, p.field, std::move(p.reason)));
-      }
-      return;
-    }
-    if (!*entry) {
-      ++report_.empty;
-      return;
-    }
-    const ledger::Day today = ledger::day_of(chain::TimeMs(now_));
-    if (auto ok = ledger::check_fields(**entry, rules_.policy, today); !ok) {
-      return refused(record, ok.error());
-    }
-    if (!is_first(record, **entry)) return;
-    ++report_.good;
-    if (rules_.dry_run == nullptr) return;
-    DryRun::Item item{std::move(**entry), mapper_.enterprise(record)};
-    if (rules_.dry_run->is_of_another(item)) {
-      --report_.good;
-      ++report_.bad;
-      return problem(reader_.error(record, mapper_.key().value_or(0),
-                                   "the event recorded under it is about another enterprise"));
-    }
-    items_.push_back(std::move(item));
-    records_.push_back(record);
-    if (items_.size() == kDryRunRows) ask_ledger();
-  }
-
-  // False for a row whose key an earlier row has.
-  bool is_first(const Record& record, const ledger::Entry& entry) {
-    const auto key = mapper_.key();
-    if (!key) return true;
-    const auto first = seen_.note(record.row, entry);
-    if (first.row == record.row) return true;
-    report_.left.insert(record.row);
-    if (first.same) {
-      ++report_.repeats;
-      return false;
-    }
-    ++report_.bad;
-    problem(reader_.error(record, *key,
-                          fmt::format("row {} has the same one with another content: one of the "
-                                      "two is wrong",
-                                      first.row)));
-    return false;
-  }
-
-  void ask_ledger() {
-    if (items_.empty()) return;
-    const auto refusals = rules_.dry_run->run(items_, chain::TimeMs(now_));
-    for (std::size_t i = 0; i < refusals.size(); ++i) {
-      if (!refusals[i]) continue;
-      const std::string_view code = ledger::name(refusals[i]->code);
-      if (!means_present(code)) {
-        --report_.good;
-        refused(records_[i], *refusals[i]);
-        continue;
-      }
-      ++report_.present;
-      if (report_.present > kMaxCompared) continue;
-      auto why = conflict_with_ledger(session_, items_[i].entry, rules_.agency, code);
-      if (!why) continue;
-      --report_.good;
-      --report_.present;
-      ++report_.bad;
-      problem(reader_.error(records_[i], mapper_.key().value_or(0), std::move(*why)));
-    }
-    items_.clear();
-    records_.clear();
-  }
-
-  Session& session_;
-  const ImportOptions& options_;
-  const RowMapper& mapper_;
-  const CheckRules& rules_;
-  RecordReader reader_;
-  std::int64_t now_;
-  KeysSeen seen_;
-  std::vector<DryRun::Item> items_;  // not asked about yet
-  std::vector<Record> records_;      // their rows
-  CheckReport report_;
-};
-
-std::string file_name(const ImportOptions& o) {
-  return o.name.empty() ? std::filesystem::path(o.file).filename().string() : o.name;
-}
-
-}  // namespace
-
-CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapper,
-                       const CheckRules& rules) {
-  return FileCheck(s, o, mapper, rules).run();
-}
-
-void show_problems(Session& s, const ImportOptions& o, const CheckReport& r) {
-  const std::string file = file_name(o);
-  for (const RowError& e : r.problems) {
-    const std::string column = e.column_name.empty() ? "" : fmt::format(" {}:", e.column_name);
-    s.out().line(fmt::format("{}:{}:{}:{} {}", file, e.row, e.column, column, e.reason));
-  }
-  if (r.all_problems > r.problems.size()) {
-    s.out().line(
-        fmt::format("... and {} more problems", grouped(r.all_problems - r.problems.size())));
-  }
-}
-
 ImportReport import_file(Session& s, const Author& author, const ImportOptions& o,
                          const RowMapper& mapper, const CheckReport& check) {
   JournalHeader header;
@@ -523,7 +290,7 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
                             {"submissions", r.submissions},
                             {"elapsed_ms", r.elapsed_ms},
                             {"refusals", refusals}});
-  const std::string file = file_name(o);
+  const std::string file = shown_file(o);
   for (const RefusedRow& x : r.refusals) {
     const std::string field = x.field.empty() ? "" : fmt::format(" ({})", x.field);
     const std::string why = x.message.empty() ? "" : ": " + x.message;
@@ -545,6 +312,7 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   if (r.unknown > 0)
     text += fmt::format(", {} whose outcome can no longer be determined", grouped(r.unknown));
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
+  warn_of_withdrawn(s, r.withdrawn);
   if (r.not_compared > 0) {
     s.out().line(fmt::format("{} of the rows on the ledger already were not compared with it",
                              grouped(r.not_compared)));

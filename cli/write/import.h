@@ -1,6 +1,7 @@
 // Import of a file: checked whole before anything is sent, then sent in journaled submissions.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,16 +28,21 @@ struct ImportOptions {
   bool skip_bad_rows = false;
   bool backfill = false;
   bool as_issued = false;
+  bool keys_as_given = false;  // though they look rounded
 };
 
 struct CheckReport {
-  std::uint64_t rows = 0;     // data rows read
-  std::uint64_t good = 0;     // of those, rows that make an entry
-  std::uint64_t empty = 0;    // sound rows with nothing for this kind
-  std::uint64_t repeats = 0;  // rows that say what an earlier row says: sent once
-  std::uint64_t present = 0;  // of the good rows, those that the ledger has already (DryRun)
+  std::uint64_t rows = 0;       // data rows read
+  std::uint64_t good = 0;       // of those, rows that make an entry
+  std::uint64_t empty = 0;      // sound rows with nothing for this kind
+  std::uint64_t repeats = 0;    // rows that say what an earlier row says: sent once
+  std::uint64_t present = 0;    // of the good rows, those that the ledger has already (DryRun)
+  std::uint64_t withdrawn = 0;  // of those, events that were withdrawn
   std::uint64_t bad = 0;
-  std::vector<RowError> problems;  // the first kShownProblems
+  std::uint64_t outcomes = 0;                 // rows with an outcome that this kind does not apply
+  std::optional<std::string> rounded_keys;    // KeyColumn: digits were lost
+  std::optional<std::string> shortened_keys;  // KeyColumn: leading zeros may be lost
+  std::vector<RowError> problems;             // the first kShownProblems
   std::uint64_t all_problems = 0;
   Hash256 content;               // of the file
   std::set<std::uint64_t> left;  // rows not to be sent though they map: repeats and contradictions
@@ -50,11 +56,12 @@ struct RefusedRow {
 };
 
 struct ImportReport {
-  std::uint64_t rows = 0;     // rows that make an entry
-  std::uint64_t before = 0;   // accepted, or found there, in an earlier run
-  std::uint64_t added = 0;    // accepted in this run
-  std::uint64_t present = 0;  // the ledger had them already
-  std::uint64_t refused = 0;  // tried again by the next run
+  std::uint64_t rows = 0;       // rows that make an entry
+  std::uint64_t before = 0;     // accepted, or found there, in an earlier run
+  std::uint64_t added = 0;      // accepted in this run
+  std::uint64_t present = 0;    // the ledger had them already
+  std::uint64_t withdrawn = 0;  // of those that were compared, events that were withdrawn
+  std::uint64_t refused = 0;    // tried again by the next run
   // Of the rows that the ledger had already: those that it has with another content. Of the first
   // kMaxCompared only; the others were not compared.
   std::uint64_t conflicts = 0;
@@ -69,12 +76,17 @@ struct ImportReport {
 struct CheckRules {
   const ledger::Policy& policy;
   DryRun* dry_run = nullptr;
-  ledger::AgencyId agency;  // of the dry run
+  ledger::AgencyId agency;     // of the dry run
+  bool subjects_only = false;  // of the dry run, only whether an event is about a row's enterprise
 };
 
 // Reads the whole file. Throws Failure only where it cannot be read at all.
 [[nodiscard]] CheckReport check_file(Session& session, const ImportOptions& options,
                                      const RowMapper& mapper, const CheckRules& rules);
+// The file, opened. Throws Failure.
+[[nodiscard]] RecordReader open_import(const ImportOptions& options, const RowMapper& mapper);
+[[nodiscard]] std::string shown_file(const ImportOptions& options);
+void warn_of_withdrawn(Session& session, std::uint64_t rows);
 // Prints the problems of a report, as FILE:row:column.
 void show_problems(Session& session, const ImportOptions& options, const CheckReport& report);
 

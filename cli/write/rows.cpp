@@ -125,6 +125,12 @@ void check_needs(Reader& r, const ledger::EventCode& code, const EventTexts& t) 
   need(ledger::kNeedsNotice, "notified", t.notified);
 }
 
+// All digits, of which a spreadsheet keeps fifteen.
+bool is_rounded_code(std::string_view code) {
+  return code.size() == 18 && code.find_first_not_of("0123456789") == std::string_view::npos &&
+         code.ends_with("000");
+}
+
 // The code of a row, with what the row or the whole file says of its check character.
 std::optional<EnterpriseCode> take_code(Reader& r, std::string_view text, std::string_view mark,
                                         bool as_issued_by_default) {
@@ -137,7 +143,10 @@ std::optional<EnterpriseCode> take_code(Reader& r, std::string_view text, std::s
   if (auto strict = parse_enterprise_code(text, false); strict || !as_issued_by_default) {
     return r.take("uscc", std::move(strict));
   }
-  return r.take("uscc", parse_enterprise_code(text, true));
+  // It is not a word for those that a spreadsheet rounded.
+  const auto typed = typed_code(text);
+  const bool rounded = typed && is_rounded_code(*typed);
+  return r.take("uscc", parse_enterprise_code(text, !rounded));
 }
 
 class ByName : public RowMapper {
@@ -196,7 +205,7 @@ class Enterprises final : public ByName {
     const auto found = code(r, rec, options_);
     const auto division = r.take(
         "division", parse_division_text(r.typed("division", typed_code(value(rec, "division")))));
-    e.name = r.typed("name", typed_text(value(rec, "name")));
+    e.name = r.typed("name", typed_name(value(rec, "name")));
     r.text("name", e.name, ledger::kMaxNameBytes, true);
     if (const std::string s = r.typed("status", typed_word(value(rec, "status"))); !s.empty()) {
       if (const auto v = r.take("status", parse_enterprise_status(s))) e.status = *v;
@@ -263,10 +272,14 @@ class Events final : public ByName {
       for (NamedProblem& p : facts.error()) r.problems.push_back(std::move(p));
     }
     const auto found = code(r, rec, options_);
-    const std::string source = r.typed("source_key", typed_key(value(rec, "source_key")));
+    const std::string source = r.typed("source_key", typed_source(value(rec, "source_key")));
     r.text("source_key", source, ledger::kMaxSourceBytes, true);
     if (!r.problems.empty()) return std::unexpected(located(r.problems));
     return entry(outcome, found->uscc, source, std::move(*facts));
+  }
+  [[nodiscard]] bool has_outcome(const Record& rec) const override {
+    const auto outcome = typed_word(value(rec, "outcome"));
+    return !outcomes_ && outcome && (*outcome == "correct" || *outcome == "withdraw");
   }
 
  private:
@@ -360,7 +373,11 @@ std::expected<EnterpriseCode, std::string> parse_enterprise_code(std::string_vie
   // No other code is offered: one that fits may be nobody's, or somebody else's.
   std::string why(ledger::describe(u.error()));
   if (u.error() == ledger::CodeError::kCheckCharacter) {
-    why += "; if it was really issued so, say as_issued";
+    why += is_rounded_code(*typed)
+               ? ", and a spreadsheet that takes a code for a number keeps 15 digits and writes "
+                 "000 for the rest: take it from the source"
+               : "; if it was really issued so, as_issued takes it (in a file the column as_issued "
+                 "with yes, of a command --as-issued)";
   } else if (u.error() == ledger::CodeError::kLength) {
     why += fmt::format(": {} where there are 18", typed->size());
   } else if (u.error() == ledger::CodeError::kAlphabet) {
@@ -378,14 +395,14 @@ EventTexts typed(Reader& r, const EventTexts& t) {
   out.code = r.typed("code", typed_word(t.code));
   out.gravity = r.typed("gravity", typed_word(t.gravity));
   out.polarity = r.typed("polarity", typed_word(t.polarity));
-  out.occurred = r.typed("occurred", typed_key(t.occurred));
-  out.decided = r.typed("decided", typed_key(t.decided));
-  out.ended = r.typed("ended", typed_key(t.ended));
-  out.notified = r.typed("notified", typed_key(t.notified));
-  // Not as a key: parse_yuan has its own words for what a spreadsheet made of an amount.
+  // Not as keys: parse_day and parse_yuan have their own words for what a spreadsheet made of them.
+  out.occurred = r.typed("occurred", typed_amount(t.occurred));
+  out.decided = r.typed("decided", typed_amount(t.decided));
+  out.ended = r.typed("ended", typed_amount(t.ended));
+  out.notified = r.typed("notified", typed_amount(t.notified));
   out.amount_yuan = r.typed("amount_yuan", typed_amount(t.amount_yuan));
   out.doc = r.typed("doc", typed_number(t.doc));
-  out.basis = r.typed("basis", typed_text(t.basis));
+  out.basis = r.typed("basis", typed_name(t.basis));
   out.basis_level = r.typed("basis_level", typed_word(t.basis_level));
   out.grid = r.typed("grid", typed_code(t.grid));
   out.backfill = r.typed("backfill", typed_word(t.backfill));

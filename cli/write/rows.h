@@ -47,6 +47,8 @@ class RowMapper {
   [[nodiscard]] virtual std::optional<ledger::Uscc> enterprise(const Record&) const {
     return std::nullopt;
   }
+  // True for a row with an outcome (correct, withdraw) that this kind does not apply.
+  [[nodiscard]] virtual bool has_outcome(const Record&) const { return false; }
   // No entry: the row is sound and has nothing for this kind (an event without an outcome).
   [[nodiscard]] virtual std::expected<std::optional<ledger::Entry>, std::vector<FieldProblem>> map(
       const Record& record) const = 0;

@@ -105,6 +105,58 @@ class Input(NetworkTest):
                                  "--check"))
         self.assertEqual(alone.json()["against_ledger"], False)
 
+    def test_totals_and_repeated_headers_are_one_problem_each(self):
+        rows = EVENTS + event("T-1") + "合计,,,,,,,\n" + EVENTS + event("T-2")
+        out = self.exits(BAD_INPUT, self.imi("import", "events", self.file("t.csv", rows), "--as",
+                                             FOOD)).out
+        lines = [line for line in out.splitlines() if line.startswith("t.csv:")]
+        self.assertEqual([line.split(": ")[0] for line in lines], ["t.csv:3", "t.csv:4"], out)
+
+    def test_outcomes_that_an_import_of_events_does_not_apply_are_told(self):
+        rows = EVENTS.strip() + ",outcome\n" + event("W-1").strip() + ",withdraw\n"
+        for words in (("--check",), ()):
+            done = self.ok(self.events("w.csv", rows, *words))
+            self.assertIn("event-outcomes w.csv", done.err)
+
+    def test_an_outcome_under_the_key_of_another_enterprise_is_never_sent(self):
+        self.ok(self.events("x.csv", EVENTS + event("X-1", subject=1)))
+        wrong = EVENTS.strip() + ",outcome\n" + event("X-1", subject=2).strip() + ",withdraw\n"
+        for words in (("--check",), ()):
+            done = self.exits(BAD_INPUT, self.events("y.csv", wrong, *words,
+                                                     kind="event-outcomes"))
+            self.assertIn("about another enterprise", done.out + done.err)
+        right = EVENTS.strip() + ",outcome\n" + event("X-1", subject=1).strip() + ",withdraw\n"
+        self.assertEqual(self.ok(self.events("z.csv", right, kind="event-outcomes"))
+                         .json()["added"], 1)
+
+    def test_a_withdrawn_event_that_is_imported_again_is_told(self):
+        rows = EVENTS + event("Y-1", subject=3)
+        self.ok(self.events("y1.csv", rows))
+        gone = EVENTS.strip() + ",outcome\n" + event("Y-1", subject=3).strip() + ",withdraw\n"
+        self.ok(self.events("y2.csv", gone, kind="event-outcomes"))
+        self.assertIn("withdrawn there", self.ok(self.events("y3.csv", rows, "--check")).err)
+        again = self.ok(self.events("y4.csv", rows + "\n"))
+        self.assertIn("withdrawn there", again.err)
+        self.assertEqual(again.json()["added"], 0)
+        # A conflict names the event, and a wrong enterprise what is done about it.
+        other = self.exits(REFUSED, self.imi("import", "events", self.file(
+            "y5.csv", EVENTS + event("Y-1", subject=4)), "--as", FOOD))
+        self.assertIn("--reason wrong-subject", other.out)
+        self.assertRegex(other.out, r"another uscc \(event [0-9a-f]{64}\)")
+
+    def test_keys_that_a_spreadsheet_rounded_are_refused_or_taken_deliberately(self):
+        rows = EVENTS + event("202600012345678000") + event("202600012345679000")
+        for words in (("--check",), ()):
+            self.assertIn("took them for numbers",
+                          self.exits(BAD_INPUT, self.events("r.csv", rows, *words)).err)
+        taken = self.ok(self.events("r.csv", rows, "--keys-as-given"))
+        self.assertEqual(taken.json()["added"], 2)
+        short = EVENTS + "".join(event(k) for k in ("812345", "823456", "834567", "5678"))
+        self.assertIn("fewer digits", self.ok(self.events("q.csv", short)).err)
+        rounded = f"uscc,name,division\n911100001234567000,店,{DIVISION}\n"
+        err = self.exits(BAD_INPUT, self.shops("u.csv", rounded, "--as-issued")).err
+        self.assertIn("15 digits", err)
+
     # ---- files ---------------------------------------------------------------------------------
 
     def test_content_decides_and_padding_is_no_data(self):

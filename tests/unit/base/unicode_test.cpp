@@ -50,6 +50,13 @@ TEST_CASE("two spellings of one key have one identity") {
   }
   CHECK(key_identity("粤市监罚〔2026〕17号") == key_identity("粤市监罚[2026]17号"));
   CHECK(key_identity("粤市监罚（2026）17号") == key_identity("粤市监罚【2026】17号"));
+  for (const char* other : {"粤罚 〔2026〕 17 号", "粤罚(2026)17号", "粤罚（2026） 17号"}) {
+    CHECK(key_identity(key(other)) == key_identity("粤罚〔2026〕17号"));
+  }
+  CHECK(key_identity("K - 17") == k17);
+  CHECK(key_identity("2026\u221517") == key_identity("2026/17"));
+  CHECK(key_identity("1 23") != key_identity("12 3"));
+  CHECK(key_identity("A 1") != key_identity("A1"));
   CHECK(key_identity("K-17") != key_identity("K-171"));
   CHECK(key_identity("K-17") != key_identity("K17"));
 }

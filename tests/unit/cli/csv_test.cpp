@@ -135,3 +135,33 @@ TEST_CASE("Bytes that are not UTF-8: the plausible readings are shown, none is t
   CHECK(neither.find("iconv") == std::string::npos);
   CHECK(neither.find("neither") != std::string::npos);
 }
+
+TEST_CASE("CSV: the line sep= is taken in any spelling that spreadsheets write") {
+  for (const char* line : {"sep=;\n", "SEP=;\r\n", "\"sep=;\"\n"}) {
+    const Read r = read_all(std::string(line) + "a;b\n1;2\n");
+    CHECK(r.errors.empty());
+    REQUIRE(r.rows.size() == 2);
+    CHECK(r.rows[1] == Row{"1", "2"});
+  }
+}
+
+TEST_CASE("Windows-1252 is recognised with its punctuation; the field with the byte is shown") {
+  CHECK(not_utf8_hint("Caf\xE9 \x84Gr\xFCn\x93", 3).find("'Café „Grün“'") != std::string::npos);
+  CHECK(not_utf8_hint("Stra\xDF"
+                      "e \x96 \xD6l",
+                      4)
+            .find("'Straße – Öl'") != std::string::npos);
+  const std::string line = "{\"a\": \"1\", \"b\": \"\xCA\xB3\xC6\xB7\"}";
+  CHECK(not_utf8_hint(line, 17).find("it says '食品") != std::string::npos);
+  // Big5: neither is told as what it is.
+  const std::string other = not_utf8_hint("\xA5\x5C\xAF\xE0\xB3\x5C\xA5\x69", 0);
+  CHECK(other.find("clearly fits") != std::string::npos);
+}
+
+TEST_CASE("UTF-8 that was read as Windows-1252 is recognised, accents are not") {
+  CHECK(misread_utf8("MÃ¼ller") == "Müller");
+  CHECK(misread_utf8("è¯•éªŒåº—") == "试验店");
+  for (const char* sound : {"Müller", "Café Ünal", "试验店", "plain", ""}) {
+    CHECK(!misread_utf8(sound));
+  }
+}

@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -51,6 +52,46 @@ TEST_CASE("A header that does not fit is refused with what was meant") {
   CHECK(why("<html><table>").find("web page") != std::string::npos);
   CHECK(why("[{\"uscc\":\"U1\"}]").find("one object per line") != std::string::npos);
   CHECK(why("uscc，note\n").find("full-width") != std::string::npos);
+}
+
+TEST_CASE("Titles, spaces as separators and objects over several lines are named, once") {
+  const auto all = [](const std::string& text) {
+    const TempFile f(".csv", text);
+    auto reader = RecordReader::open(f.path, kSpec);
+    std::vector<std::string> out;
+    if (!reader) return std::vector<std::string>{describe(reader.error())};
+    Record r;
+    while (true) {
+      const auto more = reader->next(r);
+      if (more && !*more) return out;
+      out.push_back(more ? r.values[0] : describe(more.error()));
+      if (!more && more.error().fatal) return out;
+    }
+  };
+  CHECK(all("Fines of 2026,,\nuscc,note,\n").at(0).find("rows above the header") !=
+        std::string::npos);
+  CHECK(all("uscc amount_yuan note\n").at(0).find("is one column") != std::string::npos);
+  const auto spread = all("{\n \"uscc\": \"U1\",\n \"note\": \"x\"\n}\n");
+  REQUIRE(spread.size() == 1);
+  CHECK(spread[0].find("several lines") != std::string::npos);
+  // Half a file: only its last line is bad.
+  const auto half = all("{\"uscc\":\"U1\"}\n{\"uscc\":\"U2\",\"no");
+  REQUIRE(half.size() == 2);
+  CHECK(half[0] == "U1");
+}
+
+TEST_CASE("Padding columns of the header may be missing in rows, named ones may not") {
+  const TempFile f(".csv", "uscc,note,,\nU1,a\nU2\nU3,b,,\n");
+  auto reader = RecordReader::open(f.path, kSpec);
+  REQUIRE(reader);
+  Record r;
+  REQUIRE(reader->next(r) == true);
+  CHECK(r.values == std::vector<std::string>{"U1", "", "a"});
+  const auto bad = reader->next(r);
+  REQUIRE(!bad);
+  CHECK(describe(bad.error()) == "row 3: 1 cells where the header names 2 columns");
+  REQUIRE(reader->next(r) == true);
+  CHECK(r.values[0] == "U3");
 }
 
 TEST_CASE("A row with a column too few or too many is refused, the next is read") {
@@ -175,4 +216,26 @@ TEST_CASE("JSON lines: repeated keys and long numbers are refused, each for what
   CHECK(big.find("fraction") == std::string::npos);
   CHECK(big.find("in quotes") != std::string::npos);
   CHECK(why("{\"uscc\":").find("whole object") != std::string::npos);
+}
+
+TEST_CASE("What is cut short says so alone, and gzip twice or an empty archive is named") {
+  const std::string text = "uscc,note\nU1,a\n";
+  const TempFile odd(".csv", utf16(text, false, true) + "x");
+  const auto half = codes(odd.path);
+  REQUIRE(half.size() == 2);
+  CHECK(half[0] == "U1");
+  CHECK(half[1].find("within a character of UTF-16") != std::string::npos);
+  std::string rows = "uscc,note\n";
+  for (int i = 0; i < 500; ++i) rows += "U" + std::to_string(i * 7919) + ",n\n";
+  const std::string gz = packed(rows);
+  const TempFile cut(".csv", gz.substr(0, gz.size() / 2));
+  const auto some = codes(cut.path);
+  CHECK(some.back().find("cut short: unexpected end of file") != std::string::npos);
+  CHECK(some.back().find("<fd") == std::string::npos);
+  CHECK(std::ranges::count_if(
+            some, [](const std::string& s) { return s.find("cells") != std::string::npos; }) == 0);
+  const TempFile twice(".csv", packed(packed(text)));
+  CHECK(codes(twice.path).at(0).find("gzip twice") != std::string::npos);
+  const TempFile empty(".csv", std::string("PK\x05\x06") + std::string(18, '\0'));
+  CHECK(codes(empty.path).at(0).find("empty ZIP") != std::string::npos);
 }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 
 #include "base/hex.h"
@@ -133,6 +134,18 @@ TEST_CASE("Each wrong field of an events row is named, all of them at once") {
   const auto e = m->map(row(*m, values));
   REQUIRE(!e);
   CHECK(e.error().size() == 2);
+}
+
+TEST_CASE("A day in another form is told as a day, not as a mangled key") {
+  for (const char* day : {"2026年3月1日", "1月2日", "2-Jan", "2.19E+26"}) {
+    EventTexts t;
+    t.occurred = day;
+    const auto facts = event_facts(t, catalog(), false);
+    REQUIRE(!facts);
+    const auto at = std::ranges::find(facts.error(), "occurred", &NamedProblem::field);
+    REQUIRE(at != facts.error().end());
+    CHECK(at->reason.find("YYYY-MM-DD") != std::string::npos);
+  }
 }
 
 TEST_CASE("The texts of recorded facts make the same facts again") {

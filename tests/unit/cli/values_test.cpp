@@ -2,6 +2,7 @@
 
 #include "cli/typed.h"
 #include "cli/values.h"
+#include "cli/write/key_column.h"
 
 using namespace imi::cli;  // NOLINT
 
@@ -91,4 +92,44 @@ TEST_CASE("What a spreadsheet destroyed is refused by name, what merely looks od
   }
   CHECK(typed_word(" Food.Handling ") == "food.handling");
   CHECK(typed_code("9135 0100m000100y43") == "91350100M000100Y43");
+}
+
+TEST_CASE("Numbers and dates of other settings, and what names nothing, are refused as a key") {
+  for (const char* bad : {"2,19E+26", "Jan-26", "02. Jan", "2. Mrz 26", "1月2日", "2026年1月2日",
+                          "2026年1月", "NULL", "nan", "N/A", "—", "...", "？？？？", "MÃ¼-1"}) {
+    CAPTURE(bad);
+    CHECK(!typed_source(bad));
+  }
+  for (const char* good :
+       {"1E5", "MAY-17", "JAN-26", "12.0", "粤罚〔2026〕17号", "None-1", "N-1"}) {
+    CAPTURE(good);
+    CHECK(typed_source(good));
+  }
+  for (const char* bad : {"????", "-", "nan", "。"}) CHECK(!typed_name(bad));
+  CHECK(typed_name("Who?"));
+}
+
+TEST_CASE("A column of keys shows what a spreadsheet made of numbers") {
+  KeyColumn rounded;
+  rounded.note(2, "202600012345678000");
+  rounded.note(3, "K-17");
+  REQUIRE(rounded.rounded());
+  CHECK(rounded.rounded()->find("202600012345678000") != std::string::npos);
+  rounded.note(4, "202600012345678901");
+  CHECK(!rounded.rounded());
+  KeyColumn sixteen;  // one zero is chance
+  sixteen.note(2, "2026000123456780");
+  CHECK(!sixteen.rounded());
+
+  KeyColumn shortened;
+  for (const char* key : {"123456", "234567", "345678"}) shortened.note(2, key);
+  CHECK(!shortened.shortened());
+  shortened.note(7, "5678");
+  REQUIRE(shortened.shortened());
+  CHECK(shortened.shortened()->find("row 7: 5678") != std::string::npos);
+  shortened.note(8, "012345");
+  CHECK(!shortened.shortened());
+  KeyColumn counted;
+  for (const char* key : {"8", "9", "10", "11", "12"}) counted.note(2, key);
+  CHECK(!counted.shortened());
 }
