@@ -243,7 +243,7 @@ void Replica::on_progress(Height h, View view) {
   }
 }
 
-// I13: in height order, once a height, only what is decided, and only with every body here.
+// I13: in height order, once per height, only what is decided, and only with every body here.
 void Replica::execute_decided() {
   if (planted(Defect::kExecuteOutOfOrder)) {
     for (auto& [h, d] : decided_) {

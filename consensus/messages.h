@@ -89,7 +89,7 @@ struct Checkpoint {
 };
 
 // Signed: view, and the content_digest() of all of it. `stable` is empty while only genesis (height
-// 0) is stable. Certificates are in strictly ascending height within (stable, stable + L], one a
+// 0) is stable. Certificates are in strictly ascending height within (stable, stable + L], one per
 // height, views < view.
 struct ViewChange {
   View view;  // the view its sender wants

@@ -139,9 +139,9 @@ class Replica {
     std::shared_ptr<const SignedMessage> own_commit;
     Ticks sent = 0;
     // of any view
-    std::map<MemberId, Held> held;      // one a sender, of its highest view
-    std::map<MemberId, Vote> prepares;  // one a member, of its highest view
-    std::map<MemberId, Vote> commits;   // one a member, of its highest view
+    std::map<MemberId, Held> held;      // one per sender, of its highest view
+    std::map<MemberId, Vote> prepares;  // one per member, of its highest view
+    std::map<MemberId, Vote> commits;   // one per member, of its highest view
     std::map<MemberId, CheckpointSeen> checkpoints;
     std::map<BlockId, BlockInfoPtr> blocks;
   };

@@ -235,7 +235,7 @@ SignResult SafetyRules::sign_view_change(View view) {
   Signed out;
   if (view <= state_.view) {
     if (view == state_.view && state_.changing && state_.view_change) {
-      out.message = *state_.view_change;  // once a view, re-sent byte-identical (A7)
+      out.message = *state_.view_change;  // once per view, re-sent byte-identical (A7)
       return out;
     }
     return std::unexpected(E::kAlreadyChanged);

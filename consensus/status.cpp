@@ -64,7 +64,7 @@ void Replica::receive(const VerifiedMessage& m, const Status& s) {
   }
 }
 
-// One relay besides the author a round, so that a slow member is not sent n copies.
+// One relay besides the author per round, so that a slow member is not sent n copies.
 bool Replica::my_turn(Height h) const {
   return (h.value + status_round_) % set_.members.size() == me_->value;
 }
@@ -179,7 +179,7 @@ void Replica::receive(const VerifiedMessage& m, const CommitNotice& n) {
 
 // ---- fetching -----------------------------------------------------------------------------------
 
-// f+1 members a round, in turn: one of any q-f holders is asked soon.
+// f+1 members per round, in turn: one of any q-f holders is asked soon.
 void Replica::fetch_block(Height h, const BlockId& id) {
   if (!me_) return;
   const std::size_t n = set_.members.size();

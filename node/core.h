@@ -53,7 +53,7 @@ class Core {
   void disconnect_misbehaving(PeerIndex peer, std::string_view why);
 
  private:
-  // A line that a peer caused: a few a second, so that no peer fills the log.
+  // A line that a peer caused: a few per second, so that no peer fills the log.
   void log_of_peer(std::string line);
 
   std::uint64_t peer_lines_until_us_ = 0;

@@ -143,8 +143,8 @@ class Pool {
   bool forget_held(std::uint32_t member);
 
   // Items that a member is not known to hold: to be pushed to it again. In order of arrival, at
-  // most `max` and `max_bytes` a call, each call going on where the last one ended, so that what is
-  // never acknowledged stands in nobody's way.
+  // most `max` and `max_bytes` per call, each call going on where the last one ended, so that what
+  // is never acknowledged stands in nobody's way.
   struct Unheld {
     std::uint32_t member = 0;
     std::uint64_t before_us = 0;  // added before

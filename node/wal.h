@@ -18,7 +18,7 @@
 // Frame, integers little-endian (docs/DATA_FORMAT.md repeats it):
 //   u32 magic "IMIW" | u32 payload length | u64 file number | u64 sequence in the file, from 0 |
 //   u64 salt | 16 bytes checksum | payload | zeros up to a multiple of 8
-//   salt     = random, one a file, not 0: a body made by a stranger cannot look like a frame
+//   salt     = random, one per file, not 0: a body made by a stranger cannot look like a frame
 //   checksum = first 16 bytes of H(kSafetyLog, the 32 bytes before it || payload)
 //   payload  = records: u8 kind | varint length | bytes
 //   kinds    = 1 WalHeader, 2 SafetyState, 3 SafetyRecord, 4 body (32-byte content hash,

@@ -70,7 +70,7 @@ struct RequestBody {
 
 // Reads a JSON-RPC request: one call or a batch of 1..kMaxBatch. `params` may be null, and members
 // besides those of JSON-RPC (trace contexts, for example) are ignored. The error is one that
-// answers the body as a whole (not JSON, too large, too deep, empty or too long a batch).
+// answers the body as a whole (not JSON, too large, too deep, an empty or too long batch).
 [[nodiscard]] std::expected<RequestBody, RpcError> parse_request(std::string_view body,
                                                                  const JsonLimits& limits = {});
 

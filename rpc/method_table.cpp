@@ -181,7 +181,7 @@ void add_records(std::vector<MethodSpec>& out) {
          "the code was issued against its check character"},
         {"kind", ParamType::kString, false, 1, 64, {}, "only events of this catalog code"},
         {"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first transition, default 0"},
-        {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions a page, default 200"}},
+        {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions per page, default 200"}},
        IMI_READ_SCHEMA("enterprise", R"({"type": "object", "required": ["uscc"]})"),
        read_errors(),
        "/v1/enterprises/{uscc}",
@@ -380,11 +380,11 @@ void add_node(std::vector<MethodSpec>& out) {
                  R"([{"name": "node-1", "connected": true}])"});
   out.push_back({"evidence",
                  "Evidence of equivocation",
-                 "Pairs of messages that one honest member never signs both, one pair a member, "
+                 "Pairs of messages that one honest member never signs both, one pair per member, "
                  "kind and epoch: signed bytes that anyone can check against the validator set "
                  "(docs/PROTOCOL.md, D5). `total` is how many this node has.",
                  {{"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first pair, default 0"},
-                  {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs a page, default 10"}},
+                  {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs per page, default 10"}},
                  R"({"type": "object", "required": ["total", "pairs"], "properties": {
                      "total": {"type": "integer"},
                      "pairs": {"type": "array", "items": {"type": "object", "required": ["epoch",

@@ -134,8 +134,8 @@ class Bench {
       since += size;
       if (since >= 100'000 || done == count) {
         std::printf(
-            "%s %u: %.1f us CPU an entry, %.0f entries/s, worst block %.0f ms, %ld B "
-            "written an entry, rss %ld MiB\n",
+            "%s %u: %.1f us CPU per entry, %.0f entries/s, worst block %.0f ms, %ld B "
+            "written per entry, rss %ld MiB\n",
             what, done, 1e6 * cpu / since, since / wall, 1e3 * worst,
             (written_bytes() - bytes) / since, rss_mib());
         std::fflush(stdout);

@@ -28,10 +28,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct BenchOptions {
-  std::uint64_t rate = 0;          // entries a second; 0 = closed loop
+  std::uint64_t rate = 0;          // entries per second; 0 = closed loop
   std::uint32_t concurrency = 64;  // calls under way, closed loop
-  std::uint32_t entries = 1;       // a submission
-  std::uint32_t per_call = 1;      // submissions a call
+  std::uint32_t entries = 1;       // per submission
+  std::uint32_t per_call = 1;      // submissions per call
   std::uint32_t subjects = 1000;
   std::uint32_t seconds = 10;
   std::uint32_t warmup = 2;
@@ -371,9 +371,9 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
   if (!t.first_failure.empty()) j["first_failure"] = t.first_failure;
   s.out().emit(j);
   Fields f;
-  f.add("load", o.rate == 0 ? fmt::format("closed loop, {} calls under way", o.concurrency)
+  f.add("load", o.rate == 0 ? fmt::format("closed loop, {} calls in flight", o.concurrency)
                             : fmt::format("open loop, {} entries/s offered", grouped(o.rate)));
-  f.add("submission", fmt::format("{} entries, signed; {} a call; over {} subjects; wait {}",
+  f.add("submission", fmt::format("{} entries, signed; {} per call; over {} subjects; wait {}",
                                   grouped(o.entries), o.per_call, grouped(o.subjects), o.wait));
   f.add("done",
         Cell(fmt::format("{} entries in {}: {} entries/s", grouped(t.entries_ok),
@@ -393,11 +393,11 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
   f.add("latency", fmt::format("p50 {}, p99 {}, max {}", ms_text(t.latency_us.quantile(500)),
                                ms_text(t.latency_us.quantile(990)), ms_text(t.latency_us.max())));
   if (local) {
-    f.add("a node",
-          fmt::format("{} us CPU and {} written an entry; peak memory {}",
+    f.add("per node",
+          fmt::format("{} us CPU and {} written per entry; peak memory {}",
                       cpu_ms * 1000 / nodes / n, size_text(written / nodes / n), size_text(peak)));
   }
-  f.add("generator", fmt::format("{} us CPU an entry", own));
+  f.add("generator", fmt::format("{} us CPU per entry", own));
   s.out().show(f);
   if (t.entries_ok == 0)
     fail(ExitCode::kRefused, "nothing-done", "no entry was accepted: " + t.first_failure);
@@ -454,17 +454,18 @@ void add_bench_command(CLI::App& root, Session& s) {
       "Drive a running network and measure it\n"
       "Signs everything before the clock starts. Open loop with --rate: calls start when they are "
       "due, and latency counts from then, so that a slow ledger shows as latency. Closed loop "
-      "else: --concurrency calls are under way. CPU, bytes written and memory are those of the "
+      "otherwise: --concurrency calls are in flight. CPU, bytes written and memory are those of "
+      "the "
       "local nodes. Writes test enterprises (codes of division 990699) and events.");
   c->group(kChapterNetwork);
-  c->add_option("--rate", o->rate, "entries a second to offer (open loop)")->type_name("N");
-  c->add_option("--concurrency", o->concurrency, "calls under way (closed loop)")
+  c->add_option("--rate", o->rate, "entries per second to offer (open loop)")->type_name("N");
+  c->add_option("--concurrency", o->concurrency, "calls in flight (closed loop)")
       ->capture_default_str()
       ->check(CLI::Range(1U, 65'536U));
-  c->add_option("--entries", o->entries, "entries a submission")
+  c->add_option("--entries", o->entries, "entries per submission")
       ->capture_default_str()
       ->check(CLI::Range(1U, 4096U));
-  c->add_option("--per-call", o->per_call, "submissions a call")
+  c->add_option("--per-call", o->per_call, "submissions per call")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
   c->add_option("--subjects", o->subjects, "enterprises that the events are spread over")
@@ -480,7 +481,7 @@ void add_bench_command(CLI::App& root, Session& s) {
   c->add_option("--connections", o->connections, "TCP connections")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
-  c->add_option("--pipelined", o->pipelined, "calls under way on one connection")
+  c->add_option("--pipelined", o->pipelined, "calls in flight per connection")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
   c->add_option("--wait", o->wait, "accepted, committed or certified")

@@ -11,8 +11,8 @@
 
 namespace imi::node {
 
-// At most kNetLogPerSecond lines a second a kind; the next line that passes says how many did not.
-// One thread.
+// At most kNetLogPerSecond lines per second and kind; the next line that passes says how many did
+// not. One thread.
 template <std::size_t kKinds>
 class LogLimiter {
  public:

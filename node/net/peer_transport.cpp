@@ -13,7 +13,7 @@ namespace imi::node {
 
 namespace {
 
-// OpenSSL's copy of a configured pin table is this callback: it is asked once a handshake, after
+// OpenSSL's copy of a configured pin table is this callback: it is asked once per handshake, after
 // the other side sent its certificate; that it also holds the key is shown by the handshake itself.
 int verify_certificate(X509_STORE_CTX* store, void* argument) {
   const auto* owner = static_cast<const PeerTransport::Impl*>(argument);

@@ -83,8 +83,8 @@ struct PeerLimits {
   std::size_t reserved_half_open = 32;           // of those, only for the addresses of validators
   std::size_t max_half_open_per_address = 8;     // for addresses that are no validator's
   std::size_t max_observers = 32;                // connected at a time
-  // Handshakes begun a second by addresses that are no validator's: each costs the I/O thread about
-  // half a millisecond before the key is known.
+  // Handshakes begun per second by addresses that are no validator's: each costs the I/O thread
+  // about half a millisecond before the key is known.
   double max_strangers_per_second = 50;
 
   std::chrono::milliseconds handshake_deadline{5'000};  // TCP, TLS and hello together

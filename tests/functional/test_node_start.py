@@ -103,7 +103,7 @@ class NodeStart(NetworkTest):
             shutil.copy(self.home / "validator-0" / "keys" / name, self.folder / "keys" / name)
         self.refused("TLS key", "restore the right key")
 
-    # ---- one process a folder, one a port --------------------------------------------------------
+    # ---- one process per folder, one per port ----------------------------------------------------
 
     def test_a_second_node_on_the_same_folder(self):
         self.starts()

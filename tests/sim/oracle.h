@@ -6,7 +6,7 @@
 // first violation stays. Members that are Byzantine are watched (their votes count in tallies, as
 // they do for the honest) and never judged.
 //
-// Single-threaded; one oracle a run.
+// Single-threaded; one oracle per run.
 #pragma once
 
 #include <bitset>

@@ -214,7 +214,7 @@ TEST_CASE("executed heights that are re-proposed are voted for again (A4)") {
   const Effects e = s.receive(s.members.new_view(View(1), changes, {b1.header}));
   REQUIRE(sent(e, MessageKind::kPrepare) == 1);
   CHECK(sent_payload<Prepare>(e)->id == s.members.id_of(b1));
-  CHECK(e.execute.empty());  // once a height (I13)
+  CHECK(e.execute.empty());  // once per height (I13)
 }
 
 TEST_CASE(

@@ -68,7 +68,7 @@ TEST_CASE("a peer that pushes forged submissions is cut off and turns no client 
     c.commit(0, 0, 1);
     TestNode& n = c.node(0);
     const std::vector<SharedBytes> many(4'096, encoded(forged(c, 1)));
-    n.verify_us = 1'280;  // 40 us a signature
+    n.verify_us = 1'280;  // 40 us per signature
     Flood flood(c, n, liar, make_push_frame(7, many));
     Clients clients;
     for (int i = 0; i < 10; ++i) {
