@@ -235,7 +235,7 @@ std::variant<Call, BadCall> read_call(json::value&& v, std::vector<std::string>&
     if (!read) return BadCall{Id(nullptr), invalid("\"id\" must be a string, a number or null")};
     id = std::move(*read);
   }
-  // A call that is no call is answered even when it has no id (JSON-RPC 2.0, section 5).
+  // A malformed call is answered even when it has no id (JSON-RPC 2.0, section 5).
   const Id answer_to = std::holds_alternative<NoId>(id) ? Id(nullptr) : id;
   const auto* version = o->if_contains("jsonrpc");
   if (version == nullptr || !version->is_string() || version->get_string() != "2.0") {
