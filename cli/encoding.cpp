@@ -94,7 +94,7 @@ std::string not_utf8_hint(std::string_view text, std::size_t at) {
   }
   return what +
          ", and it reads as neither GB18030 nor Windows-1252: save the file as UTF-8 where it was "
-         "made, for a conversion that is guessed makes garbage of names";
+         "made, because a guessed conversion would garble names";
 }
 
 }  // namespace imi::cli

@@ -72,8 +72,9 @@ std::string RecordReader::unknown_name(std::string_view name) const {
   std::vector<std::string> names;
   for (const FieldSpec& f : spec_) names.push_back(f.name);
   const auto near = nearest(name, names);
-  return fmt::format("'{}'{}", cut(printable(name), 80),
-                     near ? ": is '" + *near + "' meant?" : "; the columns are " + joined(names));
+  return fmt::format(
+      "'{}'{}", cut(printable(name), 80),
+      near ? ": did you mean '" + *near + "'?" : "; the columns are " + joined(names));
 }
 
 std::expected<void, RowError> RecordReader::read_header() {
@@ -106,7 +107,7 @@ std::expected<void, RowError> RecordReader::read_header() {
       return refuse(i + 1, "unknown column " + unknown_name(name));
     }
     if (seen[*field])
-      return refuse(i + 1, fmt::format("the column '{}' stands twice", spec_[*field].name));
+      return refuse(i + 1, fmt::format("the column '{}' appears twice", spec_[*field].name));
     seen[*field] = true;
     column_field_.emplace_back(field);
   }
@@ -122,7 +123,7 @@ std::expected<bool, RowError> RecordReader::next(Record& record) {
   record.values.assign(spec_.size(), {});
   record.columns.assign(spec_.size(), 0);
   auto more = csv_ ? next_csv(record) : next_json(record);
-  // Where the text ended before the file did, that is what is wrong, whatever it looks like.
+  // Where the text ended before the file did, that is the cause, whatever the row looks like.
   const bool ended = more ? !*more : more.error().fatal;
   if (!ended) return more;
   if (auto why = input_->error()) {
@@ -156,11 +157,11 @@ std::expected<bool, RowError> RecordReader::next_csv(Record& record) {
       record.values[*column_field_[i]] = std::move(row.fields[i]);
       record.columns[*column_field_[i]] = i + 1;
     } else if (!is_blank(row.fields[i])) {
-      return refuse(
-          i + 1, fmt::format("'{}' stands in a column without a name: {} columns have one",
-                             cut(printable(row.fields[i]), 40),
-                             std::ranges::count_if(column_field_,
-                                                   [](const auto& f) { return f.has_value(); })));
+      return refuse(i + 1, fmt::format("'{}' is in a column without a name: {} columns have one",
+                                       cut(printable(row.fields[i]), 40),
+                                       std::ranges::count_if(column_field_, [](const auto& f) {
+                                         return f.has_value();
+                                       })));
     }
   }
   return true;
@@ -189,7 +190,7 @@ std::expected<bool, RowError> RecordReader::next_json(Record& record) {
     const auto field = field_of(key);
     if (!field) return bad(0, "unknown field " + unknown_name(key));
     if (record.columns[*field] != 0) {
-      return bad(0, fmt::format("the field '{}' stands twice", spec_[*field].name));
+      return bad(0, fmt::format("the field '{}' appears twice", spec_[*field].name));
     }
     record.columns[*field] = *field + 1;
     std::string& out = record.values[*field];

@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 struct BenchOptions {
   std::uint64_t rate = 0;          // entries per second; 0 = closed loop
-  std::uint32_t concurrency = 64;  // calls under way, closed loop
+  std::uint32_t concurrency = 64;  // calls in flight, closed loop
   std::uint32_t entries = 1;       // per submission
   std::uint32_t per_call = 1;      // submissions per call
   std::uint32_t subjects = 1000;
@@ -45,14 +45,14 @@ struct Totals {
   std::uint64_t started = 0;
   std::uint64_t entries_ok = 0;
   std::uint64_t entries_refused = 0;
-  std::uint64_t turned_away = 0;  // submissions: the node was at a limit of its own
+  std::uint64_t turned_away = 0;  // submissions: the node was at one of its limits
   std::uint64_t calls_failed = 0;
   std::string first_failure;
   Histogram latency_us;
 };
 
-// Test codes: 91 (an enterprise), division 990699 (99 is no province), a number. No real code can
-// collide, nor one of the sample.
+// Test codes: 91 (an enterprise), division 990699 (99 is not a province), a number. No real code
+// can collide, nor one of the sample.
 ledger::Uscc bench_uscc(std::uint32_t n) {
   std::string text = fmt::format("91990699{:08}0", n);
   text.push_back(ledger::uscc_check_character(text));
@@ -428,7 +428,7 @@ void bench(Session& s, BenchOptions o) {
   }
   const std::uint64_t before = log_size(s);
   Measured m = drive(s, o, requests, warm_calls);
-  // Answers without outcomes (committed, not certified yet) are held against the log: every
+  // Answers without outcomes (committed, not certified yet) are checked against the log: every
   // accepted entry is a leaf of it, and nothing else is.
   const std::uint64_t expected = calls * per_call -
                                  (m.totals.calls_failed + m.warm_up.calls_failed) * per_call -
@@ -455,8 +455,7 @@ void add_bench_command(CLI::App& root, Session& s) {
       "Signs everything before the clock starts. Open loop with --rate: calls start when they are "
       "due, and latency counts from then, so that a slow ledger shows as latency. Closed loop "
       "otherwise: --concurrency calls are in flight. CPU, bytes written and memory are those of "
-      "the "
-      "local nodes. Writes test enterprises (codes of division 990699) and events.");
+      "the local nodes. Writes test enterprises (codes of division 990699) and events.");
   c->group(kChapterNetwork);
   c->add_option("--rate", o->rate, "entries per second to offer (open loop)")->type_name("N");
   c->add_option("--concurrency", o->concurrency, "calls in flight (closed loop)")

@@ -74,7 +74,7 @@ Fetched fetch(Session& s, std::uint64_t height) {
     const bool certified = f.certificate.has_value();
     if (certified || !out) out = std::move(f);
     if (certified) return std::nullopt;
-    Rejection none = invalid(s, node, height, "it has no certificate of it");
+    Rejection none = invalid(s, node, height, "it has no certificate for it");
     none.kind = Rejection::Kind::kBehind;  // it may come yet
     return none;
   };
@@ -176,7 +176,7 @@ void show_block(Session& s, std::uint64_t height) {
   show_table(s, f);
   s.out().line();
   if (!certificate) {
-    s.out().styled_line("no certificate of it is there yet; " + reported_by(f.node), Style::kWarn);
+    s.out().styled_line("there is no certificate for it yet; " + reported_by(f.node), Style::kWarn);
     return;
   }
   s.out().styled_line(

@@ -205,10 +205,10 @@ void add_proof_commands(CLI::App& root, Session& s) {
       "Check a proof file with nothing but the genesis file\n"
       "Says in plain words what the file proves: as of which block and time, signed by whom. "
       "No node is asked.");
-  verify->add_option("FILE", o->file, "as saved with --out")->required();
+  verify->add_option("FILE", o->file, "a proof saved with --out")->required();
   verify
       ->add_option("--head", o->head,
-                   "a head known before (imi head --save): the proof must not be older")
+                   "a head saved before (imi head --save); the proof must not be older")
       ->type_name("FILE");
   verify->footer(
       "imi proof verify answer.imi\n"
@@ -235,7 +235,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
   genesis->group(kChapterChain);
   genesis->require_subcommand(1);
   auto* show = genesis->add_subcommand(
-      "show", "Validators, agencies, catalog and parameters it starts from");
+      "show", "The validators, agencies, catalog and parameters that it sets");
   show->footer("imi genesis show\nimi genesis show --genesis ~/.imi/demo/genesis.imi");
   show->callback([&s] { s.action = [&s] { show_genesis(s); }; });
   auto* id = genesis->add_subcommand("id", "Its hash: the network's identity");
@@ -251,7 +251,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
   auto* catalog =
       root.add_subcommand("catalog", "The event codes: names, classes, what they require");
   catalog->group(kChapterRead);
-  catalog->add_option("PREFIX", *field, "only codes that begin so, e.g. food");
+  catalog->add_option("PREFIX", *field, "only codes with this prefix, e.g. food");
   catalog->footer("imi catalog food");
   catalog->callback([&s, field] { s.action = [&s, field] { show_catalog(s, *field); }; });
 }

@@ -329,7 +329,7 @@ void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
   }
   s.out().line(fmt::format(
       "saved {}; {}: imi proof verify {} --genesis {}", o.out,
-      person ? "whoever has it sees this record and can check it" : "anyone can check it", o.out,
+      person ? "anyone who has it can see this record and check it" : "anyone can check it", o.out,
       s.genesis_path().string()));
 }
 

@@ -15,14 +15,14 @@ std::optional<ledger::EventState> event_on_ledger(Session& s, const ledger::Even
   return std::get<ledger::EventAnswer>(v.answer.answer).event;
 }
 
-// Full-width brackets and the like make no other name.
+// Full-width brackets and the like do not make a different name.
 bool same_text(const std::string& a, const std::string& b) {
   return a == b || key_identity(a) == key_identity(b);
 }
 
 std::optional<std::string> compare(const std::string& columns) {
   if (columns.empty()) return std::nullopt;
-  return fmt::format("the ledger has it with another {}", columns);
+  return fmt::format("the ledger has it with a different {}", columns);
 }
 
 std::optional<std::string> conflict(Session& s, const ledger::EventRecord& e,
@@ -93,7 +93,7 @@ std::optional<std::string> conflict_with_ledger(Session& s, const ledger::Entry&
   if (const auto* e = std::get_if<ledger::EventRecord>(&entry)) return conflict(s, *e, agency);
   if (const auto* e = std::get_if<ledger::SubjectEnterprise>(&entry)) return conflict(s, *e);
   if (const auto* e = std::get_if<ledger::EventCorrect>(&entry)) {
-    if (refusal == "withdrawn") return "the event was withdrawn: it is not corrected any more";
+    if (refusal == "withdrawn") return "the event was withdrawn: it can no longer be corrected";
     return conflict(s, *e);
   }
   if (std::holds_alternative<ledger::EventWithdraw>(entry) && refusal == "superseded") {

@@ -151,7 +151,7 @@ class Run {
   void resend_open() {
     if (open_.empty()) return;
     session_.out().note(
-        fmt::format("going on: {} submissions of an earlier run have no known outcome; "
+        fmt::format("resuming: {} submissions of an earlier run have no known outcome; "
                     "the same bytes are sent again",
                     open_.size()));
     for (const std::size_t i : open_) {
@@ -421,7 +421,7 @@ class FileCheck {
     }
     ++report_.bad;
     problem(reader_.error(record, *key,
-                          fmt::format("row {} has the same one with another content: one of the "
+                          fmt::format("row {} has the same one with different content: one of the "
                                       "two is wrong",
                                       first.row)));
     return false;
@@ -537,16 +537,16 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   }
   std::string text = fmt::format("{} of {} rows added", grouped(r.added), grouped(r.rows));
   if (r.before > 0) text += fmt::format(", {} imported by an earlier run", grouped(r.before));
-  if (r.present > 0) text += fmt::format(", {} on the ledger already", grouped(r.present));
+  if (r.present > 0) text += fmt::format(", {} already on the ledger", grouped(r.present));
   if (r.conflicts > 0) {
-    text += fmt::format(", {} on the ledger with another content", grouped(r.conflicts));
+    text += fmt::format(", {} on the ledger with different content", grouped(r.conflicts));
   }
   if (r.refused > 0) text += fmt::format(", {} refused", grouped(r.refused));
   if (r.unknown > 0)
     text += fmt::format(", {} whose outcome can no longer be determined", grouped(r.unknown));
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
   if (r.not_compared > 0) {
-    s.out().line(fmt::format("{} of the rows on the ledger already were not compared with it",
+    s.out().line(fmt::format("{} of the rows already on the ledger were not compared with it",
                              grouped(r.not_compared)));
   }
 }
@@ -559,7 +559,7 @@ void require_all(const ImportOptions& o, const ImportReport& r) {
   }
   if (r.conflicts > 0) {
     fail(ExitCode::kRefused, "rows-conflict",
-         fmt::format("the ledger has {} rows with another content", grouped(r.conflicts)),
+         fmt::format("the ledger has {} rows with different content", grouped(r.conflicts)),
          o.kind == "enterprises" ? "imi enterprise show USCC shows what the ledger has; a "
                                    "registered enterprise is not changed by an import"
                                  : "imi event correct EID, if the file is right");
@@ -567,7 +567,7 @@ void require_all(const ImportOptions& o, const ImportReport& r) {
   if (r.unknown > 0) {
     fail(ExitCode::kRefused, "fate-unknown",
          fmt::format("the outcome of {} rows can no longer be determined", grouped(r.unknown)),
-         "look for what they say before sending them anew");
+         "check whether the ledger has them before sending them anew");
   }
 }
 

@@ -395,7 +395,8 @@ void Sender::poll(std::chrono::milliseconds wait) {
     tell_held_back();
     fail(ExitCode::kUnreachable, "no-progress",
          fmt::format("no outcome for {}: {}", duration_text(session_.timeout().count()),
-                     last_problem_.empty() ? "the nodes accept and do not commit" : last_problem_),
+                     last_problem_.empty() ? "the nodes accept submissions but do not commit them"
+                                           : last_problem_),
          "imi network status; what was sent is journaled, running the same command again is safe");
   }
 }

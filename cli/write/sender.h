@@ -1,4 +1,4 @@
-// Sends signed submissions, several under way at a time, until each one's fate is final. Whatever
+// Sends signed submissions, several in flight at a time, until each one's fate is final. Whatever
 // goes wrong on the way (a node dies, a connection breaks, a pool is full, an answer is lost) the
 // SAME bytes are sent again, to another node: the ledger knows them by id, so that is always safe.
 //

@@ -123,7 +123,7 @@ TEST_CASE("CSV: rows that hold nothing are padding") {
   CHECK(r.numbers == std::vector<std::uint64_t>{1, 2, 7});
 }
 
-TEST_CASE("Bytes that are not UTF-8: the plausible readings are shown, none is told as a fact") {
+TEST_CASE("Bytes that are not UTF-8: the plausible readings are shown, none is claimed as a fact") {
   const auto hint = [](std::string_view text) { return not_utf8_hint(text, 0); };
   const std::string latin = hint("M\xfcller Imbiss");
   CHECK(latin.find("'Müller Imbiss'") != std::string::npos);

@@ -261,12 +261,13 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
             .find("field 'subject': an id may be a person's") != std::string::npos);
   CHECK(why("[]").find("no entries") != std::string::npos);
   CHECK(why("7").find("array") != std::string::npos);
-  CHECK(why(R"([{"kind":"event.recrod"}])").find("'event.record' meant") != std::string::npos);
+  CHECK(why(R"([{"kind":"event.recrod"}])").find("did you mean 'event.record'") !=
+        std::string::npos);
   CHECK(why(R"([{"kind":"event.withdraw","eid":"12"}])").find("field 'eid'") != std::string::npos);
   CHECK(why((R"([{"kind":"att.status","aid":")" + std::string(64, 'a') +
              R"(","action":"revoke","reasn":"replaced"}])")
                 .c_str())
-            .find("'reason' meant") != std::string::npos);
+            .find("did you mean 'reason'") != std::string::npos);
 }
 
 TEST_CASE("Rows are folded to one form before anything is compared") {

@@ -86,7 +86,7 @@ TEST_CASE("Lines wrap at spaces, and anywhere between Chinese characters") {
   }
 }
 
-TEST_CASE("A mistyped word finds the nearest one, a far one none") {
+TEST_CASE("A mistyped word finds the nearest one; a distant one finds none") {
   const std::vector<std::string> words = {"network", "import", "submit", "enterprise", "status"};
   CHECK(nearest("netwrok", words) == "network");
   CHECK(nearest("imprt", words) == "import");
