@@ -26,8 +26,8 @@ namespace {
 
 using rpc::ExitCode;
 
-// Signatures are most of the work and wait for nobody: however many come, votes, syncs and answers
-// go before them. One thread per core, within reason.
+// Signatures are most of the work: however many come, votes, syncs and answers go before them.
+// One thread per core, within reason.
 constexpr int kVerifyNice = 5;
 unsigned verify_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 16U); }
 constexpr std::string_view kVersion = "0.1.0";
@@ -68,7 +68,7 @@ WalHeader wal_header(const NodeFiles& files) {
 }
 
 DiskSpace disk_space(const std::filesystem::path& folder) {
-  struct statvfs found {};
+  struct statvfs found{};
   if (::statvfs(folder.c_str(), &found) != 0) return {};
   return {std::uint64_t{found.f_bavail} * found.f_frsize, (found.f_flag & ST_RDONLY) == 0};
 }
@@ -264,9 +264,8 @@ struct NodeProcess::Impl final : DriverEvents {
     auto started = Driver::start(std::move(o), ports);
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
-    // A third of a second of work that is better done now than under the first load.
-    verify->run(
-        Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
+    // A third of a second of work, better done now than under the first load.
+    verify->run(Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
     return {};
   }
 

@@ -1,8 +1,8 @@
 // The seams between the driver and the world. imid fills them with threads, sockets and disks
 // (node/real/, node/imid_*.cpp), the simulator with events in virtual time; the driver cannot tell.
 //
-// The driver lives on one loop. Nothing here calls into it from another thread: whoever completes a
-// piece of work posts the completion to the loop. So a driver whose loop and ports are
+// The driver lives on one loop. Nothing here calls into it from another thread: the thread that
+// completes a piece of work posts the completion to the loop. So a driver whose loop and ports are
 // deterministic is deterministic.
 #pragma once
 
@@ -149,8 +149,8 @@ class LedgerDbPort : public LedgerPort {
 class EvidenceStore;
 class Wal;
 
-// All references outlive the driver. After Driver::stop() returned nothing of the driver is called;
-// completions posted later are ignored.
+// All references outlive the driver. After Driver::stop() has returned, nothing of the driver is
+// called; completions posted later are ignored.
 struct Ports {
   Loop& loop;
   Clock& clock;

@@ -63,7 +63,7 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
     ++core.counters.submissions_rejected_by_state;
     return false;
   }
-  // Clocks differ: what is due soon is kept, and not proposed before it is due. What is not would
+  // Clocks differ: what is due soon is kept, and not proposed before it is due. The rest would
   // only take the place of others.
   const chain::TimeMs latest(replica.next_block_time(core.now()).value +
                              core.parameters.max_expiry_ms + config.past_tolerance_ms);

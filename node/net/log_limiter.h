@@ -1,4 +1,4 @@
-// Internal to node/net: keeps clients and peers from filling the log.
+// Internal to node/net: prevents clients and peers from filling the log.
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // What can go wrong when a listener or a TLS identity is set up. Later failures of single
-// connections are no errors of the node: they are counted and logged (see the stats and log hooks).
+// connections are not errors of the node: they are counted and logged (see the stats and log
+// hooks).
 #pragma once
 
 #include <cstdint>

@@ -196,7 +196,7 @@ void PeerTransport::Impl::accept() {
 
 void PeerTransport::Impl::on_accept(const NetCode& ec, Tcp::socket socket) {
   if (ec) {
-    // Out of descriptors, most likely: trying at once would spin.
+    // Most likely out of descriptors: retrying at once would spin.
     accept_timer_.expires_after(std::chrono::milliseconds(100));
     accept_timer_.async_wait([this](const NetCode&) {
       if (!stopping_) accept();

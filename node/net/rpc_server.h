@@ -10,7 +10,7 @@
 //   GET  /metrics        Prometheus text
 //   GET  /openrpc.json   the OpenRPC document
 //
-// HEAD stands wherever GET does, and OPTIONS everywhere; queries on paths that take none are
+// HEAD works wherever GET does, and OPTIONS everywhere; queries on paths that take none are
 // ignored. What two programs could read differently (the framing of a request above all) is refused
 // and the connection closed, see node/net/http_request.h. WebSocket clients may offer the
 // subprotocols `jsonrpc` and `jsonrpc-2.0`.
@@ -30,11 +30,11 @@
 // more than one thread one of them takes only short calls, so that reads which take long hold up no
 // others (node/net/fair_queue.h). A Responder may be called from any thread, at once or later,
 // exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
-// no client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
+// no client waits indefinitely. Outcomes are turned to text on the thread that calls the Responder.
 //
 // Bounds: everything in RpcLimits. A call whose client has gone, or whose deadline passed, while it
 // waited is not begun; one for whose answer there is no memory is answered `server-busy`. A client
-// that is beyond one is answered with the named error where the protocol still allows an answer,
+// that exceeds one is answered with the named error where the protocol still allows an answer,
 // and disconnected otherwise.
 #pragma once
 
@@ -94,7 +94,7 @@ struct RpcServerOptions {
   // rebinding needs a name.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;  // full origins, "https://portal.example"
-  // Reverse proxies whose word is taken for whom they speak (node/net/forwarded.h): addresses, or
+  // Reverse proxies that are trusted to name their clients (node/net/forwarded.h): addresses, or
   // networks as "10.0.0.0/8". Clients behind them have limits of their own.
   std::vector<std::string> proxies;
   std::string bearer_token;  // if not empty: needed for all but /healthz, /readyz
@@ -109,7 +109,7 @@ struct RpcRequest {
   const rpc::MethodSpec* method = nullptr;  // never null
   boost::json::object params;               // bound: declared names, types and ranges
   RpcTransport transport{};
-  std::string client;  // address, for logs; behind a proxy the one that it tells
+  std::string client;  // address, for logs; behind a proxy the one that it names
 };
 
 // Answers one call. Copyable; all copies answer the same call. Thread-safe.

@@ -58,7 +58,7 @@ TEST_CASE("proxies are named by address or network, and others are refused by na
   }
 }
 
-TEST_CASE("a line that is none of a configuration's is named, whatever is in it") {
+TEST_CASE("a line that is not valid in a configuration is named, whatever is in it") {
   const std::string good(kGood);
   const auto with = [&](std::string_view line) { return good + std::string(line) + "\n"; };
   for (const std::string_view line : {"[",

@@ -290,7 +290,7 @@ TEST_CASE("a node that was cut off for many blocks catches up from peers") {
   c.commit(slow.index, 500, 2);
 }
 
-TEST_CASE("bodies that never arrived by push are fetched from who holds the block") {
+TEST_CASE("bodies that never arrived by push are fetched from a member that holds the block") {
   Running c;
   c.run_for(50);
   const std::uint32_t victim = (c.primary().index + 1) % 4;
@@ -401,7 +401,7 @@ TEST_CASE("a failed sync halts the node for good and reads stop") {
   CHECK_FALSE(reads_may_go_on(bad.halted->code));
 }
 
-TEST_CASE("a client that waits longer than it allowed is told so, and its fate stays knowable") {
+TEST_CASE("a client that waits longer than it allowed is told so, and can still learn the fate") {
   Running c;
   c.run_for(50);
   for (std::uint32_t i = 1; i < 4; ++i) c.node(i).kill();

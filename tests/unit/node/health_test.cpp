@@ -84,7 +84,7 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("clocks that agree within the tolerance and the measurement's error are no problem") {
+TEST_CASE("clocks that agree within the tolerance and the measurement's error are not a problem") {
   CHECK(judged({0, 500, -900}).problem.empty());
   CHECK(judged({}).problem.empty());
   CHECK(judged({}).own_ahead_ms == std::nullopt);
@@ -132,7 +132,7 @@ TEST_CASE("what peers claim cannot overflow") {
 }
 
 TEST_CASE(
-    "a node is ready only while heads are certified, its clock is right and its disk has room") {
+    "a node is ready only while heads are certified, its clock is right and its disk has space") {
   Watched w;
   CHECK(w.look_for(60'000).ready());
 

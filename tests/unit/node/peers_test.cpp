@@ -86,7 +86,7 @@ TEST_CASE("a peer that pushes forged submissions is cut off and turns no client 
   }
 }
 
-TEST_CASE("a peer whose good pushes fill its share is not cut off, and turns nobody else away") {
+TEST_CASE("a peer whose valid pushes fill its share is not cut off, and displaces no one else") {
   for (const std::uint32_t busy : {kMember, kObserver}) {
     CAPTURE(busy);
     Running c(1);
@@ -127,7 +127,7 @@ TEST_CASE("a peer whose good pushes fill its share is not cut off, and turns nob
   }
 }
 
-TEST_CASE("one peer's backlog stands before nobody else's work, and all observers' before none") {
+TEST_CASE("one peer's backlog delays no other's work, and nor does that of all observers") {
   constexpr std::uint32_t kObservers = 8;
   Running c(kObservers);
   c.commit(0, 0, 1);
@@ -234,7 +234,7 @@ TEST_CASE("a submission with an entry of a later version costs its sender nothin
   CHECK(n.disconnected.empty());
 }
 
-TEST_CASE("a flood of frames that nobody understands holds up its own sender's credit") {
+TEST_CASE("a flood of frames of unknown kinds holds up only its sender's credit") {
   Running c;
   c.run_for(50);
   TestNode& n = c.node(0);

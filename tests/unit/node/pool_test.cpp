@@ -68,7 +68,7 @@ TEST_CASE("the same content is known, another signature under the same id is a c
   CHECK(pool.items() == 1);
 }
 
-TEST_CASE("count, bytes and each author's share are bounded, and a share leaves room for others") {
+TEST_CASE("count, bytes and each author's share are bounded, and a share leaves space for others") {
   PoolLimits limits;
   SUBCASE("count") {
     limits.max_items = 3;
@@ -167,7 +167,7 @@ TEST_CASE("what is in another member's block is not proposed, unless that block 
   CHECK(take(pool).items.size() == 1);
 }
 
-TEST_CASE("a new view makes void what the last one proposed, but for what was decided") {
+TEST_CASE("a new view voids what the last one proposed, except what was decided") {
   Pool pool({});
   const Body decided = make(1, 0);
   const Body proposed = make(1, 1);
@@ -178,7 +178,7 @@ TEST_CASE("a new view makes void what the last one proposed, but for what was de
   CHECK(contents(take(pool)) == std::vector{proposed.content()});
 }
 
-TEST_CASE("who holds what is remembered, for the push to a primary that has not got it") {
+TEST_CASE("it is remembered which member holds what, for the push to a primary that lacks it") {
   Pool pool({});
   const Body a = make(1, 0);
   const Body b = make(1, 1);

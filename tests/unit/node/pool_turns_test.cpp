@@ -208,7 +208,7 @@ TEST_CASE("a block costs what it takes, however many authors wait, are not due o
   CHECK(late.looked_at <= 100 + Pool::kMaxPassedOver);
 }
 
-TEST_CASE("an item that found no room is the first of the next block, not starved by small ones") {
+TEST_CASE("an item that did not fit is the first of the next block, not starved by small ones") {
   Pool pool({});
   const Body large = make(7, 0, 500, 950);
   for (std::uint32_t n = 0; n < 5; ++n) REQUIRE(pool.add(make(1, n, 500), 0, true));

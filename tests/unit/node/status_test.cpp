@@ -7,7 +7,7 @@
 
 namespace imi::node::test {
 
-TEST_CASE("why a validator signs nothing is told after a restart as before") {
+TEST_CASE("the reason why a validator signs nothing survives a restart") {
   Cluster c;
   for (const auto& n : c.nodes) n->init();
   for (const auto& n : c.nodes) n->start();
