@@ -34,7 +34,7 @@ SignedMessage SafetyRules::envelope(Payload payload) const {
   return m;
 }
 
-// The one place where the key is used.
+// The only place where the key is used.
 crypto::Signature SafetyRules::sign(const Hash256& digest) const {
   IMI_INVARIANT("I19", key_ && me_ && !state_.stopped && !awaiting_, digest);
   return key_->sign(digest);

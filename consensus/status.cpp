@@ -81,8 +81,8 @@ void Replica::answer_view(MemberId to, const Status& s) {
     return;
   }
   if (tick_ - view_change_sent_ < config_.ticks(config_.status_period_ms)) return;
-  // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whoever of their
-  // signers stopped meanwhile (C4).
+  // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whichever of
+  // their signers stopped meanwhile (C4).
   for (const auto& [member, message] : view_changes_) {
     const View view = std::get<ViewChange>(message->payload).view;
     if (view < view_ || member == to) continue;
