@@ -5,7 +5,7 @@
 //   ledger_bench [events=1000000] [subjects=100000] [block=1000] [submission=1000] [cache=64]
 //                [folder=...]
 //
-// Signatures are made once for each submission and verified by nobody here: admission is measured
+// Signatures are made once for each submission and not verified here: admission is measured
 // elsewhere. Bytes written are what the kernel counted for this process (/proc/self/io).
 #include <sys/resource.h>
 
