@@ -17,8 +17,8 @@ class Scenario {
   virtual ~Scenario() = default;
 
   virtual void start() = 0;  // all machines are up
-  // The faults are over: undo what heal() does not know of. What must hold on a cluster that is
-  // still at fault (a slow link) is undone in after_catch_up().
+  // The faults are over: undo what heal() does not know of. What must hold on a cluster that
+  // still has a fault (a slow link) is undone in after_catch_up().
   virtual void stop() { running_ = false; }
   virtual void after_catch_up() {}
 

@@ -110,7 +110,8 @@ TEST_CASE("submissions of a view that was left come back when a checkpoint overt
   CHECK(e.returned[0].reason == ReturnReason::kNotChosen);
 }
 
-TEST_CASE("a NEW-VIEW goes to a slow member again ever more rarely, and to each by itself (A8)") {
+TEST_CASE(
+    "a NEW-VIEW goes to a slow member again ever more rarely, for each member separately (A8)") {
   Config patient;  // the view is not left meanwhile
   patient.progress_timeout_ms = patient.max_view_timeout_ms = 60'000;
   Solo s(4, 1, patient);  // the primary of view 1

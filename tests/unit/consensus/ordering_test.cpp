@@ -205,7 +205,7 @@ TEST_CASE("heights beyond the window wait in a bounded buffer, further ones are 
   CHECK(ignored(c.receive(at(2 * window + 1)), Ignored::kHeightBeyondWindow));
 }
 
-TEST_CASE("the primary proposes while the pipeline has room, and never a repeated item") {
+TEST_CASE("the primary proposes while the pipeline has a free slot, and never a repeated item") {
   Config config;
   config.pipeline = 2;
   Case c(4, 0, config);
@@ -251,7 +251,7 @@ TEST_CASE("a decision against the accepted proposal returns its items and moves 
   CHECK(e.execute[0].id == c.members.id_of(c.b1));
 }
 
-TEST_CASE("a block nobody asked for is not kept") {
+TEST_CASE("a block that was not asked for is not kept") {
   Case c;
   CHECK(ignored(c.receive(c.members.wrap(MemberId(2), BlockData{c.b1})), Ignored::kNotWanted));
   CHECK(

@@ -340,7 +340,7 @@ TEST_CASE("STATUS is answered with what its sender lacks, and not too often (A8)
   CHECK(sent(e, MessageKind::kCommit) == 1);
 }
 
-TEST_CASE("blocks voted for are handed to whoever asks by id") {
+TEST_CASE("blocks voted for are given to any member that asks by id") {
   Solo s;
   const auto blocks = make_chain(s.members, 1);
   s.receive(s.members.pre_prepare(View(0), blocks[0]));

@@ -1,4 +1,4 @@
-// Leaving and entering views, seen by one replica, and the choice of O by itself.
+// Leaving and entering views, seen by one replica, and the choice of O on its own.
 #include <doctest/doctest.h>
 
 #include "consensus/new_view.h"
@@ -218,7 +218,7 @@ TEST_CASE("executed heights that are re-proposed are voted for again (A4)") {
 }
 
 TEST_CASE(
-    "a submission that the primary holds and leaves out of blocks with room is complained of") {
+    "a submission that the primary holds and leaves out of blocks with space causes a complaint") {
   const auto complains = [](bool full, bool at_primary, std::uint64_t shields = 0) {
     Solo s;
     for (std::uint64_t n = 0; n < shields; ++n) {  // the primary has them, and they are not due

@@ -158,7 +158,8 @@ TEST_CASE("f+1 VIEW-CHANGEs that one member holds are relayed to those that lack
   CHECK(relayed == std::set<MemberId>{MemberId(1), MemberId(2)});
 }
 
-TEST_CASE("one slow link costs nothing: nobody leaves, and the chain goes on (C4, I26)") {
+TEST_CASE(
+    "one slow link costs nothing: no member leaves the view, and the chain continues (C4, I26)") {
   Cluster c({});
   // Member 3 hears nothing of the primary and of one backup.
   c.lose = [](MemberId from, MemberId to, const SignedMessage&) {

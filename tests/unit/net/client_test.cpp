@@ -162,7 +162,7 @@ TEST_CASE("if no node answers, the error says what each one did") {
   CHECK(r.error().message.find("no-such-host.invalid") != std::string::npos);
 }
 
-TEST_CASE("a connection that the node closed meanwhile is made anew without a word") {
+TEST_CASE("a connection that the node closed meanwhile is silently re-established") {
   RpcServerOptions o;
   o.limits.idle_timeout = 40ms;
   RpcNet net(o);
@@ -191,7 +191,7 @@ TEST_CASE("a call can be interrupted while it waits") {
   CHECK(r.error().data.at("interrupted") == true);
 }
 
-TEST_CASE("what is no IMI node is said to be none") {
+TEST_CASE("a server that is not an IMI node is reported as such") {
   RpcServerOptions o;
   RpcNet net(o);
   Client c = client_of({net.address()});
@@ -246,7 +246,7 @@ TEST_CASE("the response reader takes answers in any pieces, one after the other"
   }
 }
 
-TEST_CASE("the load client keeps many calls under way and accounts for every one") {
+TEST_CASE("the load client keeps many calls in flight and accounts for every one") {
   RpcNet net;
   std::vector<int> answers(5000, 0);
   LoadClientOptions o;
@@ -305,7 +305,7 @@ TEST_CASE("when a node goes, its calls fail by name and later ones wait for it t
   CHECK_FALSE(LoadClient::connect(nowhere, [](LoadClient::Done&) {}));
 }
 
-TEST_CASE("one node is asked without failover, and what it did is told apart") {
+TEST_CASE("one node is asked without failover, and its kinds of failure are distinguished") {
   RpcNet good;
   Deaf deaf;
   Client c = client_of({nobody(), deaf.address(), good.address()});

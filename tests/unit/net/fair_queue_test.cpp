@@ -118,7 +118,7 @@ TEST_CASE("eight clients of heavy reads slow another's light reads by less than 
   }
 }
 
-TEST_CASE("light reads are slowed by no more where the heavy ones come to the same method") {
+TEST_CASE("light reads are not slowed more if the heavy ones use the same method") {
   const std::size_t alone = light_reads(2, 0, kHeavy);
   CHECK(light_reads(2, 8, {"status", 35'000, 64}) * 2 > alone);
 }
@@ -138,7 +138,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("who comes late or comes back has no claim to the time that others used before") {
+TEST_CASE(
+    "a client that comes late or comes back has no claim to the time that others used before") {
   Machine m(1);
   const std::size_t first = m.add({"enterprise", 10'000, 4});
   m.run_until(30 * kSecond);

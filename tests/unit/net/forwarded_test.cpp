@@ -58,7 +58,7 @@ TEST_CASE("every form of an address is read") {
   CHECK(client("10.0.0.1", "for=\"[2001:db8:9::1]:4711\"", "") == "2001:db8:9::1");
 }
 
-TEST_CASE("an address that is hidden or unreadable ends the search at the proxy that told it") {
+TEST_CASE("an address that is hidden or unreadable ends the search at the proxy that reported it") {
   for (const char* text : {"unknown", "_hidden", "203.0.113", "203.0.113.9:", "203.0.113.9:x",
                            "[::1", "203.0.113.9 1.1.1.1", "localhost", "1.1.1.1,"}) {
     CAPTURE(text);

@@ -117,7 +117,7 @@ TEST_CASE("a client without a certificate is refused") {
   CHECK(t.witness().wait_refused(PeerRefusal::kTlsFailed));
 }
 
-TEST_CASE("a client whose key is nobody's is refused by name") {
+TEST_CASE("a client with an unknown key is refused by name") {
   Target t;
   RawPeer peer(t.port(), &test_identity(5));
   CHECK(peer.is_closed_by_other());
@@ -258,7 +258,7 @@ TEST_CASE("strangers that come one after the other, too fast, are refused before
     (void)peer.is_closed_by_other();
   }
   CHECK(t.witness().wait_refused(PeerRefusal::kHalfOpenFull));
-  // A validator's address is no stranger's.
+  // A validator's address is not a stranger's.
   t.net.node(0).set_address(PeerId(1), "127.0.0.1:1");
   t.net.start(1);
   t.net.link(1, 0);

@@ -50,7 +50,7 @@ TEST_CASE("messages arrive whole and, within a class, in order") {
   CHECK(s.bytes_in > kMaxMessageBytes);
 }
 
-TEST_CASE("a message to nobody, to oneself, empty or too large is not queued") {
+TEST_CASE("a message to an unknown peer, to oneself, empty or too large is not queued") {
   PeerNet net(2);
   net.start_all_linked();
   REQUIRE(net.wait_connected());
@@ -180,7 +180,7 @@ TEST_CASE("votes pass while bodies fill their queue, and bodies are dropped") {
   CHECK(bodies_before <= 4);
 }
 
-TEST_CASE("a peer whose process stands still is noticed, and so is one that takes nothing") {
+TEST_CASE("a peer whose process is suspended is noticed, and so is one that reads nothing") {
   // Node 1's I/O thread blocks in a callback: it neither reads nor answers.
   PeerLimits limits;
   limits.ping_interval = std::chrono::milliseconds(40);

@@ -111,7 +111,7 @@ TEST_CASE("a body above the limit is refused on its announcement, and when it li
   CHECK(fits.post(call_text("status") + std::string(5000, ' ')).status == 200);
 }
 
-TEST_CASE("a length of 4 GiB and lengths that are none are refused and allocate nothing") {
+TEST_CASE("a length of 4 GiB and malformed lengths are refused and allocate nothing") {
   RpcNet net;
   for (const char* length : {"4294967296", "18446744073709551616", "-1", "x", "1, 2"}) {
     CAPTURE(length);
@@ -165,7 +165,7 @@ TEST_CASE("long headers, long paths and what is not HTTP are refused") {
   }
 }
 
-TEST_CASE("headers are bounded also where each comes in a piece of its own") {
+TEST_CASE("headers are bounded even if each comes in a separate piece") {
   RpcNet net;
   RawHttp http(net);
   std::size_t sent = 0;
