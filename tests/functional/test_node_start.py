@@ -1,6 +1,6 @@
 """What a node refuses to start on, and with which words: keys, ports, stores, a full disk. Every
-refusal ends the process with exit code 7 and one sentence that says what, where and what to do; nothing in
-the folder is changed, and the node starts again once the cause is gone."""
+refusal ends the process with exit code 7 and one sentence that says what, where and what to do;
+nothing in the folder is changed, and the node starts again once the cause is gone."""
 
 import http.client
 import json
