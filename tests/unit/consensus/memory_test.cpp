@@ -59,7 +59,7 @@ TEST_CASE("a validator that starts asks its peers, and signs nothing before q - 
   CHECK_FALSE(s.replica.is_voter());
   const Block b = s.m.block(Height(1), BlockId{}, s.now_ms);
   CHECK(signed_sent(s.receive(s.m.pre_prepare(View(0), b))) == 0);
-  // It asks again, and only who has not answered.
+  // It asks again, and only those that have not answered.
   CHECK(signed_sent(s.answer(2)) == 0);
   CHECK(s.replica.signing().answers == 1);
   std::size_t asked = 0;

@@ -76,7 +76,7 @@ TEST_CASE("q-1 PREPAREs make a prepared certificate, q COMMITs a decision, which
   CHECK(sent(e, MessageKind::kCheckpoint) == 1);
 }
 
-TEST_CASE("the same vote again, or from the same member, never counts twice (fault 2)") {
+TEST_CASE("the same vote again, or from the same member, never counts twice") {
   Case c;
   c.propose(c.b1);
   c.prepares(c.b1, {2});
@@ -100,7 +100,7 @@ TEST_CASE("two ids by one member leave one evidence pair of each kind (D5)") {
   c.commits(c.b1, {3});
   e = c.commits(x, {3});
   REQUIRE(e.evidence.size() == 1);
-  // Both halves verify by themselves: anybody can be shown them.
+  // Each half verifies on its own: it can be shown to anyone.
   CHECK(c.verifier().verify(*e.evidence[0].first, std::nullopt));
   CHECK(c.verifier().verify(*e.evidence[0].second, std::nullopt));
 }

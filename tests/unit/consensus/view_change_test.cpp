@@ -257,7 +257,7 @@ TEST_CASE(
   CHECK_FALSE(complains(false, false));  // the primary never had it
 }
 
-TEST_CASE("what a decided block has is not complained of, though its bodies are not here yet") {
+TEST_CASE("what a decided block has causes no complaint, though its bodies are not here yet") {
   Solo s;
   const ItemFacts late = Members::item(1, kNow + 100'000);
   s.give(PendingAdded{{late}});

@@ -19,7 +19,7 @@ using imi::rpc::ExitCode;
 
 namespace {
 
-// An address where nobody listens: it was free a moment ago.
+// An address where nothing listens: it was free a moment ago.
 NodeAddress nobody() {
   RpcNet gone;
   return gone.address();
@@ -102,7 +102,8 @@ TEST_CASE("the ledger's own errors come back as they are, with their exit codes"
   CHECK(c.call("event", {{"eid", "x"}}).error().error == Error::kInvalidParams);
 }
 
-TEST_CASE("a node that is down, deaf or not ready is passed over, and the good one remembered") {
+TEST_CASE(
+    "a node that is down, unresponsive or not ready is passed over, and the good one remembered") {
   RpcNet good;
   Deaf deaf;
   SUBCASE("refused") {
@@ -116,7 +117,7 @@ TEST_CASE("a node that is down, deaf or not ready is passed over, and the good o
     CHECK(c.current() == good.address());
     CHECK(c.call("status", {}));
   }
-  SUBCASE("a read does not wait for a deaf node as long as for the last one") {
+  SUBCASE("a read does not wait for an unresponsive node as long as for the last one") {
     Deaf other;
     Client c = client_of({deaf.address(), other.address(), good.address()}, 20s);
     const auto begin = std::chrono::steady_clock::now();
@@ -143,7 +144,7 @@ TEST_CASE("a node that is down, deaf or not ready is passed over, and the good o
     Client c = client_of({first, good.address()});
     CHECK(c.call("status", {}));
     CHECK(c.current() == good.address());
-    // If all are so, the node's own reason is told.
+    // If all are, the node's own reason is reported.
     Client only = client_of({first, nobody()});
     const auto r = only.call("status", {});
     REQUIRE_FALSE(r);

@@ -18,7 +18,7 @@ ClientKey key_of(std::size_t n) {
   return k;
 }
 
-// Workers and clients in virtual time: a client keeps `window` calls of `cost` each under way.
+// Workers and clients in virtual time: a client keeps `window` calls of `cost` each in flight.
 class Machine {
  public:
   explicit Machine(unsigned workers) : workers_(workers) {}
@@ -150,7 +150,7 @@ TEST_CASE(
   CHECK(m.load(second).worked < 6 * kSecond);
 }
 
-TEST_CASE("light reads from the address of the heavy ones are slowed by no more either") {
+TEST_CASE("light reads from the address of the heavy ones are not slowed more either") {
   const std::size_t alone = light_reads(2, 0, kHeavy);
   CHECK(light_reads(2, 8, {"enterprise", 35'000, 64, 500}, {"status", 100, 1, 500}) * 2 > alone);
   CHECK(light_reads(2, 8, {"status", 35'000, 64, 500}, {"status", 100, 1, 500}) * 2 > alone);

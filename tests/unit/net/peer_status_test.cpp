@@ -1,4 +1,4 @@
-// What the transport tells about peers: their clocks, and why one is not connected.
+// What the transport reports about peers: their clocks, and why one is not connected.
 #include <algorithm>
 #include <thread>
 

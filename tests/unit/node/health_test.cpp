@@ -121,7 +121,7 @@ TEST_CASE("block times ahead of clocks that agree are explained") {
   CHECK(judged({0, 0, 0}, 1'500).problem.empty());
   CHECK(says(judged({0, 0, 0}, kHour), "the clocks agree now, so they were fast when it was made"));
   CHECK(says(judged({}, kHour), "this clock is slow, or"));
-  // An idle chain's last block is behind: no matter of clocks.
+  // An idle chain's last block is behind: not a matter of clocks.
   CHECK(judged({0, 0, 0}, -kHour).problem.empty());
 }
 
@@ -155,7 +155,7 @@ TEST_CASE(
     CHECK(w.look().ready());
     CHECK(w.told("clocks of this node and its peers agree again") == 1);
   }
-  SUBCASE("another's clock is wrong: that does not keep this node from committing") {
+  SUBCASE("another's clock is wrong: that does not prevent this node from committing") {
     w.peers[1].clock_ahead_us = kHour * 1000;
     const NodeHealth h = w.look_for(10'000);
     CHECK(h.ready());
@@ -182,7 +182,7 @@ TEST_CASE(
     CHECK(w.look().answers);
     CHECK_FALSE(w.look().ready());
   }
-  SUBCASE("it halted on a full disk and goes on reading") {
+  SUBCASE("it halted on a full disk and still serves reads") {
     w.status.halted = HaltReport{HaltCode::kLedgerFull, "no space"};
     CHECK(w.look().answers);
     CHECK(w.look().why() == "halted (ledger-full): no space");

@@ -33,7 +33,7 @@ struct Idle : Running {
     run_for(300);
   }
   [[nodiscard]] std::uint32_t backup(std::uint32_t i) { return (primary().index + i) % 4; }
-  // Nobody leaves the view, nobody is about to.
+  // No member leaves the view or is about to.
   void nothing_happens(std::uint64_t ms) {
     run_for(ms);
     CHECK(highest_view() == 0);
@@ -104,7 +104,7 @@ TEST_CASE("a submission under two signatures is decided once and delays nothing"
   }
 }
 
-TEST_CASE("a twin that one member alone holds marks no member alone") {
+TEST_CASE("a twin held by one member only leaves no member alone in a view change") {
   Idle c;
   const auto a = c.submission(50);
   const auto twin = signed_again(*a);

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kMaxExpiry = 600'000;
 constexpr BatchLimits kBatch{1000, 1'000'000, std::size_t{1} << 30};
 
-// A body with the digests that the pool goes by; nobody checks its signature here.
+// A body with the digests that the pool uses; its signature is not checked here.
 Body make(std::uint8_t author, std::uint32_t n, std::int64_t expiry = 1000, std::size_t size = 100,
           std::uint8_t signature = 0) {
   auto s = std::make_shared<ledger::Submission>();
@@ -50,7 +50,7 @@ TEST_CASE("items of one author leave in the order they came") {
   CHECK(pool.items() == 20);
 }
 
-TEST_CASE("authors take turns, so a flood by one does not keep another out of the next block") {
+TEST_CASE("authors take turns, so a flood by one does not exclude another from the next block") {
   Pool pool({});
   for (std::uint32_t n = 0; n < 500; ++n) REQUIRE(pool.add(make(1, n), n, true));
   const Body quiet = make(2, 0);
@@ -142,7 +142,7 @@ TEST_CASE("expiry follows the chain's time and frees the author's share") {
   CHECK(pool.add(make(1, 2, 300), 0, true));
 }
 
-TEST_CASE("items of a block that came to nothing go back to the front, in order") {
+TEST_CASE("items of an abandoned block go back to the front, in order") {
   Pool pool({});
   std::vector<chain::ContentHash> order;
   for (std::uint32_t n = 0; n < 6; ++n) {

@@ -219,7 +219,7 @@ TEST_CASE("long results are written whole") {
   CHECK(*r->outcome == v);
 }
 
-TEST_CASE("a client refuses answers that are no JSON-RPC") {
+TEST_CASE("a client refuses answers that are not JSON-RPC") {
   for (const char* text :
        {"", "<html>", "[]", "{}", R"({"jsonrpc":"2.0","id":1})", R"({"id":1,"result":1})",
         R"({"jsonrpc":"2.0","id":1,"result":1,"error":{"code":1,"message":""}})",
