@@ -44,7 +44,7 @@ Bytes frame(const Bytes& payload) {
   return out;
 }
 
-// The payload at `at`, empty if no whole sound frame stands there.
+// The payload at `at`, empty if no complete valid frame is there.
 ByteView frame_at(ByteView file, std::size_t at) {
   if (file.size() - at < kFrameHead) return {};
   std::size_t n = 0;

@@ -1,5 +1,5 @@
-// Progress for people who wait: a bar with rate and time to go on a terminal, a line now and then
-// elsewhere, nothing with --json or --quiet. Writes to standard error only.
+// Progress for people who wait: a bar with rate and time to go on a terminal, a line from time to
+// time elsewhere, nothing with --json or --quiet. Writes to standard error only.
 #pragma once
 
 #include <chrono>

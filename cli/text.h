@@ -30,7 +30,7 @@ namespace imi::cli {
 [[nodiscard]] std::string printable(std::string_view text);
 
 // JSON text with the same characters escaped as JSON does ("\u009b"): equal to any JSON reader,
-// and harmless on a terminal. A malformed byte, which can only stand in a string, becomes the text
+// and harmless on a terminal. A malformed byte, which can only occur in a string, becomes the text
 // "\x{9B}" there. The new lines between the values stay.
 [[nodiscard]] std::string json_printable(std::string_view json);
 

@@ -163,7 +163,7 @@ struct Signing {
 };
 [[nodiscard]] std::string describe(const Signing& s);
 
-// Signing stopped for good although the node goes on as an observer (B6).
+// Signing stopped for good although the node continues as an observer (B6).
 struct SigningStop {
   std::uint8_t reason = 0;  // SafetyRefusal
 };

@@ -330,7 +330,7 @@ bool Replica::make_prepared(Slot& slot) {
 }
 
 bool Replica::send_commit(Height h, Slot& slot) {
-  // A prefix that stands on decisions rather than on prepared certificates stays provable (I9).
+  // A prefix that rests on decisions rather than on prepared certificates stays provable (I9).
   for (Height x = stable_height_.next(); x < h; x = x.next()) {
     const Slot* below = find_slot(x);
     if (below != nullptr && below->prepared) continue;

@@ -130,7 +130,7 @@ class Verifier {
   Verifier(const Config& config, const ValidatorSet& set, SignatureCache& cache);
 
   // `peer`: the validator whose TLS identity delivered the message, if it is one. Signed kinds may
-  // be relayed by anybody; unsigned kinds must come from their sender.
+  // be relayed by anyone; unsigned kinds must come from their sender.
   [[nodiscard]] std::expected<VerifiedMessage, MessageError> verify(
       SignedMessage message, std::optional<MemberId> peer) const;
   [[nodiscard]] std::expected<VerifiedBlocks, MessageError> verify(SyncedBlocks synced) const;

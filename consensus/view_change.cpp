@@ -6,7 +6,7 @@
 namespace imi::consensus {
 
 namespace {
-// STATUS periods without a word after which a member's wish is void.
+// STATUS periods of silence after which a member's wish is void.
 constexpr Ticks kWishPeriods = 10;
 }  // namespace
 

@@ -117,7 +117,7 @@ void Bodies::settle(const Key& key, BlockState& state) {
     entries += body.entries();
     bytes += body.bytes->size();
   }
-  // The chain's own limits: beyond them the block is invalid for everybody alike.
+  // The chain's own limits: beyond them the block is invalid for all members alike.
   if (entries > core_.parameters.max_block_entries ||
       bytes > core_.parameters.max_block_body_bytes) {
     core_.input(consensus::BodiesInvalid{key.first, key.second});

@@ -96,7 +96,7 @@ class Bodies {
   void drop(BlockState& state);
   [[nodiscard]] bool arrivals_under_way(const BlockState& state) const;
   // One request to one peer under way at a time, so that a slow link is not filled with the same
-  // bodies from everybody; how long and how much is learnt (Pace).
+  // bodies from all peers; how long and how much is learnt (Pace).
   struct Asked {
     Pace pace;
     std::optional<std::uint64_t> since_us;  // not answered

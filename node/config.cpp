@@ -212,10 +212,11 @@ constexpr KeyReader kKeys[] = {
       "allowed"},
      [](Field& f, NodeConfig& c) { c.rpc_hosts = f.texts(problem_of_host); }},
     {{"rpc", "origins", "list of origins", "none",
-      "web origins, as `https://portal.example`, whose pages may call this node"},
+      "web origins, such as `https://portal.example`, whose pages may call this node"},
      [](Field& f, NodeConfig& c) { c.rpc_origins = f.texts(problem_of_origin); }},
     {{"rpc", "proxies", "list of addresses or networks", "none",
-      "reverse proxies, as `10.0.0.7` or `10.0.0.0/8`, whose `Forwarded` and `X-Forwarded-For` "
+      "reverse proxies, such as `10.0.0.7` or `10.0.0.0/8`, whose `Forwarded` and "
+      "`X-Forwarded-For` "
       "headers name the client"},
      [](Field& f, NodeConfig& c) { c.rpc_proxies = f.texts(problem_of_network); }},
     {{"rpc", "threads", "2 to 64", "2", "threads that answer reads; one takes short reads only"},

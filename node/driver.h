@@ -118,8 +118,9 @@ enum class NodeRole : std::uint8_t {
 
 struct NodeStatus {
   NodeRole role{};
-  std::string silent_because;   // kSilentValidator: why
-  bool awaiting_peers = false;  // silent only until enough peers told what they saw it sign (B6)
+  std::string silent_because;  // kSilentValidator: why
+  bool awaiting_peers =
+      false;  // silent only until enough peers have said what they saw it sign (B6)
   chain::Epoch epoch;
   chain::View view;
   bool changing = false;
@@ -168,7 +169,7 @@ struct DriverCounters {
   std::uint64_t bodies_fetched = 0;
   std::uint64_t blocks_synced = 0;
   std::uint64_t sync_late = 0;     // answers that were not there in time
-  std::uint64_t sync_unasked = 0;  // answers that nobody asked for
+  std::uint64_t sync_unasked = 0;  // answers that were not asked for
   std::uint64_t evidence = 0;
   std::uint64_t alarms = 0;
   std::uint64_t ignored[consensus::kIgnoredReasons] = {};

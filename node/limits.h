@@ -52,8 +52,8 @@ struct NodeLimits {
   std::size_t verify_chunk = 32;   // submissions in one piece of work
   std::size_t verify_pieces = 32;  // handed to the workers at a time; the rest waits in turn
   // Submissions under way, by whom they come from. Clients are turned away beyond the first number,
-  // so that what a proposed block waits for never queues behind seconds of work that nobody has
-  // taken on yet; in it one peer counts for no more than its even share, so its flood turns away
+  // so that what a proposed block waits for never queues behind seconds of work that has not been
+  // accepted yet; in it one peer counts for no more than its even share, so its flood turns away
   // no client within the others' shares. The pushes of one peer are dropped beyond its own number.
   std::size_t max_verifying_for_clients = 2'048;
   std::size_t max_verifying_of_validator = 4'096;

@@ -41,7 +41,8 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
       send_notice(from);
       return;
   }
-  intake.skip(from, std::move(hold));  // a newer peer's; features tell it not to send them
+  intake.skip(from,
+              std::move(hold));  // a newer peer's; features should prevent it from sending them
 }
 
 std::expected<Pool::Added, PoolRefusal> Driver::Impl::enter_pool(const Body& body, bool local) {

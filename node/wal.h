@@ -26,8 +26,8 @@
 //
 // Recovery. A bad frame that nothing valid follows is the torn end of the last write and is cut:
 // nothing that needed it was ever sent. A bad frame before a valid one is damage: refused by name,
-// never skipped. (A flipped bit in the very last group cannot be told from a torn write; the
-// replica then finds its own newer signature at its peers and stops signing, B6.)
+// never skipped. (A flipped bit in the very last group cannot be distinguished from a torn write;
+// the replica then finds its own newer signature at its peers and stops signing, B6.)
 //
 // The first file is written only by create() (`imid init`): a directory without a log means that
 // the SafetyState was lost, and the key signs nothing (B6, I19).

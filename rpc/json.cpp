@@ -24,7 +24,7 @@ RpcError parse_error(std::string why) {
 
 // Builds the value as boost's own parser does, and refuses on the way. `reason` is why, if it was
 // one of our bounds. With `ids`, the text of every number that is the "id" of a JSON-RPC call is
-// appended there, and its place there stands for it in the value.
+// appended there, and the value holds its place there instead.
 class BoundedHandler {
  public:
   static constexpr std::size_t max_object_size = std::size_t(-1);

@@ -40,7 +40,7 @@ inline constexpr JsonLimits kResponseLimits{64u << 20, 32, 1u << 22, 256};
 
 // JSON-RPC id: absent (a notification: no response), null, a number or a string. A number that is
 // not the usual text of an int64_t (a fraction, an exponent, beyond 64 bits) is kept as the text it
-// had, so that the response carries the very id of the request.
+// had, so that the response carries exactly the request's id.
 struct NoId {
   bool operator==(const NoId&) const = default;
 };

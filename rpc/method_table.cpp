@@ -299,7 +299,7 @@ void add_chain(std::vector<MethodSpec>& out) {
   out.push_back(
       {"log_proof",
        "A proof over the event log",
-       "With `id` and `index`: that an accepted entry of a submission stands in the log; give the "
+       "With `id` and `index`: that an accepted entry of a submission is in the log; give the "
        "`height` that it was committed at, and it is found even after its fate was pruned. With "
        "`from` and `root`: that today's log begins with all of the older log of that size and "
        "root. RFC "

@@ -73,7 +73,7 @@ inline constexpr std::int64_t kMaxPage = 1000;                // rows of other l
 [[nodiscard]] std::expected<json::object, RpcError> bind_params(const MethodSpec& method,
                                                                 json::value params);
 
-// REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") stands for.
+// REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") names.
 struct RestCall {
   const MethodSpec* method = nullptr;
   json::object params;  // already bound

@@ -81,7 +81,8 @@ namespace {
 constexpr std::chrono::milliseconds kMostPatience{3'000};
 constexpr std::chrono::milliseconds kLeastPatience{1'000};
 
-// What may take long because the node is asked to wait, and is safer told to one node at a time.
+// Calls that may take long because the node is asked to wait, and are safer sent to one node at a
+// time.
 bool only_reads(std::string_view method) { return method != "submit" && method != "submit_batch"; }
 
 bool is_for_another_node(Error e) {

@@ -100,7 +100,7 @@ std::optional<std::uint64_t> person_transitions(Session& s) {
     const auto& d = std::get<ledger::DossierAnswer>(v.answer.answer);
     return d.subject ? std::optional(d.total) : std::nullopt;
   } catch (const Failure& f) {
-    // A node does not tell an unknown person from a wrong key.
+    // A node does not distinguish an unknown person from a wrong key.
     if (f.name == "not-the-subject" || f.name == "not-found") return std::nullopt;
     throw;
   }
@@ -141,7 +141,8 @@ void load_person_event(Session& s) {
 
 std::filesystem::path attestation_path(Session& s) { return s.dir() / "demo" / "attestation.json"; }
 
-// The attestation's file holds its entry too, so that a load cut short sends the very same again.
+// The attestation's file holds its entry too, so that an interrupted load sends the same entry
+// again.
 ledger::AttIssue attestation_of_sample(Session& s) {
   const auto file = attestation_path(s);
   std::error_code ec;

@@ -41,7 +41,8 @@ void say_repeats(Session& s, const CheckReport& r) {
       fmt::format("{} rows repeat an earlier row of the file: sent once", grouped(r.repeats)));
 }
 
-// A dry run against the ledger as it is now; null where no node can be asked, which is told.
+// A dry run against the ledger as it is now; null where no node can be asked, which causes a
+// warning.
 std::unique_ptr<DryRun> dry_run(Session& s, LedgerRecords& records, const ledger::Policy& policy,
                                 const std::optional<Author>& author) {
   const auto without = [&s](std::string_view why) {

@@ -59,7 +59,7 @@ std::string state_of(const NodeState& n) {
   return "not ready";
 }
 
-// How many of the nodes vote, how many votes commit a block, and who does not vote.
+// How many of the nodes vote, how many votes commit a block, and which do not vote.
 struct Standing {
   std::size_t votes = 0;
   std::size_t nodes = 0;

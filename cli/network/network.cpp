@@ -286,7 +286,7 @@ void Network::undo() {
   for (const NodeEntry& node : stopped_) {
     try {
       if (!node_process(dir_, node)) start(node);
-    } catch (const Failure& f) {  // the first failure is the one to be told
+    } catch (const Failure& f) {  // the first failure is the one to be reported
       session_.out().warn(f.what);
     }
   }

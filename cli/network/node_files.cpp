@@ -57,7 +57,7 @@ std::vector<chain::Validator> make_validators(const fs::path& dir, const Manifes
   return out;
 }
 
-// A chain that was lost must not be replaced in silence: its nodes hold data of it.
+// A chain that was lost must not be replaced silently: its nodes hold data of it.
 void refuse_lost_genesis(const fs::path& dir, const Manifest& m) {
   for (const NodeEntry& node : m.nodes) {
     const fs::path data = dir / node.name / "data";

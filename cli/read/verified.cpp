@@ -47,7 +47,7 @@ void warn_of_lost_head(Session& s, const std::string& why, const std::filesystem
       why, ec ? std::string() : fmt::format("; the file is kept as {}", kept.string())));
 }
 
-// Once per command: the answer itself is verified all the same.
+// Once per command: the answer itself is verified nevertheless.
 void warn_of_unkept_head(Session& s, const std::string& why) {
   static bool told = false;
   if (std::exchange(told, true)) return;
@@ -132,7 +132,7 @@ std::string reason_text(const ledger::ProofError& e) {
       ledger::name(e.reason), duration_text(e.a), duration_text(e.b));
 }
 
-// A page that begins behind the end of a record shows nothing: whoever asks wants to know where it
+// A page that begins behind the end of a record shows nothing: the caller wants to know where it
 // ends.
 void refuse_page_past_end(const ledger::VerifiedAnswer& a) {
   const auto* d = std::get_if<ledger::DossierAnswer>(&a.answer);

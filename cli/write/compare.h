@@ -11,8 +11,8 @@
 namespace imi::cli {
 
 // What the ledger has otherwise, as a sentence; nullopt where it has the same, or where that cannot
-// be told. `refusal` is the ledger's name for why it refused the entry of `agency`. Reads what it
-// compares with a proof (one or two reads). `backfill` is not compared. Throws Failure.
+// be determined. `refusal` is the ledger's name for why it refused the entry of `agency`. Reads
+// what it compares with a proof (one or two reads). `backfill` is not compared. Throws Failure.
 [[nodiscard]] std::optional<std::string> conflict_with_ledger(Session& session,
                                                               const ledger::Entry& entry,
                                                               const ledger::AgencyId& agency,

@@ -251,7 +251,7 @@ class Run {
   }
 
   // The ledger itself refuses such a row where it has it. Then rows are signed anew even where
-  // nobody can tell any more whether the expired submission had committed.
+  // it can no longer be determined whether the expired submission had committed.
   [[nodiscard]] bool is_guarded() const { return options_.kind != "attestation-status"; }
 
   // Makes the refusal a conflict where the ledger has something else in the row's place.

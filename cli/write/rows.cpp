@@ -357,7 +357,7 @@ std::expected<EnterpriseCode, std::string> parse_enterprise_code(std::string_vie
   if (!typed) return std::unexpected(typed.error().reason);
   const auto u = as_issued ? ledger::parse_uscc_as_issued(*typed) : ledger::parse_uscc(*typed);
   if (u) return EnterpriseCode{*u, as_issued};
-  // No other code is offered: one that fits may be nobody's, or somebody else's.
+  // No other code is offered: one that fits may be unassigned, or another enterprise's.
   std::string why(ledger::describe(u.error()));
   if (u.error() == ledger::CodeError::kCheckCharacter) {
     why += "; if it was really issued like this, set as_issued";

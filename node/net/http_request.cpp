@@ -33,7 +33,7 @@ bool looks_like_framing(std::string_view name) {
   return equal_no_case(dashed, "content-length") || equal_no_case(dashed, "transfer-encoding");
 }
 
-// RFC 9112, section 6.3: where the last coding is not `chunked` nobody can tell the body's end.
+// RFC 9112, section 6.3: where the last coding is not `chunked` the body's end is undefined.
 std::optional<RpcError> transfer_fault(const std::string& codings) {
   std::string_view rest = codings;
   std::optional<std::string> unknown;

@@ -33,7 +33,7 @@ struct NetError {
 // A sentence that says what to do.
 [[nodiscard]] std::string describe(const NetError& e);
 
-// Where the network tells what happens. Both servers limit their own rate before they call this
+// Receives the network's log lines. Both servers limit their own rate before they call this
 // (at most kNetLogPerSecond lines per second and kind; how many were left out is said in the next
 // line), so that no client can fill the log. Called on an I/O thread; must not block.
 enum class NetLogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };

@@ -127,7 +127,7 @@ struct PeerMessage {
 
 // Why a connection ended or was never made. For logs and status.
 enum class PeerRefusal : std::uint8_t {
-  kUnknownKey,     // a certificate whose pin is nobody's
+  kUnknownKey,     // a certificate with an unknown pin
   kWrongKey,       // another certificate than that of the peer that was dialled
   kTlsFailed,      // TLS older than 1.3, no certificate, not TLS at all
   kWrongChain,     // another genesis
@@ -169,7 +169,7 @@ struct PeerTransportOptions {
   std::uint64_t features = 0;   // what this node understands
   std::vector<PeerInfo> peers;  // this node itself included: recognised by its pin
   PeerLimits limits;
-  // The wall clock told to peers and compared with theirs, microseconds since 1970; absent: the
+  // The wall clock sent to peers and compared with theirs, microseconds since 1970; absent: the
   // system's. Called on the I/O thread.
   std::function<std::int64_t()> wall_us;
   NetLog log;

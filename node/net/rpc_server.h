@@ -129,9 +129,9 @@ class RpcResponder {
   // True once the client has gone or the deadline passed: an answer would not be read.
   [[nodiscard]] bool abandoned() const;
   // To be asked where work that was queued for the call begins, and between its steps. False, with
-  // the call answered if somebody still waits, where the work would be for nothing: the client has
-  // gone, the deadline passed, or there is no memory for another answer (`server-busy`). The server
-  // asks before it calls a handler.
+  // the call answered if its client still waits, where the work would be for nothing: the client
+  // has gone, the deadline passed, or there is no memory for another answer (`server-busy`). The
+  // server asks before it calls a handler.
   [[nodiscard]] bool begin() const;
 
  private:
@@ -186,7 +186,7 @@ class RpcServer {
   [[nodiscard]] std::string address() const;  // "127.0.0.1:8645"
 
   // Thread-safe. Sends `value_json` to those who subscribed to the topic, and, for kSubmissions,
-  // to those who named `key` or no key at all. Costs nothing while nobody subscribes.
+  // to those who named `key` or no key at all. Costs nothing without subscribers.
   void publish(RpcTopic topic, std::string_view key, std::string value_json);
   // Thread-safe and cheap: whether publish() would reach anyone.
   [[nodiscard]] bool has_subscribers(RpcTopic topic) const;
