@@ -15,13 +15,24 @@
 
 namespace imi::chain {
 
+// Number of ECDSA over secp256k1 with a 64-byte signature (crypto/suite.h).
+inline constexpr std::uint8_t kSignatureSuite = 1;
+
+// What one member signed with. On the wire it is a list of signatures by suite, each with its
+// suite's number and its length, ascending: room for a second suite beside the first one. This
+// version knows suite 1 (crypto/suite.h), requires it, and refuses any other.
 struct MemberSignature {
   MemberId member;
   crypto::Signature signature;
   bool operator==(const MemberSignature&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(member, signature);
+    std::uint8_t count = 1;
+    std::uint8_t suite = kSignatureSuite;
+    std::uint8_t size = crypto::Signature::kSize;
+    ar(member, count, suite, size);
+    require(ar, count == 1 && suite == kSignatureSuite && size == crypto::Signature::kSize);
+    ar(signature);
   }
 };
 

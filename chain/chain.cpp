@@ -16,6 +16,9 @@ Hash256 body_root(const std::vector<ContentHash>& items) {
 }
 
 Hash256 LedgerHead::digest() const { return crypto::hash_of(crypto::Domain::kHead, *this); }
+Hash256 LedgerHead::heads_leaf() const {
+  return crypto::hash_of(crypto::Domain::kHeadsLeaf, *this);
+}
 
 std::string_view describe(CertificateError e) {
   switch (e) {

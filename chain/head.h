@@ -1,4 +1,8 @@
 // LedgerHead: what the validators sign after executing a block, and what every proof ends in.
+//
+// A head commits to all heads before it (`heads_root`): a tree in the shape of RFC 6962 over
+// SHA-256, leaf h being the canonical encoding of the head of height h. So any earlier head is
+// proved under a newer one by a path of at most 64 hashes, whoever signed either.
 #pragma once
 
 #include "base/codec.h"
@@ -18,15 +22,18 @@ struct LedgerHead {
   Hash256 validators_digest;       // the set that signs this head
   Hash256 next_validators_digest;  // the set of the next epoch (the same unless it changes)
   Hash256 params_digest;
+  Hash256 heads_root;  // of the heads of heights 0..height-1; at height 0 of none
   bool operator==(const LedgerHead&) const = default;
   template <class A>
   void serialize(A& ar) {
     ar(version, genesis, epoch, height, time, block, state_root, log_root, log_size,
-       validators_digest, next_validators_digest, params_digest);
+       validators_digest, next_validators_digest, params_digest, heads_root);
   }
-  SchemaVersion<1> version;
+  SchemaVersion<2> version;
 
   [[nodiscard]] Hash256 digest() const;
+  // Its leaf in later heads' heads_root.
+  [[nodiscard]] Hash256 heads_leaf() const;
 };
 
 }  // namespace imi::chain

@@ -43,6 +43,8 @@ constexpr std::array<DomainName, kDomainCount> kNames{{
     {Domain::kQuery, "imi.query\0\0\0\0\0\0\0"},
     {Domain::kLogHeader, "imi.log.header\0\0"},
     {Domain::kSafetyLog, "imi.safety.log\0\0"},
+    {Domain::kHeadsLeaf, "(rfc6962 leaf)\0\0"},
+    {Domain::kHeadsNode, "(rfc6962 node)\0\0"},
     {Domain::kTest, "imi.test\0\0\0\0\0\0\0\0"},
 }};
 
@@ -63,12 +65,29 @@ crypto_generichash_blake2b_state* as_state(std::array<std::uint8_t, 384>& s) {
   return reinterpret_cast<crypto_generichash_blake2b_state*>(s.data());
 }
 
+// SHA-256 over the prefix of RFC 6962 section 2.1, then the data.
+Hash256 rfc6962_hash(std::uint8_t prefix, ByteView data) {
+  Hash256 out;
+  crypto_hash_sha256_state state;
+  crypto_hash_sha256_init(&state);
+  crypto_hash_sha256_update(&state, &prefix, 1);
+  crypto_hash_sha256_update(&state, data.data(), data.size());
+  crypto_hash_sha256_final(&state, out.data());
+  return out;
+}
+
 }  // namespace
 
 std::string_view domain_text(Domain d) { return {kNames[static_cast<std::size_t>(d)].text, 16}; }
 
 Hash256 hash(Domain d, ByteView data) {
   Hash256 out;
+  if (d == Domain::kHeadsLeaf) return rfc6962_hash(0x00, data);
+  if (d == Domain::kHeadsNode) {
+    IMI_CHECK(data.empty());
+    crypto_hash_sha256(out.data(), data.data(), 0);
+    return out;
+  }
   const int rc = crypto_generichash_blake2b_salt_personal(
       out.data(), out.kSize, data.data(), data.size(), nullptr, 0, nullptr, personal(d));
   IMI_CHECK(rc == 0);
@@ -79,10 +98,12 @@ Hash256 hash_pair(Domain d, const Hash256& a, const Hash256& b) {
   std::array<std::uint8_t, 64> both;
   std::memcpy(both.data(), a.data(), 32);
   std::memcpy(both.data() + 32, b.data(), 32);
+  if (d == Domain::kHeadsNode) return rfc6962_hash(0x01, both);
   return hash(d, both);
 }
 
 Hasher::Hasher(Domain d) {
+  IMI_CHECK(!is_rfc6962(d));
   const int rc = crypto_generichash_blake2b_init_salt_personal(as_state(state_), nullptr, 0, 32,
                                                                nullptr, personal(d));
   IMI_CHECK(rc == 0);

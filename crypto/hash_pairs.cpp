@@ -139,7 +139,7 @@ bool hash_detail::has_four_lanes() {
 }
 
 void hash_pairs(Domain d, std::span<const PairJob> jobs) {
-  if (hash_detail::has_four_lanes()) {
+  if (!is_rfc6962(d) && hash_detail::has_four_lanes()) {
     // RFC 7693 2.5 and 2.8: digest length 32, fanout 1, depth 1, no salt, the domain as `personal`.
     std::uint64_t start[8];
     std::memcpy(start, kIv, sizeof(start));

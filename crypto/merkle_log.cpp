@@ -15,7 +15,7 @@ std::uint64_t entries_at(unsigned level, std::uint64_t size) {
 // Perfect subtrees out of tiles. Keeps the tiles that one proof touches.
 class TileNodes final : public MerkleNodes {
  public:
-  explicit TileNodes(const LogTileSource& source) : source_(source) {}
+  TileNodes(const LogTileSource& source, Domain domain) : source_(source), domain_(domain) {}
 
   std::optional<Hash256> node(unsigned height, std::uint64_t index) override {
     const unsigned level = height / kLogTileBits;
@@ -30,7 +30,7 @@ class TileNodes final : public MerkleNodes {
       missing_ = id;
       return std::nullopt;
     }
-    return merkle_root(Domain::kLogNode, std::span(*tile).subspan(offset, count));
+    return merkle_root(domain_, std::span(*tile).subspan(offset, count));
   }
 
   [[nodiscard]] LogTileId missing() const { return missing_; }
@@ -45,6 +45,7 @@ class TileNodes final : public MerkleNodes {
   }
 
   const LogTileSource& source_;
+  Domain domain_;
   std::map<LogTileId, std::vector<Hash256>> tiles_;
   LogTileId missing_;
 };
@@ -66,16 +67,15 @@ std::string describe(const LogError& e) {
   switch (e.reason) {
     case LogError::Reason::kBeyondSize: return "the log has no such leaf or size";
     case LogError::Reason::kTileMissing:
-      return "the event log's " + tile + " is missing or too short: the store is damaged";
-    case LogError::Reason::kTileWrong:
-      return "the event log's " + tile + " does not fit the log's root: the store is damaged";
+      return tile + " is missing or too short: the store is damaged";
+    case LogError::Reason::kTileWrong: return tile + " does not fit the root: the store is damaged";
   }
   return "unknown log error";
 }
 
 std::expected<LogWriter, LogError> LogWriter::open(const LogTileSource& source,
                                                    const LogFrontier& frontier) {
-  LogWriter out;
+  LogWriter out(frontier.domain());
   out.frontier_ = frontier;
   std::span<const Hash256> peaks = frontier.peaks().peaks;
   // A level's partial tile accounts for the peaks of its heights; the highest come first.
@@ -90,7 +90,7 @@ std::expected<LogWriter, LogError> LogWriter::open(const LogTileSource& source,
     }
     tile->resize(count);
     MerklePeaks part;
-    for (const Hash256& h : *tile) part.append(Domain::kLogNode, h);
+    for (const Hash256& h : *tile) part.append(frontier.domain(), h);
     if (!std::ranges::equal(part.peaks, peaks.first(part.peaks.size()))) {
       return std::unexpected(LogError{LogError::Reason::kTileWrong, id});
     }
@@ -142,15 +142,16 @@ void LogWriter::apply(StagedAppend&& staged) {
 }
 
 std::expected<MerklePath, LogError> log_inclusion_proof(const LogTileSource& source,
-                                                        std::uint64_t index, std::uint64_t size) {
-  TileNodes nodes(source);
-  return with_log_error(make_inclusion(Domain::kLogNode, nodes, index, size), nodes);
+                                                        std::uint64_t index, std::uint64_t size,
+                                                        Domain node_domain) {
+  TileNodes nodes(source, node_domain);
+  return with_log_error(make_inclusion(node_domain, nodes, index, size), nodes);
 }
 
 std::expected<MerklePath, LogError> log_consistency_proof(const LogTileSource& source,
                                                           std::uint64_t old_size,
                                                           std::uint64_t size) {
-  TileNodes nodes(source);
+  TileNodes nodes(source, Domain::kLogNode);
   return with_log_error(make_consistency(Domain::kLogNode, nodes, old_size, size), nodes);
 }
 

@@ -1,4 +1,6 @@
-// The event log: an append-only Merkle tree (crypto/merkle_shape.h, domains kLogLeaf and kLogNode).
+// Append-only Merkle trees (crypto/merkle_shape.h): the event log (domains kLogLeaf and kLogNode)
+// and the history of heads (kHeadsLeaf and kHeadsNode). A log's node domain is given where it is
+// made; it is not stored.
 //
 // Hashes are stored in tiles, as transparency logs do (c2sp.org/tlog-tiles): tile (level, index)
 // holds up to 256 hashes; entry j of it is the root of the perfect subtree of 256^level leaves that
@@ -28,14 +30,18 @@ inline constexpr unsigned kLogTileLevels = 8;  // 2^64 leaves
 // The log's size and right edge: all that is needed to append and to know the root.
 class LogFrontier {
  public:
+  LogFrontier() = default;
+  explicit LogFrontier(Domain node_domain) : domain_(node_domain) {}
+
+  [[nodiscard]] Domain domain() const { return domain_; }
   [[nodiscard]] std::uint64_t size() const { return tree_.size; }
   [[nodiscard]] const MerklePeaks& peaks() const { return tree_; }
-  [[nodiscard]] Hash256 root() const { return tree_.root(Domain::kLogNode); }
-  void append(const Hash256& leaf_hash) { tree_.append(Domain::kLogNode, leaf_hash); }
+  [[nodiscard]] Hash256 root() const { return tree_.root(domain_); }
+  void append(const Hash256& leaf_hash) { tree_.append(domain_, leaf_hash); }
   // The same, telling `completed(height, hash)` of each inner node that the leaf completes.
   template <class F>
   void append_with(const Hash256& leaf_hash, F completed) {
-    tree_.append_with(Domain::kLogNode, leaf_hash, completed);
+    tree_.append_with(domain_, leaf_hash, completed);
   }
   bool operator==(const LogFrontier&) const = default;
   template <class A>
@@ -44,6 +50,7 @@ class LogFrontier {
   }
 
  private:
+  Domain domain_ = Domain::kLogNode;
   MerklePeaks tree_;
 };
 
@@ -93,6 +100,7 @@ struct StagedAppend {
 class LogWriter {
  public:
   LogWriter() = default;  // of an empty log
+  explicit LogWriter(Domain node_domain) : frontier_(node_domain) {}
   // Reads the partial tiles and checks that they lead to the frontier's peaks.
   [[nodiscard]] static std::expected<LogWriter, LogError> open(const LogTileSource& source,
                                                                const LogFrontier& frontier);
@@ -113,9 +121,9 @@ class LogWriter {
 
 // That the leaf at `index` is in the log of `size` leaves. `size` may be any size up to the stored
 // one.
-[[nodiscard]] std::expected<MerklePath, LogError> log_inclusion_proof(const LogTileSource& source,
-                                                                      std::uint64_t index,
-                                                                      std::uint64_t size);
+[[nodiscard]] std::expected<MerklePath, LogError> log_inclusion_proof(
+    const LogTileSource& source, std::uint64_t index, std::uint64_t size,
+    Domain node_domain = Domain::kLogNode);
 // That the log of `size` leaves begins with the log of `old_size` leaves.
 [[nodiscard]] std::expected<MerklePath, LogError> log_consistency_proof(const LogTileSource& source,
                                                                         std::uint64_t old_size,

@@ -119,7 +119,13 @@ Result<Answer> work_out(const Question& question, const Parameters& parameters,
     EvidenceSource& source;
     const Parameters& parameters;
 
-    Result<Answer> operator()(const AskHead&) const { return HeadAnswer{}; }
+    Result<Answer> operator()(const AskHead& ask) const {
+      if (ask.height && *ask.height != source.head().height) {
+        return std::unexpected(
+            EvidenceError(ProofError{ProofError::Reason::kWrongHistory, 0, 0, std::nullopt, {}}));
+      }
+      return HeadAnswer{};
+    }
     Result<Answer> operator()(const AskEnterprise& ask) const {
       return dossier(source, enterprise_id(ask.uscc), ask.code, ask.page);
     }

@@ -24,6 +24,7 @@ class EvidenceSource {
  public:
   virtual ~EvidenceSource() = default;
 
+  // The head that the evidence is under: the certified one, or an earlier one that it leads to.
   [[nodiscard]] virtual const chain::LedgerHead& head() const = 0;
 
   // The record at a path under the head's state root, or nullopt where there is none.

@@ -18,10 +18,10 @@ constexpr std::size_t kMaxPrunedRecords = 16'384;
 
 struct PruneRow {
   chain::TimeMs keep_until;
-  std::vector<chain::SubmissionId> ids;
+  std::vector<Hash256> paths;  // of the submissions' records, in block order
   template <class A>
   void serialize(A& ar) {
-    ar(keep_until, ids);
+    ar(keep_until, paths);
   }
 };
 
@@ -50,7 +50,7 @@ class Execution {
       run_submission(*submission);
       if (overlay_.failure.error) return std::unexpected(*overlay_.failure.error);
     }
-    if (!added_.ids.empty()) {
+    if (!added_.paths.empty()) {
       result_.diff.aux.put(prune_row_key(block_.height), encode(added_));
     }
     overlay_.flush(result_.diff);
@@ -123,7 +123,7 @@ void Execution::run_submission(const Submission& submission) {
   result_.accepted += state.count - state.refused;
   result_.refused += state.refused;
   fate.put(std::move(state));
-  added_.ids.push_back(d->id);
+  added_.paths.push_back(fate.path);
 }
 
 execution::Verdict Execution::run_entry(const Entry& entry, Context& context) {
@@ -146,7 +146,8 @@ std::expected<chain::Height, StoreError> Execution::prune_cursor() const {
 }
 
 // Removes the fate records whose time has come, oldest height first, whole heights at a time. What
-// is removed follows from the records alone (height, keep_until): the rows are only an index.
+// is removed follows from the records alone (space, height, index, keep_until): the rows are only
+// an index, and can be made again from them.
 std::expected<void, StoreError> Execution::prune() {
   const auto start = prune_cursor();
   if (!start) return std::unexpected(start.error());
@@ -159,12 +160,12 @@ std::expected<void, StoreError> Execution::prune() {
     const auto due = decode<PruneRow>(**row);
     if (!due) return std::unexpected(damaged("prune row", due.error()));
     if (due->keep_until > block_.time) break;
-    if (removed != 0 && removed + due->ids.size() > kMaxPrunedRecords) break;
-    for (const auto& id : due->ids) {
-      result_.diff.records.push_back({state_path(Space::kSubmission, id), {}, RecordUse::kOnce});
+    if (removed != 0 && removed + due->paths.size() > kMaxPrunedRecords) break;
+    for (const Hash256& path : due->paths) {
+      result_.diff.records.push_back({path, {}, RecordUse::kOnce});
     }
     result_.diff.aux.erase(key);
-    removed += due->ids.size();
+    removed += due->paths.size();
   }
   if (at != *start) result_.diff.aux.put(prune_cursor_key(), encode(at));
   return {};
@@ -186,8 +187,8 @@ std::expected<StateDiff, GenesisError> execute_genesis(const Genesis& genesis) {
   const auto put = [&diff](const Hash256& path, Bytes value) {
     diff.records.push_back({path, std::move(value), RecordUse::kOnce});
   };
-  put(catalog_path(), encode(genesis.catalog));
-  put(parameters_path(), encode(genesis.parameters));
+  put(catalog_path(), encode(CatalogState{{}, genesis.catalog}));
+  put(parameters_path(), encode(ParametersState{{}, genesis.parameters}));
   for (const Rule& rule : genesis.catalog.rules) {
     RuleState state;
     state.rule = rule;

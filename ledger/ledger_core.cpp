@@ -33,6 +33,34 @@ std::optional<std::vector<Hash256>> TileRows::read_tile(crypto::LogTileId id) co
   return rows::parse_tile(**row);
 }
 
+std::optional<std::vector<Hash256>> HeadRows::read_tile(crypto::LogTileId id) const {
+  std::expected<void, StoreError> read;
+  std::vector<Hash256> hashes;
+  if (id.level == 0) {
+    const std::uint64_t first = id.index << crypto::kLogTileBits;
+    bool whole = true;
+    read =
+        rows_.scan(rows::heads_key({0, first}), rows::heads_key({0, first + crypto::kLogTileWidth}),
+                   [&](ByteView key, ByteView value) {
+                     const Bytes expected = rows::heads_key({0, first + hashes.size()});
+                     whole = std::ranges::equal(key, expected) && value.size() == Hash256::kSize;
+                     if (whole) hashes.push_back(Hash256::from(value));
+                     return whole;
+                   });
+    if (!whole) hashes.clear();
+  } else {
+    const auto row = rows_.get(rows::heads_key(id));
+    if (!row) {
+      read = std::unexpected(row.error());
+    } else if (row->has_value()) {
+      return rows::parse_tile(**row);
+    }
+  }
+  if (!read) failure_ = read.error();
+  if (hashes.empty()) return std::nullopt;
+  return hashes;
+}
+
 // ---- cache ------------------------------------------------------------------------------------
 
 const std::optional<Bytes>* RecordCache::find(const Hash256& path) {
@@ -89,6 +117,7 @@ chain::LedgerHead LedgerCore::head_of_genesis(const Hash256& state_root) const {
   head.validators_digest = validators_digest;
   head.next_validators_digest = validators_digest;
   head.params_digest = params_digest;
+  head.heads_root = crypto::LogFrontier(crypto::Domain::kHeadsNode).root();
   return head;
 }
 
@@ -131,6 +160,16 @@ void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppe
   diff.aux.for_each(put_or_erase);
   for (const crypto::LogTileWrite& tile : log.writes) {
     batch.put(rows::tile_key(tile.id), rows::tile_value(tile.hashes));
+  }
+}
+
+void add_head_rows(WriteBatch& batch, const crypto::StagedAppend& heads) {
+  for (const crypto::LogTileWrite& tile : heads.writes) {
+    if (tile.id.level == 0) {
+      batch.put(rows::heads_key({0, heads.size_before}), rows::tile_value({tile.hashes.back()}));
+    } else {
+      batch.put(rows::heads_key(tile.id), rows::tile_value(tile.hashes));
+    }
   }
 }
 

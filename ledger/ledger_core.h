@@ -63,6 +63,19 @@ class TileRows final : public crypto::LogTileSource {
   mutable std::optional<StoreError> failure_;
 };
 
+// The same of the history of heads, whose leaves have a row each: a block adds one, and rewriting a
+// tile for it would cost more than the block's other rows.
+class HeadRows final : public crypto::LogTileSource {
+ public:
+  explicit HeadRows(const StoreView& rows) : rows_(rows) {}
+  [[nodiscard]] std::optional<std::vector<Hash256>> read_tile(crypto::LogTileId id) const override;
+  [[nodiscard]] const std::optional<StoreError>& failure() const { return failure_; }
+
+ private:
+  const StoreView& rows_;
+  mutable std::optional<StoreError> failure_;
+};
+
 // The records that execution reads again and again (RecordUse::kAgain), bounded by bytes. What was
 // not used while the hand of the clock went round goes first (a list by last use would touch three
 // records' memory where this touches one). Of the executor alone.
@@ -176,6 +189,7 @@ struct LedgerCore {
 // Rebuilds `core` from its store, or creates the store from genesis if it is empty.
 struct Recovered {
   crypto::LogWriter log;
+  crypto::LogWriter heads{crypto::Domain::kHeadsNode};
   OpenReport report;
 };
 [[nodiscard]] std::expected<Recovered, LedgerError> recover(LedgerCore& core,
@@ -183,6 +197,8 @@ struct Recovered {
 
 // The rows of a diff and of the log tiles it fills.
 void add_rows(WriteBatch& batch, const StateDiff& diff, const crypto::StagedAppend& log);
+// The rows of one more head in the history: its leaf, and the tiles above that it completes.
+void add_head_rows(WriteBatch& batch, const crypto::StagedAppend& heads);
 // What a diff does to the tree.
 [[nodiscard]] std::vector<crypto::MapChange> map_changes(const StateDiff& diff);
 

@@ -114,6 +114,7 @@ struct LedgerDb::Impl {
 
   std::shared_ptr<LedgerCore> core;
   crypto::LogWriter log;
+  crypto::LogWriter heads{crypto::Domain::kHeadsNode};  // of the heads below the applied one
   RecordCache hot;
   WriteBatch batch;  // of the block at hand; its buffer is used again
   OpenReport report;
@@ -123,7 +124,8 @@ struct LedgerDb::Impl {
       const std::vector<std::shared_ptr<const Submission>>& bodies) const;
   std::expected<void, LedgerError> publish(StateDiff&& diff, const chain::LedgerHead& head,
                                            crypto::StagedUpdate&& tree,
-                                           crypto::StagedAppend&& log_append);
+                                           crypto::StagedAppend&& log_append,
+                                           crypto::StagedAppend&& heads_append);
 };
 
 LedgerDb::LedgerDb(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -136,6 +138,7 @@ std::expected<std::unique_ptr<LedgerDb>, LedgerError> LedgerDb::open(
   if (!recovered) return std::unexpected(std::move(recovered.error()));
   auto impl = std::make_unique<Impl>(std::move(core), options);
   impl->log = std::move(recovered->log);
+  impl->heads = std::move(recovered->heads);
   impl->report = recovered->report;
   return std::unique_ptr<LedgerDb>(new LedgerDb(std::move(impl)));
 }
@@ -197,6 +200,8 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
   auto tree = core.tree.stage(map_changes(result->diff), buckets);
   if (!tree) return std::unexpected(damaged(crypto::describe(tree.error())));
   crypto::StagedAppend log = impl_->log.stage(result->diff.log_leaves);
+  const Hash256 parent_leaf = core.applied.heads_leaf();
+  crypto::StagedAppend heads = impl_->heads.stage({&parent_leaf, 1});
 
   chain::LedgerHead head = core.applied;
   head.height = height;
@@ -205,10 +210,12 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
   head.state_root = tree->root();
   head.log_root = log.root;
   head.log_size = log.after.size();
+  head.heads_root = heads.root;
 
   WriteBatch& batch = impl_->batch;
   batch.clear();
   add_rows(batch, result->diff, log);
+  add_head_rows(batch, heads);
   rows::OutcomesRow outcomes;
   outcomes.reserve(result->submissions.size());
   for (SubmissionResult& s : result->submissions) outcomes.push_back(std::move(s.outcomes));
@@ -216,7 +223,7 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
   put_bodies(batch, height, bodies);
   batch.put(rows::block_key(height),
             encode(rows::BlockRow{{}, block, to_bytes(commit_certificate), head}));
-  batch.put(rows::applied_key(), encode(rows::AppliedRow{{}, head, log.after}));
+  batch.put(rows::applied_key(), encode(rows::AppliedRow{{}, head, log.after, heads.after}));
 
   if (auto written = core.store->write(batch); !written) {
     core.stopped.store(true);
@@ -228,7 +235,8 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
     if (!first) return std::unexpected(first.error());
     if (*first) repeats->push_back({i, **first});
   }
-  if (auto done = impl_->publish(std::move(result->diff), head, std::move(*tree), std::move(log));
+  if (auto done = impl_->publish(std::move(result->diff), head, std::move(*tree), std::move(log),
+                                 std::move(heads));
       !done) {
     return std::unexpected(std::move(done.error()));
   }
@@ -239,13 +247,15 @@ std::expected<chain::LedgerHead, LedgerError> LedgerDb::commit_block(
 std::expected<void, LedgerError> LedgerDb::Impl::publish(StateDiff&& diff,
                                                          const chain::LedgerHead& head,
                                                          crypto::StagedUpdate&& staged,
-                                                         crypto::StagedAppend&& log_append) {
+                                                         crypto::StagedAppend&& log_append,
+                                                         crypto::StagedAppend&& heads_append) {
   auto snapshot = core->store->snapshot();
   if (!snapshot) {
     core->stopped.store(true);
     return std::unexpected(store_failed(std::move(snapshot.error())));
   }
   log.apply(std::move(log_append));
+  heads.apply(std::move(heads_append));
   for (RecordChange& r : diff.records) {
     if (r.use == RecordUse::kAgain) hot.put(r.path, std::move(r.value));
   }

@@ -64,7 +64,7 @@ struct LedgerError {
 // A sentence that says what happened and what to do.
 [[nodiscard]] std::string describe(const LedgerError& e);
 
-inline constexpr std::uint32_t kLedgerFormat = 2;
+inline constexpr std::uint32_t kLedgerFormat = 3;
 // Heights below the certified one that an existing reader may still read before it is refused with
 // StoreError::kExpired. A reader is meant for one request.
 inline constexpr std::uint64_t kReaderSpan = 16;

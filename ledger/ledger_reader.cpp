@@ -54,12 +54,18 @@ class CoreReader final : public LedgerReader {
       chain::Height height) const override;
   Result<std::optional<chain::LedgerHead>> head_at(chain::Height height) const override;
   Result<std::vector<Hash256>> log_inclusion(std::uint64_t index) const override {
-    return log_proof(
+    return log_proof<TileRows>(
         [&](const TileRows& t) { return crypto::log_inclusion_proof(t, index, head_.log_size); });
   }
   Result<std::vector<Hash256>> log_consistency(std::uint64_t old_size) const override {
-    return log_proof([&](const TileRows& t) {
+    return log_proof<TileRows>([&](const TileRows& t) {
       return crypto::log_consistency_proof(t, old_size, head_.log_size);
+    });
+  }
+  Result<std::vector<Hash256>> heads_inclusion(chain::Height height) const override {
+    return log_proof<HeadRows>([&](const HeadRows& t) {
+      return crypto::log_inclusion_proof(t, height.value, head_.height.value,
+                                         crypto::Domain::kHeadsNode);
     });
   }
 
@@ -75,7 +81,7 @@ class CoreReader final : public LedgerReader {
     return std::unexpected(
         StoreError{Reason::kExpired, "height " + std::to_string(head_.height.value)});
   }
-  template <class Make>
+  template <class Tiles, class Make>
   Result<std::vector<Hash256>> log_proof(const Make& make) const;
 
   std::shared_ptr<const LedgerCore> core_;
@@ -188,11 +194,11 @@ Result<std::optional<chain::LedgerHead>> CoreReader::head_at(chain::Height heigh
   return stored_head(**snap, height);
 }
 
-template <class Make>
+template <class Tiles, class Make>
 Result<std::vector<Hash256>> CoreReader::log_proof(const Make& make) const {
   const auto snap = snapshot();
   if (!snap) return std::unexpected(snap.error());
-  const TileRows tiles(**snap);
+  const Tiles tiles(**snap);
   auto path = make(tiles);
   if (path) return std::move(*path);
   if (tiles.failure()) return std::unexpected(*tiles.failure());

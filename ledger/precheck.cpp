@@ -94,7 +94,7 @@ PrecheckResult check_plaintext(const PrecheckView& view, const std::vector<Entry
 
 // How an encoded DossierState begins.
 struct DossierStart {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kDossier> schema;
   SubjectClass subject_class = SubjectClass::kEnterprise;
   template <class A>
   void serialize(A& ar) {
@@ -123,7 +123,7 @@ PrecheckResult precheck(const PrecheckView& view, const Submission& s) {
 }
 
 std::expected<SubjectClass, StoreError> class_of_dossier(ByteView record) {
-  constexpr std::size_t kBytes = 2;  // one each
+  constexpr std::size_t kBytes = 3;  // the tag, the class
   const auto start = decode<DossierStart>(record.first(std::min(kBytes, record.size())));
   if (!start) return std::unexpected(damaged("dossier record", start.error()));
   return start->subject_class;

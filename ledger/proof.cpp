@@ -19,4 +19,20 @@ std::expected<ProofBundle, ProofFileError> decode_proof(ByteView bytes) {
   return std::move(*bundle);
 }
 
+const chain::LedgerHead& answered_head(const ProofBundle& bundle) {
+  return bundle.earlier ? bundle.earlier->head : bundle.certificate.head;
+}
+
+std::optional<ProofBundle> renew(const ProofBundle& old, const ProofBundle& head) {
+  const chain::LedgerHead& answered = answered_head(old);
+  if (head.question != Question(AskHead{answered.height}) || answered_head(head) != answered) {
+    return std::nullopt;
+  }
+  ProofBundle out = old;
+  out.certificate = head.certificate;
+  out.lineage = head.lineage;
+  out.earlier = head.earlier;
+  return out;
+}
+
 }  // namespace imi::ledger

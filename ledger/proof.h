@@ -1,6 +1,7 @@
 // The proof bundle: one answer that anyone checks with nothing but the genesis document.
 //
-// It holds the question, the certified head with the lineage of its signers, and the evidence in
+// It holds the question, the certified head with the lineage of its signers, the earlier head that
+// the answer is under if it is not that one, and the evidence in
 // the order in which the rules of evidence.h ask for it, nothing more: a bundle with a spare piece
 // is refused, so there is one bundle for one answer under one certificate.
 //
@@ -61,22 +62,44 @@ struct ProvedEntry {
   }
 };
 
+// A head below the certified one, with its place in the certified head's history (heads_root).
+struct EarlierHead {
+  chain::LedgerHead head;
+  crypto::MerklePath path;
+  bool operator==(const EarlierHead&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(head, path);
+    require(ar, path.size() <= crypto::kMaxMerklePath);
+  }
+};
+
 struct ProofBundle {
-  SchemaVersion<1> version;
+  SchemaVersion<2> version;
   Question question;
   chain::CheckpointCertificate certificate;
   chain::Lineage lineage;
-  std::vector<ProvedRecord> records;  // in the order of the rules
+  std::optional<EarlierHead> earlier;  // the head that the evidence is under, if not the certified
+  std::vector<ProvedRecord> records;   // in the order of the rules
   std::optional<ProvedPage> page;
   std::optional<SubmissionOutcomes> outcomes;
   std::optional<ProvedEntry> entry;
   std::optional<crypto::MerklePath> consistency;
   template <class A>
   void serialize(A& ar) {
-    ar(version, question, certificate, lineage, records, page, outcomes, entry, consistency);
+    ar(version, question, certificate, lineage, earlier, records, page, outcomes, entry,
+       consistency);
     require(ar, !consistency || consistency->size() <= crypto::kMaxMerklePath);
   }
 };
+
+// The head that the evidence of a bundle is under.
+[[nodiscard]] const chain::LedgerHead& answered_head(const ProofBundle& bundle);
+
+// The same answer under a newer certified head: `head` is the bundle that answers AskHead with the
+// height of answered_head(old). So a saved answer outlives the keys that signed its own head.
+// Nothing is verified here; nullopt if `head` answers something else, or another head stands there.
+[[nodiscard]] std::optional<ProofBundle> renew(const ProofBundle& old, const ProofBundle& head);
 
 enum class ProofFileError : std::uint8_t {
   kNotAProof,  // another kind of file

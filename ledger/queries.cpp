@@ -38,9 +38,11 @@ struct Leaves {
 // Reads the ledger at a certified head, and writes down what a verifier will need.
 class ReaderEvidence final : public EvidenceSource {
  public:
-  ReaderEvidence(const LedgerReader& reader, ProofBundle* proof) : reader_(reader), proof_(proof) {}
+  // `head`: that the answer is under.
+  ReaderEvidence(const LedgerReader& reader, const chain::LedgerHead& head, ProofBundle* proof)
+      : reader_(reader), head_(head), proof_(proof) {}
 
-  const chain::LedgerHead& head() const override { return reader_.head(); }
+  const chain::LedgerHead& head() const override { return head_; }
 
   std::expected<std::optional<Bytes>, EvidenceError> record(const Hash256& path) override {
     if (proof_ == nullptr) {
@@ -103,6 +105,7 @@ class ReaderEvidence final : public EvidenceSource {
   std::expected<std::uint64_t, EvidenceError> log_index(const AskEntry& ask, std::uint32_t place);
 
   const LedgerReader& reader_;
+  const chain::LedgerHead& head_;
   ProofBundle* proof_;
 };
 
@@ -239,6 +242,26 @@ std::expected<void, QueryError> check_public(const LedgerReader& reader, const A
   return {};
 }
 
+// The head of the height asked for, and its place in the history of the reader's head.
+std::expected<EarlierHead, QueryError> earlier_head(const LedgerReader& reader,
+                                                    chain::Height height) {
+  if (height > reader.head().height) {
+    return std::unexpected(error(
+        Reason::kBadRange,
+        "the newest certified head is of height " + std::to_string(reader.head().height.value)));
+  }
+  EarlierHead out;
+  auto head = reader.head_at(height);
+  if (!head) return std::unexpected(from_store(std::move(head.error())));
+  if (!head->has_value()) return std::unexpected(error(Reason::kDamaged, "a head is missing"));
+  out.head = std::move(**head);
+  if (height == reader.head().height) return out;
+  auto path = reader.heads_inclusion(height);
+  if (!path) return std::unexpected(from_store(std::move(path.error())));
+  out.path = std::move(*path);
+  return out;
+}
+
 std::expected<Reply, QueryError> answer_any(const LedgerReader& reader, const Question& question,
                                             bool prove) {
   Reply reply;
@@ -246,9 +269,15 @@ std::expected<Reply, QueryError> answer_any(const LedgerReader& reader, const Qu
   if (prove) {
     const auto certificate = reader.certificate();
     if (certificate == nullptr) return std::unexpected(error(Reason::kNotCertified));
-    reply.proof = ProofBundle{{}, question, *certificate, reader.lineage(), {}, {}, {}, {}, {}};
+    reply.proof = ProofBundle{{}, question, *certificate, reader.lineage(), {}, {}, {}, {}, {}, {}};
   }
-  ReaderEvidence evidence(reader, reply.proof ? &*reply.proof : nullptr);
+  if (const auto* ask = std::get_if<AskHead>(&question); ask != nullptr && ask->height) {
+    auto earlier = earlier_head(reader, *ask->height);
+    if (!earlier) return std::unexpected(std::move(earlier.error()));
+    reply.head = earlier->head;
+    if (reply.proof && reply.head != reader.head()) reply.proof->earlier = std::move(*earlier);
+  }
+  ReaderEvidence evidence(reader, reply.head, reply.proof ? &*reply.proof : nullptr);
   auto answer = work_out(question, reader.genesis().parameters, evidence);
   if (answer) {
     reply.answer = std::move(*answer);

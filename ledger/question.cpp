@@ -10,7 +10,10 @@ std::string page_text(const Page& p) {
 }
 
 struct Describe {
-  std::string operator()(const AskHead&) const { return "the certified head"; }
+  std::string operator()(const AskHead& q) const {
+    return q.height ? "the head of height " + std::to_string(q.height->value)
+                    : "the certified head";
+  }
   std::string operator()(const AskEnterprise& q) const {
     std::string out = "enterprise " + text(q.uscc);
     if (q.code) out += ", code " + std::to_string(q.code->value);

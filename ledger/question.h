@@ -31,11 +31,16 @@ struct Page {
   }
 };
 
-// The certified head and nothing else: how far the chain is, and how fresh this answer.
+// A head and nothing else. Without a height the newest certified one: how far the chain is, and how
+// fresh this answer. With one the head of that height, under the newest: what ties an answer saved
+// then to the chain of today (renew() in proof.h).
 struct AskHead {
+  std::optional<chain::Height> height;
   bool operator==(const AskHead&) const = default;
   template <class A>
-  void serialize(A&) {}
+  void serialize(A& ar) {
+    ar(height);
+  }
 };
 
 // An enterprise's record and its credit events: of all codes, or of one (no event of another is

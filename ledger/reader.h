@@ -66,6 +66,9 @@ class LedgerReader {
       std::uint64_t index) const = 0;
   [[nodiscard]] virtual std::expected<std::vector<Hash256>, StoreError> log_consistency(
       std::uint64_t old_size) const = 0;
+  // Path of the head after `height` < head().height to the head's heads_root.
+  [[nodiscard]] virtual std::expected<std::vector<Hash256>, StoreError> heads_inclusion(
+      chain::Height height) const = 0;
 };
 
 // Leaves read at most for one answer; a cell's page reads all of its dossier's leaves.

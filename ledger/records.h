@@ -13,6 +13,8 @@
 #include "crypto/range.h"
 #include "ledger/catalog.h"
 #include "ledger/entries.h"
+#include "ledger/parameters.h"
+#include "ledger/space.h"
 
 namespace imi::ledger {
 
@@ -31,7 +33,7 @@ struct ReservedRange {
 // ---- agency -----------------------------------------------------------------------------------
 
 struct AgencyState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kAgency> schema;
   Version record_version{1};
   AgencyStatus status = AgencyStatus::kActive;
   AgencyProfile profile;
@@ -46,7 +48,7 @@ struct AgencyState {
 
 // key/key_hash: a key that is or was in use, and whose. Kept for ever: no key is used twice.
 struct KeyState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kKey> schema;
   AuthorId owner;
   chain::Height since;
   bool operator==(const KeyState&) const = default;
@@ -89,7 +91,7 @@ struct PersonState {
 };
 
 struct SubjectState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kSubject> schema;
   SubjectLife life = SubjectLife::kOpen;
   Version record_version{1};
   std::variant<EnterpriseState, PersonState> who;
@@ -145,7 +147,7 @@ struct Cell {
 };
 
 struct DossierState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kDossier> schema;
   SubjectClass subject_class = SubjectClass::kEnterprise;
   SubjectLife life = SubjectLife::kOpen;  // as the subject's, so that an event reads one record
   Division division;                      // as the subject's; zero for persons
@@ -243,7 +245,7 @@ struct Repair {
 };
 
 struct EventState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kEvent> schema;
   SubjectId subject;
   AgencyId recorder;
   Version record_version{1};
@@ -266,10 +268,30 @@ struct EventState {
   }
 };
 
-// ---- rule, attestation, submission ------------------------------------------------------------
+// ---- catalog, parameters, rule, attestation, submission ---------------------------------------
+
+struct CatalogState {
+  RecordTag<Space::kCatalog> schema;
+  Catalog catalog;
+  bool operator==(const CatalogState&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(schema, catalog);
+  }
+};
+
+struct ParametersState {
+  RecordTag<Space::kParameters> schema;
+  Parameters parameters;
+  bool operator==(const ParametersState&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(schema, parameters);
+  }
+};
 
 struct RuleState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kRule> schema;
   Rule rule;
   ReservedRange history;
   bool operator==(const RuleState&) const = default;
@@ -291,7 +313,7 @@ enum class AttLife : std::uint8_t {
 [[nodiscard]] std::string_view name(AttLife l);
 
 struct AttState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kAttestation> schema;
   AgencyId issuer;
   SchemaId attests;
   std::uint8_t level = 0;
@@ -316,7 +338,7 @@ struct AttState {
 // submission/id (F3): its fate, kept until `keep_until`. `outcomes` = digest of SubmissionOutcomes
 // (outcome.h); with refused = 0 they are known from `count` alone.
 struct SubmissionState {
-  SchemaVersion<1> schema;
+  RecordTag<Space::kSubmission> schema;
   chain::Height height;
   std::uint32_t index = 0;  // in its block
   std::uint32_t count = 0;

@@ -186,16 +186,19 @@ std::expected<std::optional<rows::AppliedRow>, LedgerError> read_meta(const Ledg
   return std::move(*applied);
 }
 
-std::expected<crypto::LogWriter, LedgerError> open_log(const LedgerCore& core,
-                                                       const rows::AppliedRow& meta) {
-  if (meta.log.size() != meta.head.log_size || meta.log.root() != meta.head.log_root) {
-    return std::unexpected(damaged("the event log's right edge is not that of the head"));
+// The event log, or the history of heads: the stored frontier must be what the head says.
+template <class Tiles>
+std::expected<crypto::LogWriter, LedgerError> open_log(const Store& store, const char* what,
+                                                       const crypto::LogFrontier& frontier,
+                                                       std::uint64_t size, const Hash256& root) {
+  if (frontier.size() != size || frontier.root() != root) {
+    return std::unexpected(damaged(std::string(what) + ": its right edge is not that of the head"));
   }
-  const TileRows tiles(*core.store);
-  auto log = crypto::LogWriter::open(tiles, meta.log);
+  const Tiles tiles(store);
+  auto log = crypto::LogWriter::open(tiles, frontier);
   if (log) return std::move(*log);
   if (tiles.failure()) return std::unexpected(store_failed(*tiles.failure()));
-  return std::unexpected(damaged("event log: " + crypto::describe(log.error())));
+  return std::unexpected(damaged(std::string(what) + ": " + crypto::describe(log.error())));
 }
 
 }  // namespace
@@ -211,9 +214,14 @@ std::expected<Recovered, LedgerError> recover(LedgerCore& core, const LedgerDbOp
   } else {
     core.applied = (*meta)->head;
     if (auto row = check_block_row(core, core.applied); !row) return std::unexpected(row.error());
-    auto log = open_log(core, **meta);
+    auto log = open_log<TileRows>(*core.store, "the event log", (*meta)->log, core.applied.log_size,
+                                  core.applied.log_root);
     if (!log) return std::unexpected(log.error());
     out.log = std::move(*log);
+    auto heads = open_log<HeadRows>(*core.store, "the history of heads", (*meta)->heads,
+                                    core.applied.height.value, core.applied.heads_root);
+    if (!heads) return std::unexpected(heads.error());
+    out.heads = std::move(*heads);
     const auto records = rebuild_tree(core, options.scan_threads);
     if (!records) return std::unexpected(records.error());
     out.report.records = *records;

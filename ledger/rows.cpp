@@ -70,11 +70,15 @@ Bytes bodies_end(chain::Height height) { return height_key('S', height.next()); 
 Bytes outcomes_key(chain::Height height) { return height_key('O', height); }
 Bytes certificate_key(chain::Height height) { return height_key('C', height); }
 
-Bytes tile_key(crypto::LogTileId id) {
-  Bytes key{'L', id.level};
+namespace {
+Bytes level_key(std::uint8_t letter, crypto::LogTileId id) {
+  Bytes key{letter, id.level};
   append_big_endian(key, id.index);
   return key;
 }
+}  // namespace
+Bytes tile_key(crypto::LogTileId id) { return level_key('L', id); }
+Bytes heads_key(crypto::LogTileId id) { return level_key('H', id); }
 
 Bytes tile_value(const std::vector<Hash256>& hashes) {
   Bytes out;

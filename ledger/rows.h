@@ -5,7 +5,9 @@
 //   M "format"              u32, 4 bytes little-endian: kLedgerFormat
 //   M "genesis"             32 bytes: the genesis id of the chain
 //   M "start"               LedgerHead of height 0
-//   M "applied"             AppliedRow: the head after the last executed block, the log's frontier
+//   M "applied"             AppliedRow: the head after the last executed block, the frontiers of
+//   the
+//                           log and of the history of heads
 //   M "certified"           u64: height of the newest certificate stored
 //   R path(32)              a record of the state map (its encoding, as hashed: H(kMapValue, row))
 //   D, X                    rows beside the map that execution keeps (state_keys.h)
@@ -17,8 +19,11 @@
 //   O height(8)             list of SubmissionOutcomes of the block, in block order
 //   C height(8)             the CheckpointCertificate of that height, where this node had one
 //   L level(1) index(8)     event log: the hashes of one tile, concatenated (crypto/merkle_log.h)
+//   H level(1) index(8)     history of heads: of level 0 one leaf per row, the head of height
+//   `index`;
+//                           of higher levels a tile, as for L
 //
-// The batch of a block holds its B, S and O rows, all A, R, D, X and L rows that it changes, and
+// The batch of a block holds its B, S and O rows, all A, R, D, X, L and H rows that it changes, and
 // M "applied". Inside the ledger module only.
 #pragma once
 
@@ -51,6 +56,7 @@ namespace imi::ledger::rows {
 [[nodiscard]] Bytes outcomes_key(chain::Height height);
 [[nodiscard]] Bytes certificate_key(chain::Height height);
 [[nodiscard]] Bytes tile_key(crypto::LogTileId id);
+[[nodiscard]] Bytes heads_key(crypto::LogTileId id);
 
 // First key beyond the records, and beyond a height's submissions.
 [[nodiscard]] Bytes records_end();
@@ -60,9 +66,10 @@ struct AppliedRow {
   SchemaVersion<1> version;
   chain::LedgerHead head;
   crypto::LogFrontier log;
+  crypto::LogFrontier heads{crypto::Domain::kHeadsNode};  // of the heads below `head`
   template <class A>
   void serialize(A& ar) {
-    ar(version, head, log);
+    ar(version, head, log, heads);
   }
 };
 

@@ -21,7 +21,7 @@ class BundleEvidence final : public EvidenceSource {
  public:
   explicit BundleEvidence(const ProofBundle& bundle) : bundle_(bundle) {}
 
-  const chain::LedgerHead& head() const override { return bundle_.certificate.head; }
+  const chain::LedgerHead& head() const override { return answered_head(bundle_); }
 
   std::expected<std::optional<Bytes>, EvidenceError> record(const Hash256& path) override {
     if (next_record_ == bundle_.records.size()) return no(Reason::kMissingEvidence, "record");
@@ -110,17 +110,44 @@ std::expected<void, ProofError> check_certificate(const ProofBundle& bundle,
   return {};
 }
 
-std::expected<void, ProofError> check_freshness(const chain::LedgerHead& head,
-                                                const VerifyOptions& options) {
-  if (options.trusted) {
-    const chain::LedgerHead& t = *options.trusted;
-    ProofError out = error(Reason::kBehindTrusted);
-    out.a = static_cast<std::int64_t>(head.height.value);
-    out.b = static_cast<std::int64_t>(t.height.value);
-    if (head.height < t.height) return std::unexpected(std::move(out));
-    out.reason = Reason::kForked;
-    if (head.height == t.height && head != t) return std::unexpected(std::move(out));
+// The earlier head's leaf leads to the certified head's history.
+std::expected<void, ProofError> check_history(const ProofBundle& bundle) {
+  if (!bundle.earlier) return {};
+  const chain::LedgerHead& newest = bundle.certificate.head;
+  const chain::LedgerHead& earlier = bundle.earlier->head;
+  const auto held = crypto::verify_inclusion(crypto::Domain::kHeadsNode, earlier.heads_leaf(),
+                                             earlier.height.value, newest.height.value,
+                                             bundle.earlier->path, newest.heads_root);
+  if (held) return {};
+  return std::unexpected(error(Reason::kWrongHistory, std::string(crypto::describe(held.error()))));
+}
+
+// Whose age and height count: the head that the answer is under, unless an earlier one was asked
+// for by its height.
+const chain::LedgerHead& freshest(const ProofBundle& bundle) {
+  const auto* ask = std::get_if<AskHead>(&bundle.question);
+  return ask != nullptr && ask->height ? bundle.certificate.head : answered_head(bundle);
+}
+
+std::expected<void, ProofError> check_trusted(const ProofBundle& bundle,
+                                              const VerifyOptions& options) {
+  if (!options.trusted) return {};
+  const chain::LedgerHead& t = *options.trusted;
+  const chain::LedgerHead& newest = options.earlier ? bundle.certificate.head : freshest(bundle);
+  ProofError out = error(Reason::kBehindTrusted);
+  out.a = static_cast<std::int64_t>(newest.height.value);
+  out.b = static_cast<std::int64_t>(t.height.value);
+  if (newest.height < t.height) return std::unexpected(std::move(out));
+  out.reason = Reason::kForked;
+  out.a = out.b;
+  for (const chain::LedgerHead* h : {&bundle.certificate.head, &answered_head(bundle)}) {
+    if (h->height == t.height && *h != t) return std::unexpected(std::move(out));
   }
+  return {};
+}
+
+std::expected<void, ProofError> check_age(const chain::LedgerHead& head,
+                                          const VerifyOptions& options) {
   if (options.now) {
     // A hostile time must not overflow: it is signed, but by whom is not this function's to know.
     const auto age = static_cast<std::int64_t>(static_cast<std::uint64_t>(options.now->value) -
@@ -145,8 +172,12 @@ std::expected<VerifiedAnswer, ProofError> verify(const ProofBundle& bundle, cons
     return std::unexpected(error(Reason::kOtherQuestion, describe(bundle.question)));
   }
   if (auto held = check_certificate(bundle, genesis); !held) return std::unexpected(held.error());
-  const chain::LedgerHead& head = bundle.certificate.head;
-  if (auto fresh = check_freshness(head, options); !fresh) return std::unexpected(fresh.error());
+  if (auto held = check_history(bundle); !held) return std::unexpected(held.error());
+  if (auto held = check_trusted(bundle, options); !held) return std::unexpected(held.error());
+  if (auto fresh = check_age(freshest(bundle), options); !fresh) {
+    return std::unexpected(fresh.error());
+  }
+  const chain::LedgerHead& head = answered_head(bundle);
   // The rules go by the parameters in force; this version knows those of genesis.
   if (head.params_digest != genesis.parameters.digest()) {
     return std::unexpected(error(Reason::kUnprovable, "parameters that genesis does not have"));
@@ -157,7 +188,7 @@ std::expected<VerifiedAnswer, ProofError> verify(const ProofBundle& bundle, cons
   if (!answer) return std::unexpected(std::get<ProofError>(std::move(answer.error())));
   if (!evidence.used_up()) return std::unexpected(error(Reason::kSpareEvidence));
 
-  VerifiedAnswer out{bundle.question, head, {}, std::move(*answer)};
+  VerifiedAnswer out{bundle.question, head, bundle.certificate.head, {}, std::move(*answer)};
   for (const chain::MemberSignature& s : bundle.certificate.signatures) {
     out.signers.push_back(s.member);
   }
@@ -194,6 +225,7 @@ std::string_view name(Reason r) {
     case Reason::kWrongLog: return "wrong-log";
     case Reason::kWrongOutcomes: return "wrong-outcomes";
     case Reason::kWrongEntry: return "wrong-entry";
+    case Reason::kWrongHistory: return "wrong-history";
     case Reason::kUnprovable: return "unprovable";
   }
   return "unknown";
@@ -246,6 +278,9 @@ std::string sentence(const ProofError& e) {
     case Reason::kWrongOutcomes:
       return "the outcomes shown are not those that the ledger recorded: do not believe them";
     case Reason::kWrongEntry: return "the entry shown is not the one asked for: do not believe it";
+    case Reason::kWrongHistory:
+      return "the head that the answer is under is not in the certified history, or is not the one "
+             "asked for: do not believe it";
     case Reason::kUnprovable: return "this version cannot check such a proof: update it";
   }
   return "";

@@ -36,7 +36,8 @@ struct ProofError {
     kWrongLog,         // an inclusion or consistency path does not lead to the log root
     kWrongOutcomes,    // not the outcomes that the submission's record commits to
     kWrongEntry,       // not the entry asked for
-    kUnprovable,       // nothing can prove an answer to this question (see detail)
+    kWrongHistory,  // the earlier head is not in the certified head's history, or not the one asked
+    kUnprovable,    // nothing can prove an answer to this question (see detail)
   };
   Reason reason{};
   std::int64_t a = 0;
@@ -52,6 +53,9 @@ struct VerifyOptions {
   std::optional<Question> asked;
   // The newest head that the asker has verified before.
   std::optional<chain::LedgerHead> trusted;
+  // An answer under an earlier head than the certified one is taken too: for files that people keep
+  // (renew() in proof.h). Who asks a node wants the newest state, and gets no other.
+  bool earlier = false;
   // The asker's clock. Without it freshness is not checked (an old file, looked at later).
   std::optional<chain::TimeMs> now;
   std::int64_t max_age_ms = 60'000;
@@ -61,7 +65,8 @@ struct VerifyOptions {
 
 struct VerifiedAnswer {
   Question question;
-  chain::LedgerHead head;
+  chain::LedgerHead head;       // that the answer is under
+  chain::LedgerHead certified;  // that the signers signed: `head`, or a later one that has it
   std::vector<chain::MemberId> signers;
   Answer answer;
 };

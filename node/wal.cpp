@@ -252,11 +252,11 @@ class Reader {
     } catch (const codec_detail::Failure& f) {
       return damaged(where_, "its header does not parse: " + describe(f.error));
     }
-    if (format > kWalFormat) {
-      return std::unexpected(WalError{WalError::Reason::kNewer, where_ + " has format " +
-                                                                    std::to_string(format) +
-                                                                    "; this version reads up to " +
-                                                                    std::to_string(kWalFormat)});
+    if (format != kWalFormat) {
+      return std::unexpected(
+          WalError{format < kWalFormat ? WalError::Reason::kOlder : WalError::Reason::kNewer,
+                   where_ + " has format " + std::to_string(format) + ", this version reads " +
+                       std::to_string(kWalFormat)});
     }
     const auto header = decode<WalHeader>(bytes);
     if (!header) return damaged(where_, "its header does not parse: " + describe(header.error()));
@@ -301,6 +301,7 @@ std::string_view name(WalError::Reason r) {
     case WalError::Reason::kExists: return "safety-log-exists";
     case WalError::Reason::kDamaged: return "safety-log-damaged";
     case WalError::Reason::kForeign: return "safety-log-foreign";
+    case WalError::Reason::kOlder: return "safety-log-older";
     case WalError::Reason::kNewer: return "safety-log-newer";
     case WalError::Reason::kTooLarge: return "safety-log-too-large";
     case WalError::Reason::kStopped: return "safety-log-stopped";
@@ -336,6 +337,9 @@ std::string describe(const WalError& e) {
       out =
           "the safety log belongs to another chain or key; check the data directory, genesis and "
           "key";
+      break;
+    case WalError::Reason::kOlder:
+      out = "the safety log has the format of an older version; start that version";
       break;
     case WalError::Reason::kNewer:
       out = "the safety log was written by a newer version; start that version";

@@ -60,6 +60,7 @@ struct WalError {
     kExists,    // create(): there is a log already
     kDamaged,   // a bad frame before a good one, or a file that cannot be this log's
     kForeign,   // of another chain or another key
+    kOlder,     // written in an older format than this version reads
     kNewer,     // written by a newer version
     kTooLarge,  // a group beyond kMaxWalGroupBytes
     kStopped,   // an earlier write failed
@@ -71,7 +72,7 @@ struct WalError {
 // A sentence that says what happened and what to do.
 [[nodiscard]] std::string describe(const WalError& e);
 
-inline constexpr std::uint32_t kWalFormat = 1;
+inline constexpr std::uint32_t kWalFormat = 2;
 // What cannot be split, a SafetyState or the records of the waiting steps, stays below this.
 inline constexpr std::size_t kMaxWalGroupBytes = std::size_t{256} << 20;
 // Bodies beyond this go in further groups.

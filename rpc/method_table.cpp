@@ -285,10 +285,12 @@ void add_chain(std::vector<MethodSpec>& out) {
        R"([])"});
   out.push_back(
       {"head",
-       "The last certified head",
-       "The newest head that a quorum signed. With prove, includes the signatures and the "
-       "lineage of validator sets from genesis.",
-       {prove_param()},
+       "The last certified head, or an earlier one",
+       "The newest head that a quorum signed. With height, the head of that height. With "
+       "prove, includes the signatures, the lineage of validator sets from genesis and, for "
+       "an earlier head, its place in the newest head's history: with it an answer saved "
+       "then can be checked under today's head.",
+       {prove_param(), height_param("height", false, "absent: the newest")},
        R"({"type": "object", "required": ["head"], "properties": {
                      "head": {"$ref": "#/components/schemas/Head"},
                      "proof": {"$ref": "#/components/schemas/Proof"}}})",

@@ -24,11 +24,29 @@ struct VerifyFile {
   bool fresh = false;  // --max-age was given: freshness is asked for
 };
 
+std::string read_proof_file(const std::string& file) {
+  auto bytes = read_whole(file, ledger::kMaxProofBytes + 16);
+  if (!bytes) fail(ExitCode::kLocal, "cannot-read", bytes.error());
+  return std::move(*bytes);
+}
+
+[[noreturn]] void does_not_verify(const std::string& file, const ledger::ProofError& e) {
+  throw Failure{ExitCode::kVerificationFailed,
+                fmt::format("{} does NOT verify: {}", file, describe(e)),
+                "",
+                std::string(ledger::name(e.reason)),
+                {}};
+}
+
+std::string block_text(const chain::LedgerHead& h) {
+  return fmt::format("{}, {} (UTC+8)", grouped(h.height.value), time_text(h.time.value));
+}
+
 // Offline: no node is asked, no network folder is needed.
 void verify_file(Session& s, const VerifyFile& o) {
-  auto bytes = read_whole(o.file, ledger::kMaxProofBytes + 16);
-  if (!bytes) fail(ExitCode::kLocal, "cannot-read", bytes.error());
+  const std::string bytes = read_proof_file(o.file);
   ledger::VerifyOptions options;
+  options.earlier = true;
   if (o.fresh) {
     options.now = chain::TimeMs(s.now_ms());
     options.max_age_ms = s.max_age_ms();
@@ -39,14 +57,8 @@ void verify_file(Session& s, const VerifyFile& o) {
     if (!options.trusted) fail(ExitCode::kBadInput, "bad-head", problem);
   }
   const ledger::Genesis& genesis = s.genesis();
-  const auto answer = ledger::verify_bytes(as_bytes(*bytes), genesis, options);
-  if (!answer) {
-    throw Failure{ExitCode::kVerificationFailed,
-                  fmt::format("{} does NOT verify: {}", o.file, describe(answer.error())),
-                  "",
-                  std::string(ledger::name(answer.error().reason)),
-                  {}};
-  }
+  const auto answer = ledger::verify_bytes(as_bytes(bytes), genesis, options);
+  if (!answer) does_not_verify(o.file, answer.error());
   json::object j{{"file", o.file}, {"valid", true}, {"meaning", meaning(*answer, genesis)}};
   j["question"] = describe(answer->question);
   j["answer"] = answer_json(*answer, genesis);
@@ -66,11 +78,11 @@ void verify_file(Session& s, const VerifyFile& o) {
   f.add("signed by",
         fmt::format("{} of {} validators: {}", answer->signers.size(), members.size(), signers));
   f.add("network", fmt::format("{}, genesis {}", genesis.chain_name, to_hex(answer->head.genesis)));
-  f.add(
-      "block",
-      fmt::format("{}, {} (UTC+8), {} ago", grouped(answer->head.height.value),
-                  time_text(answer->head.time.value),
-                  duration_text(std::max<std::int64_t>(0, s.now_ms() - answer->head.time.value))));
+  const std::int64_t age = std::max<std::int64_t>(0, s.now_ms() - answer->head.time.value);
+  f.add("block", fmt::format("{}, {} ago", block_text(answer->head), duration_text(age)));
+  if (answer->certified != answer->head) {
+    f.add("in history of", fmt::format("block {}", block_text(answer->certified)));
+  }
   f.add("state root", to_hex(answer->head.state_root));
   s.out().show(f);
   if (!o.fresh) {
@@ -79,6 +91,45 @@ void verify_file(Session& s, const VerifyFile& o) {
         "refuse old proofs.",
         grouped(answer->head.height.value), time_text(answer->head.time.value)));
   }
+}
+
+struct RenewFile {
+  std::string file;
+  std::string out;
+};
+
+// A saved answer under today's head: what it says stays as of its own block.
+void renew_file(Session& s, const RenewFile& o) {
+  const std::string bytes = read_proof_file(o.file);
+  const auto old = ledger::decode_proof(as_bytes(bytes));
+  if (!old) fail(ExitCode::kBadInput, "not-a-proof", o.file + " is not a whole proof file");
+  const chain::Height height = ledger::answered_head(*old).height;
+  const Verified head =
+      read_verified(s, "head", {{"height", height.value}}, ledger::AskHead{height});
+  const auto newest = ledger::decode_proof(head.bundle);
+  const auto renewed = newest ? ledger::renew(*old, *newest) : std::nullopt;
+  if (!renewed) {
+    fail(ExitCode::kVerificationFailed, "forked",
+         fmt::format("{} is of a block {} that is not in this network's history", o.file,
+                     grouped(height.value)),
+         "the genesis file of the network that it is from, with --genesis");
+  }
+  ledger::VerifyOptions options;
+  options.earlier = true;
+  const auto answer = ledger::verify(*renewed, s.genesis(), options);
+  if (!answer) does_not_verify(o.file, answer.error());
+  const std::string& out = o.out.empty() ? o.file : o.out;
+  const bool person = std::holds_alternative<ledger::AskPerson>(answer->question);
+  const Bytes again = ledger::encode_proof(*renewed);
+  if (auto ok = write_whole(out, as_text(again), person ? 0600 : 0644); !ok) {
+    fail(ExitCode::kLocal, "cannot-write", ok.error());
+  }
+  s.out().emit(json::object{{"file", out},
+                            {"question", describe(answer->question)},
+                            {"height", answer->head.height.value},
+                            {"certified", answer->certified.height.value}});
+  s.out().line(fmt::format("saved {}: the answer of block {}, checked under block {}", out,
+                           block_text(answer->head), block_text(answer->certified)));
 }
 
 void show_head(Session& s, const ReadOptions& o) {
@@ -196,7 +247,7 @@ void show_catalog(Session& s, const std::string& field) {
 }  // namespace
 
 void add_proof_commands(CLI::App& root, Session& s) {
-  auto* proof = root.add_subcommand("proof", "Check a saved proof, offline");
+  auto* proof = root.add_subcommand("proof", "Check saved proofs, and renew them");
   proof->group(kChapterRead);
   proof->require_subcommand(1);
   auto o = std::make_shared<VerifyFile>();
@@ -217,6 +268,19 @@ void add_proof_commands(CLI::App& root, Session& s) {
     o->fresh = root.get_option("--max-age")->count() > 0;
     s.action = [&s, o] { verify_file(s, *o); };
   });
+
+  auto again = std::make_shared<RenewFile>();
+  auto* renew = proof->add_subcommand(
+      "renew",
+      "Put a saved proof under today's head\n"
+      "The answer stays as of its own block. The file then rests on the signatures of the newest "
+      "head, whose history has that block: it can be checked against a trusted head that is newer "
+      "than the answer, and after its own signers have retired.");
+  renew->add_option("FILE", again->file, "as saved with --out")->required();
+  renew->add_option("--out", again->out, "where to save it (default: FILE itself)")
+      ->type_name("FILE");
+  renew->footer("imi proof renew answer.imi --out renewed.imi");
+  renew->callback([&s, again] { s.action = [&s, again] { renew_file(s, *again); }; });
 
   auto read = std::make_shared<ReadOptions>();
   auto save = std::make_shared<std::string>();

@@ -227,8 +227,8 @@ Verified read_verified_by(Session& s, std::string_view method, const ParamsFor& 
     out = {std::move(*answer), std::move(*bundle), node.address()};
     return std::nullopt;
   });
-  if (!o.trusted || out->answer.head.height > o.trusted->height) {
-    if (auto ok = save_head(trusted_path(s), out->answer.head); !ok) {
+  if (!o.trusted || out->answer.certified.height > o.trusted->height) {
+    if (auto ok = save_head(trusted_path(s), out->answer.certified); !ok) {
       warn_of_unkept_head(s, ok.error());
     }
   }

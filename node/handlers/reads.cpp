@@ -116,7 +116,9 @@ void Handlers::Impl::agencies(RpcRequest& q, RpcResponder& r) {
 void Handlers::Impl::head(RpcRequest& q, RpcResponder& r) {
   const auto reader = db.reader();
   if (!reader) return r.error(rpc::make_error(Error::kNoCertifiedHead));
-  auto reply = ledger::answer(*reader, ledger::AskHead{}, flag_param(q, "prove"));
+  ledger::AskHead ask;
+  if (const auto height = number_param(q, "height")) ask.height = chain::Height(*height);
+  auto reply = ledger::answer(*reader, ask, flag_param(q, "prove"));
   if (!reply) return r.error(to_rpc(reply.error()));
   boost::json::object out{{"head", rpc::head_json(reply->head)}};
   if (reply->proof) out["proof"] = to_base64url(ledger::encode_proof(*reply->proof));

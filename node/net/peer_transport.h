@@ -65,7 +65,7 @@ inline constexpr std::size_t kTrafficClassCount = 3;
 inline constexpr std::size_t kMaxMessageBytes = 16u << 20;
 inline constexpr std::size_t kMaxFragmentBytes = 64u << 10;
 inline constexpr std::size_t kMessageCost = 512;
-inline constexpr std::uint16_t kPeerProtocolVersion = 1;
+inline constexpr std::uint16_t kPeerProtocolVersion = 2;
 
 struct PeerInfo {
   std::string name;  // for logs

@@ -196,7 +196,7 @@ def quorum(n: int) -> int:
 
 def read_head(r: Reader):
     start = r.at
-    r.version(1)
+    r.version(2)
     head = {
         "genesis": r.raw(32),
         "epoch": r.uint(32),
@@ -209,14 +209,23 @@ def read_head(r: Reader):
         "validators_digest": r.raw(32),
         "next_validators_digest": r.raw(32),
         "params_digest": r.raw(32),
+        "heads_root": r.raw(32),
     }
     head["bytes"] = r.data[start : r.at]
     return head
 
 
+def read_member_signature(r: Reader):
+    """(member, signature): a list of signatures by suite, of which this version has one."""
+    member = r.uint(16)
+    if (r.u8(), r.u8(), r.u8()) != (1, 1, 64):
+        raise FormatError("a signature of a suite that this version does not know")
+    return member, r.raw(64)
+
+
 def read_certificate(r: Reader):
     head = read_head(r)
-    return {"head": head, "signatures": r.seq(lambda x: (x.uint(16), x.raw(64)))}
+    return {"head": head, "signatures": r.seq(read_member_signature)}
 
 
 CHECKPOINT = 19

@@ -107,6 +107,32 @@ class Cli(NetworkTest):
         self.exits(UNVERIFIED, run("proof", "verify", answer, "--genesis",
                                    self.home / "genesis.imi"))
 
+    def test_a_saved_answer_is_checked_under_a_newer_head_once_it_is_renewed(self):
+        saved, renewed = self.temporary / "old.imi", self.temporary / "renewed.imi"
+        trusted = self.temporary / "head.imi"
+        self.ok(self.imi("enterprise", "show", uscc(1), "--out", saved))
+        shown = self.ok(run("--json", "proof", "verify", saved, "--genesis",
+                            self.home / "genesis.imi")).json()
+        self.ok(self.imi("enterprise", "register", uscc(511), "--name", "乙", "--division",
+                         DIVISION, "--as", MARKET, "--wait", "certified"))
+        self.ok(self.imi("head", "--save", trusted))
+        check = ("--genesis", self.home / "genesis.imi", "--head", trusted)
+        self.exits(UNVERIFIED, run("proof", "verify", saved, *check), "behind-trusted-head")
+        told = self.ok(self.imi("proof", "renew", saved, "--out", renewed)).out
+        self.assertIn("checked under block", told)
+        out = self.ok(run("proof", "verify", renewed, *check)).out
+        self.assertIn("in history of", out)
+        again = self.ok(run("--json", "proof", "verify", renewed, *check)).json()
+        self.assertEqual(again["answer"], shown["answer"])
+        self.assertEqual(again["verified"]["height"], shown["verified"]["height"])
+        # Neither another file nor another network's proof is renewed, and FILE stays as it was.
+        self.exits(BAD_INPUT, self.imi("proof", "renew", trusted), "not a whole proof file")
+        bad = bytearray(saved.read_bytes())
+        bad[-40] ^= 1  # in a hash of a path
+        saved.write_bytes(bytes(bad))
+        self.exits(UNVERIFIED, self.imi("proof", "renew", saved), "does NOT verify")
+        self.assertEqual(saved.read_bytes(), bytes(bad))
+
     def test_a_proof_of_one_kind_is_not_called_one_of_the_whole_record(self):
         code = uscc(510)
         self.ok(self.imi("enterprise", "register", code, "--name", "甲", "--division", DIVISION,

@@ -81,6 +81,7 @@ void ledger_samples(ledger::test::TestChain& chain) {
     if (reply && reply->proof) put("proof", name, ledger::encode_proof(*reply->proof));
   };
   prove("head", ledger::AskHead{});
+  prove("earlier_head", ledger::AskHead{chain::Height(1)});
   prove("enterprise", ledger::AskEnterprise{chain.uscc(1), std::nullopt, {}});
   prove("absent", ledger::AskEnterprise{chain.uscc(7), std::nullopt, {}});
   prove("submission", ledger::AskSubmission{second->digests->id, std::nullopt});

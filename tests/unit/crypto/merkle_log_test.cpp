@@ -1,5 +1,6 @@
 #include "crypto/merkle_log.h"
 
+#include "base/hex.h"
 #include "support.h"
 
 using namespace imi;                // NOLINT
@@ -152,4 +153,32 @@ TEST_CASE("missing, short and changed tiles are named") {
   bad.rows.at({0, 2})[3].bytes[5] ^= 1;
   CHECK(LogWriter::open(bad, frontier).error() == LogError{LogError::Reason::kTileWrong, {0, 2}});
   CHECK(describe(LogError{LogError::Reason::kTileWrong, {0, 2}}).find("0/2") != std::string::npos);
+}
+
+// The test tree of the RFC's reference implementation (certificate-transparency, merkle tests).
+TEST_CASE("the history of heads has the hashes of RFC 6962") {
+  const std::vector<Bytes> data{{},
+                                {0x00},
+                                {0x10},
+                                {0x20, 0x21},
+                                {0x30, 0x31},
+                                {0x40, 0x41, 0x42, 0x43},
+                                from_hex("5051525354555657").value(),
+                                from_hex("606162636465666768696a6b6c6d6e6f").value()};
+  const std::vector<std::string> roots{
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+      "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+      "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+      "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+      "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+      "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+      "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+      "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
+  LogFrontier history(Domain::kHeadsNode);
+  CHECK(to_hex(history.root()) == roots[0]);
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    history.append(hash(Domain::kHeadsLeaf, data[i]));
+    CHECK(to_hex(history.root()) == roots[i + 1]);
+  }
 }

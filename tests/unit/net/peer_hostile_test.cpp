@@ -161,7 +161,7 @@ TEST_CASE("a peer of another chain is refused by name on both sides, and it is l
 TEST_CASE("a peer of another protocol version, or with no hello at all, is refused by name") {
   Target t;
   RawPeer newer(t.port(), &test_identity(1));
-  newer.say_hello(chain(1), 2);
+  newer.say_hello(chain(1), kPeerProtocolVersion + 1);
   CHECK(t.witness().wait_refused(PeerRefusal::kWrongVersion));
   RawPeer other(t.port(), &test_identity(1));
   other.send(as_bytes("hello, this is not the protocol"));

@@ -161,7 +161,7 @@ TEST_CASE("a hello states version, chain, run and features, and other bytes are 
   CHECK(back->run == h.run);
   CHECK(back->features == h.features);
   Bytes other = bytes;
-  other[8] = 2;
+  ++other[8];
   CHECK(decode_hello(other).error() == PeerRefusal::kWrongVersion);
   other = bytes;
   other[0] = 'X';

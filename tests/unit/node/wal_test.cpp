@@ -324,7 +324,7 @@ TEST_CASE("a full disk and a failed sync are named, and the log refuses everythi
   CHECK(wal->start({}, {}).error().reason == WalError::Reason::kStopped);
 }
 
-TEST_CASE("another chain's log, another key's and a newer one are refused by name") {
+TEST_CASE("another chain's log, another key's, an older and a newer one are refused by name") {
   Log log;
   log.create();
   const WalHeader own = log.header;
@@ -339,6 +339,11 @@ TEST_CASE("another chain's log, another key's and a newer one are refused by nam
   newer.create();
   newer.header.format = kWalFormat;
   CHECK(newer.refusal() == WalError::Reason::kNewer);
+  Log older;
+  older.header.format = kWalFormat - 1;
+  older.create();
+  older.header.format = kWalFormat;
+  CHECK(older.refusal() == WalError::Reason::kOlder);
 }
 
 TEST_CASE("the only file without its first group is damage, not an empty log") {
