@@ -102,7 +102,7 @@ struct RenewFile {
 void renew_file(Session& s, const RenewFile& o) {
   const std::string bytes = read_proof_file(o.file);
   const auto old = ledger::decode_proof(as_bytes(bytes));
-  if (!old) fail(ExitCode::kBadInput, "not-a-proof", o.file + " is not a whole proof file");
+  if (!old) fail(ExitCode::kBadInput, "not-a-proof", o.file + " is not a complete proof file");
   const chain::Height height = ledger::answered_head(*old).height;
   const Verified head =
       read_verified(s, "head", {{"height", height.value}}, ledger::AskHead{height});
@@ -112,7 +112,7 @@ void renew_file(Session& s, const RenewFile& o) {
     fail(ExitCode::kVerificationFailed, "forked",
          fmt::format("{} is of a block {} that is not in this network's history", o.file,
                      grouped(height.value)),
-         "the genesis file of the network that it is from, with --genesis");
+         "--genesis FILE: the genesis file of the network that it comes from");
   }
   ledger::VerifyOptions options;
   options.earlier = true;
@@ -276,7 +276,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
       "The answer stays as of its own block. The file then rests on the signatures of the newest "
       "head, whose history has that block: it can be checked against a trusted head that is newer "
       "than the answer, and after its own signers have retired.");
-  renew->add_option("FILE", again->file, "as saved with --out")->required();
+  renew->add_option("FILE", again->file, "a proof saved with --out")->required();
   renew->add_option("--out", again->out, "where to save it (default: FILE itself)")
       ->type_name("FILE");
   renew->footer("imi proof renew answer.imi --out renewed.imi");

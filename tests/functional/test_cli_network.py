@@ -126,7 +126,7 @@ class Cli(NetworkTest):
         self.assertEqual(again["answer"], shown["answer"])
         self.assertEqual(again["verified"]["height"], shown["verified"]["height"])
         # Neither another file nor another network's proof is renewed, and FILE stays as it was.
-        self.exits(BAD_INPUT, self.imi("proof", "renew", trusted), "not a whole proof file")
+        self.exits(BAD_INPUT, self.imi("proof", "renew", trusted), "not a complete proof file")
         bad = bytearray(saved.read_bytes())
         bad[-40] ^= 1  # in a hash of a path
         saved.write_bytes(bytes(bad))
