@@ -117,7 +117,7 @@ int run_words(const std::vector<std::string>& words) {
     Output(json, false)
         .error({ExitCode::kLocal,
                 fmt::format("cannot use {}: {}", e.path1().string(), e.code().message()),
-                "are the permissions of that folder right? --dir FOLDER takes another",
+                "are the permissions of that folder right? --dir FOLDER selects another",
                 "file-system",
                 {}});
     return rpc::to_int(ExitCode::kLocal);

@@ -219,7 +219,7 @@ constexpr KeyReader kKeys[] = {
       "`X-Forwarded-For` "
       "headers name the client"},
      [](Field& f, NodeConfig& c) { c.rpc_proxies = f.texts(problem_of_network); }},
-    {{"rpc", "threads", "2 to 64", "2", "threads that answer reads; one takes short reads only"},
+    {{"rpc", "threads", "2 to 64", "2", "threads that answer reads; one serves only short reads"},
      [](Field& f, NodeConfig& c) { c.rpc_threads = f.number(2, kMaxRpcThreads); }},
     {{"rpc", "token_file", "file", "none",
       "a bearer token, mode 0600, that every request but `/healthz` and `/readyz` must carry"},

@@ -82,7 +82,7 @@ NodeHealth HealthWatch::look(const NodeStatus& s, const std::vector<PeerRow>& pe
       why.push_back("this validator signs nothing: " + s.silent_because);
       break;
     case NodeRole::kObserver:
-      why.emplace_back("an observer answers reads and takes no part in committing");
+      why.emplace_back("an observer answers reads but does not take part in committing");
       break;
   }
   if (!s.halted) {

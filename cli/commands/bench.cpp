@@ -386,9 +386,10 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
                Style::kBad));
   }
   if (t.turned_away > 0) {
-    f.add("turned away", fmt::format("{} submissions: more than the nodes take at a time; a client "
-                                     "would send them again",
-                                     grouped(t.turned_away)));
+    f.add("turned away",
+          fmt::format("{} submissions: more than the nodes accept at a time; a client "
+                      "would send them again",
+                      grouped(t.turned_away)));
   }
   f.add("latency", fmt::format("p50 {}, p99 {}, max {}", ms_text(t.latency_us.quantile(500)),
                                ms_text(t.latency_us.quantile(990)), ms_text(t.latency_us.max())));

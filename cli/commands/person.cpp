@@ -234,12 +234,12 @@ AttestationDraft resume_attestation(const std::string& file, const AttestationDr
   const json::value* list =
       entry && v->is_object() ? v->get_object().if_contains("claims") : nullptr;
   if (list == nullptr || !list->is_array()) {
-    fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start anew");
+    fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start over");
   }
   AttestationDraft d{std::move(*entry), {}};
   for (const json::value& c : list->get_array()) {
     const auto salt = fixed_from_hex<crypto::Salt>(text_or_empty(c, "salt"));
-    if (!salt) fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start anew");
+    if (!salt) fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start over");
     d.claims.push_back({*salt, text_or_empty(c, "name"),
                         to_bytes(as_bytes(std::string_view(text_or_empty(c, "value"))))});
   }

@@ -411,7 +411,7 @@ void list_agencies(Session& s) {
                         all.problem);
   }
   s.out().line();
-  s.out().styled_line("verified: each agency, with a proof of its own", Style::kGood);
+  s.out().styled_line("verified: each agency, with its own proof", Style::kGood);
   s.out().styled_line(
       fmt::format(
           "not verified: that no agency registered after genesis is missing; {} of {} nodes "

@@ -97,7 +97,7 @@ std::optional<std::string> conflict_with_ledger(Session& s, const ledger::Entry&
     return conflict(s, *e);
   }
   if (std::holds_alternative<ledger::EventWithdraw>(entry) && refusal == "superseded") {
-    return "the event was corrected: the one that replaced it stands";
+    return "the event was corrected: the one that replaced it is in force";
   }
   return std::nullopt;
 }

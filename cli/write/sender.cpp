@@ -317,7 +317,7 @@ void Sender::decide_refusal(std::uint64_t tag, Waiting& w) {
                 fmt::format("reported by node{} {} without proof: {}", refusals > 1 ? "s" : "", who,
                             e.message),
                 e.error == rpc::Error::kUnknownAuthor
-                    ? "--author ID, if the agency was registered under an id of its own"
+                    ? "--author ID, if the agency was registered under a chosen id"
                     : "",
                 std::string(e.spec().name), e.data};
 }
