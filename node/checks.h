@@ -1,4 +1,4 @@
-// Internal to node: what is checked of content from outside, away from the loop. Pure (but for the
+// Internal to node: what is checked of content from outside, away from the loop. Pure (except the
 // tables of keys, which change how fast and never what is answered); runs on the verify workers.
 #pragma once
 

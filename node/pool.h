@@ -118,7 +118,7 @@ class Pool {
   // All that were taken before `before_us` (a block that was abandoned).
   void requeue_taken_before(std::uint64_t before_us);
 
-  // A new view: the proposals of the one before are void, but for what was decided (`decided`).
+  // A new view: the proposals of the one before are void, except what was decided (`decided`).
   // What the new view proposes again, consensus returns as repeated.
   void requeue_taken_except(const std::set<chain::ContentHash>& decided);
 

@@ -49,7 +49,7 @@ enum class Priority : std::uint8_t {
 };
 
 // Runs `work` somewhere else (another thread; in the simulator: at once or later) and then posts
-// `done` to the loop. `work` touches nothing of the driver but what it was given.
+// `done` to the loop. `work` touches nothing of the driver except what it was given.
 //
 // Ports::verify runs several at a time in any order. Ports::executor and Ports::log_writer run one
 // at a time in the order given (whatever the priority), and their `done`s are posted in that order.

@@ -76,7 +76,7 @@ void Driver::Impl::propose() {
     if (batch.items.empty()) return;
     ++core.counters.blocks_proposed;
     proposed_us.push_back(core.now_us());
-    if (proposed_us.size() > config.window()) proposed_us.pop_front();  // some came to nothing
+    if (proposed_us.size() > config.window()) proposed_us.pop_front();  // some were abandoned
     input(consensus::Propose{std::move(batch.items), batch.full, now});
     if (!core.running()) return;
   }

@@ -228,7 +228,7 @@ ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
   return std::move(*facts);
 }
 
-// The facts as recorded (read with their proof), but for those given on the command line; one given
+// The facts as recorded (read with their proof), except those given on the command line; one given
 // as '' is dropped.
 ledger::EventFacts corrected_facts(Session& s, const ledger::EventId& id, const EventTexts& given,
                                    const CLI::App& command) {

@@ -41,7 +41,7 @@ struct Ping {
 
 void append_fragment(Bytes& out, std::uint8_t channel, bool more, ByteView part);
 
-// Puts fragments together. Allocates only for bytes that have come, but for the rest of one
+// Puts fragments together. Allocates only for bytes that have come, except for the rest of one
 // fragment (<= kMaxFragmentBytes).
 class FrameReader {
  public:

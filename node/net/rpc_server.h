@@ -27,7 +27,7 @@
 // reads on that many threads of a pool and submissions on one more, so that reads cannot hold them
 // up; health and metrics callbacks always on the I/O thread. A handler on the I/O thread must not
 // block. Clients get equal shares of the pool's time (and connections of their client's), and with
-// more than one thread one of them takes only short calls, so that reads which take long hold up no
+// more than one thread one of them takes only short calls, so that long reads do not delay
 // others (node/net/fair_queue.h). A Responder may be called from any thread, at once or later,
 // exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
 // no client waits indefinitely. Outcomes are turned to text on the thread that calls the Responder.

@@ -133,7 +133,7 @@ TEST_CASE(
             {next - 1, expiry, b.content(), expiry <= time + kMaxExpiry});
       } else if (what == 5) {
         time += pick(60);
-      } else if (what == 6 && !model.taken.empty()) {  // a block came to nothing: all of it back
+      } else if (what == 6 && !model.taken.empty()) {  // a block was abandoned: all of it back
         std::vector<std::pair<std::uint32_t, Model::Entry>> back;
         for (const auto& [content, entry] : model.taken) back.push_back(entry);
         std::ranges::sort(back, {}, [](const auto& e) { return e.second.n; });
