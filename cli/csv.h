@@ -54,7 +54,7 @@ class CsvReader {
   enum class State : std::uint8_t { kFieldStart, kPlain, kQuoted, kQuoteInQuoted };
   int get();
   [[nodiscard]] int peek();
-  // The first line, kept to be read again; tells the separator.
+  // The first line, kept to be read again; determines the separator.
   void look_ahead();
   [[nodiscard]] std::expected<bool, RowError> start();
   [[nodiscard]] std::expected<bool, RowError> next_row(CsvRow& row);

@@ -1,8 +1,8 @@
 // Numbers of the command line are decimal: `--days 030` is thirty days, whatever C makes of a
-// leading zero, and `0x1e` is no number. CLI11 reads integers with strtoll in base 0; an overload
-// that is declared before its own templates takes their place, for every option and every range
-// check. The build includes this header first in every source of `imi` (cli/CMakeLists.txt), so
-// that no command can forget it.
+// leading zero, and `0x1e` is not a number. CLI11 reads integers with strtoll in base 0; an
+// overload that is declared before its own templates takes their place, for every option and every
+// range check. The build includes this header first in every source of `imi` (cli/CMakeLists.txt),
+// so that no command can forget it.
 #pragma once
 
 #include <charconv>

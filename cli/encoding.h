@@ -1,5 +1,5 @@
-// Which encoding speaks for bytes that are not UTF-8. Nothing is decided here: each reading that is
-// plausible is shown as text, so that whoever knows the text can tell which one is right.
+// Which encodings are plausible for bytes that are not UTF-8. Nothing is decided here: each
+// plausible reading is shown as text, so that a person who knows the text can say which is right.
 #pragma once
 
 #include <cstddef>

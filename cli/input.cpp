@@ -65,7 +65,7 @@ std::string foreign(std::string_view head) {
   }
   for (const Magic& m : kPacked) {
     if (head.starts_with(m.bytes))
-      return fmt::format("it is packed with {}: unpack it first", m.what);
+      return fmt::format("it is compressed with {}: decompress it first", m.what);
   }
   if (head.starts_with("\xFF\xFE\0\0"sv) || head.starts_with("\0\0\xFE\xFF"sv)) {
     return "it is UTF-32: save it as UTF-8";
@@ -126,7 +126,7 @@ class TextInput::Buffer : public std::streambuf {
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() override { gzclose(file_); }
 
-  // Looks at the beginning. The error says why it is no text.
+  // Looks at the beginning. The error says why it is not text.
   [[nodiscard]] std::expected<void, std::string> begin() {
     fill();
     if (const std::string why = foreign(raw_); !why.empty()) return std::unexpected(why);
@@ -196,7 +196,8 @@ class TextInput::Buffer : public std::streambuf {
         append_utf8(text_, 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00));
         i += 4;
       } else {
-        // Half of a pair is no character: what cannot be read is shown as such, and refused later.
+        // Half of a pair is not a character: what cannot be read is shown as such, and refused
+        // later.
         append_utf8(text_, first >= 0xD800 && first < 0xE000 ? 0xFFFD : first);
         i += 2;
       }
@@ -239,7 +240,7 @@ std::expected<TextInput, std::string> TextInput::open(const std::string& path) {
   gzFile file = gzdopen(fd, "rb");
   if (file == nullptr) {
     ::close(fd);
-    return std::unexpected("there is no memory to read " + name);
+    return std::unexpected("not enough memory to read " + name);
   }
   gzbuffer(file, 1U << 17);
   auto buffer = std::make_unique<Buffer>(file, name);
@@ -287,7 +288,7 @@ std::expected<std::string, std::string> reread(const std::string& path) {
 std::expected<std::string, std::string> read_text(const std::string& path, std::size_t max) {
   auto input = TextInput::open(path);
   if (!input) {
-    // What open() says of a file that is no text does not name it.
+    // What open() says of a file that is not text does not name it.
     const bool named = input.error().find(shown_name(path)) != std::string::npos;
     return std::unexpected(named ? input.error() : shown_name(path) + ": " + input.error());
   }

@@ -44,7 +44,7 @@ Bytes frame(const Bytes& payload) {
   return out;
 }
 
-// The payload at `at`, empty if no whole sound frame stands there.
+// The payload at `at`, empty if no complete valid frame is there.
 ByteView frame_at(ByteView file, std::size_t at) {
   if (file.size() - at < kFrameHead) return {};
   std::size_t n = 0;
@@ -72,7 +72,7 @@ std::string describe(const JournalError& e) {
     case JournalError::Reason::kBusy:
       return e.detail + " is in use by another run of the same command; wait for it to end";
     case JournalError::Reason::kForeign:
-      return e.detail + " belongs to another file, agency or network; move it away to start anew";
+      return e.detail + " belongs to another file, agency or network; move it away to start over";
     case JournalError::Reason::kDamaged:
       return e.detail +
              " is not a readable journal; move it away (the ledger itself refuses "

@@ -1,9 +1,9 @@
-// The journal of a write: what makes an import resumable, and a command that is run again unable to
-// apply anything twice.
+// The journal of a write: it makes an import resumable, and ensures that a command that is run
+// again applies nothing twice.
 //
 // Every submission is written here, signed and whole, and synced BEFORE it is sent. After a crash
-// or Ctrl-C the next run asks the network for the fate of each unsettled id, and sends the very
-// same bytes again where none is known: the id (which covers the nonce) is the same, so the ledger
+// or Ctrl-C the next run asks the network for the fate of each unsettled id, and sends the same
+// bytes again where none is known: the id (which covers the nonce) is the same, so the ledger
 // applies it once. Only a submission proved expired is ever replaced by a new one, and rows that
 // the ledger refused are signed anew in a later run: what they lacked may be there by then.
 //
@@ -51,7 +51,7 @@ struct JournalSubmission {
   }
 };
 
-// In the place of a refusal: of a row that the ledger has already, with another content.
+// In the place of a refusal: of a row that the ledger has already, with different content.
 inline constexpr std::string_view kConflict = "conflict";
 // Of a row whose submission expired so long ago that its fate can no longer be determined.
 inline constexpr std::string_view kFateUnknown = "fate-unknown";

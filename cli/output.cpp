@@ -60,7 +60,7 @@ void Output::heading(std::string_view text) {
 }
 
 void Output::show(const Table& table) {
-  // What a program or a file gets is whole, and one row a line unless COLUMNS asks for less.
+  // What a program or a file gets is whole, one row per line, unless COLUMNS asks for less.
   if (!json_) put(table.render(out_.wraps ? out_.width : kAnyWidth, out_.color, out_.tty));
 }
 

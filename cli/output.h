@@ -82,7 +82,7 @@ class Output {
 
   // False when standard output could not be written (full disk, closed pipe).
   [[nodiscard]] bool flush();
-  // Whoever read it went away (`| head`): nothing is wrong, and nothing more is to be said.
+  // The reader went away (`| head`): this is not an error, and nothing more is printed.
   [[nodiscard]] bool reader_is_gone() const { return reader_is_gone_; }
 
  private:

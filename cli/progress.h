@@ -1,5 +1,5 @@
-// Progress for people who wait: a bar with rate and time to go on a terminal, a line now and then
-// elsewhere, nothing with --json or --quiet. Writes to standard error only.
+// Progress for people who wait: a bar with rate and time to go on a terminal, a line from time to
+// time elsewhere, nothing with --json or --quiet. Writes to standard error only.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Cheap: draws at most 10 times a second on a terminal, every 5 s elsewhere.
+  // Cheap: draws at most 10 times per second on a terminal, every 5 s elsewhere.
   void update(std::uint64_t done);
   void set_total(std::uint64_t total) { total_ = total; }
   // The last state, with a new line. The destructor calls it if anything was drawn.

@@ -74,8 +74,9 @@ std::string RecordReader::unknown_name(std::string_view name) const {
   std::vector<std::string> names;
   for (const FieldSpec& f : spec_) names.push_back(f.name);
   const auto near = nearest(name, names);
-  return fmt::format("'{}'{}", cut(printable(name), 80),
-                     near ? ": is '" + *near + "' meant?" : "; the columns are " + joined(names));
+  return fmt::format(
+      "'{}'{}", cut(printable(name), 80),
+      near ? ": did you mean '" + *near + "'?" : "; the columns are " + joined(names));
 }
 
 std::expected<void, RowError> RecordReader::read_header() {
@@ -117,7 +118,7 @@ std::expected<void, RowError> RecordReader::read_header() {
                         (alone ? "; if it is a title, delete the rows above the header" : ""));
     }
     if (seen[*field])
-      return refuse(i + 1, fmt::format("the column '{}' stands twice", spec_[*field].name));
+      return refuse(i + 1, fmt::format("the column '{}' appears twice", spec_[*field].name));
     seen[*field] = true;
     column_field_.emplace_back(field);
   }
@@ -216,7 +217,7 @@ std::expected<bool, RowError> RecordReader::next_json(Record& record) {
     const auto field = field_of(key);
     if (!field) return bad(0, "unknown field " + unknown_name(key));
     if (record.columns[*field] != 0) {
-      return bad(0, fmt::format("the field '{}' stands twice", spec_[*field].name));
+      return bad(0, fmt::format("the field '{}' appears twice", spec_[*field].name));
     }
     record.columns[*field] = *field + 1;
     std::string& out = record.values[*field];

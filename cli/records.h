@@ -26,7 +26,7 @@ struct FieldSpec {
 struct Record {
   std::uint64_t row = 0;
   std::vector<std::string> values;   // one per FieldSpec; absent = empty
-  std::vector<std::size_t> columns;  // where each stood in the file, 1-based; 0 = not there
+  std::vector<std::size_t> columns;  // where each was in the file, 1-based; 0 = not there
 };
 
 class RecordReader {

@@ -113,16 +113,16 @@ int run_words(const std::vector<std::string>& words) {
     Output(json, false).error(f);
     return rpc::to_int(f.exit);
   } catch (const std::filesystem::filesystem_error& e) {
-    // A folder of somebody else's: what it was about, and the system's reason.
+    // Another user's folder: which file it was, and the system's reason.
     Output(json, false)
         .error({ExitCode::kLocal,
                 fmt::format("cannot use {}: {}", e.path1().string(), e.code().message()),
-                "are the permissions of that folder right? --dir FOLDER takes another",
+                "are the permissions of that folder right? --dir FOLDER selects another",
                 "file-system",
                 {}});
     return rpc::to_int(ExitCode::kLocal);
   } catch (const std::exception& e) {
-    // Out of memory, or a library's exception that nobody expected: still a sentence, no trace.
+    // Out of memory, or a library's exception that is unexpected: still a sentence, no trace.
     Output(json, false)
         .error({ExitCode::kLocal, fmt::format("unexpected: {}", e.what()), "", "internal", {}});
     return rpc::to_int(ExitCode::kLocal);

@@ -112,7 +112,7 @@ std::vector<NodeAddress> Session::addresses() const {
     if (!a) fail(ExitCode::kUsage, "bad-address", a.error());
     out.push_back(*a);
   }
-  if (out.empty()) fail(ExitCode::kUsage, "bad-address", "--node names no address");
+  if (out.empty()) fail(ExitCode::kUsage, "bad-address", "--node gives no address");
   return out;
 }
 
@@ -224,7 +224,7 @@ bool Session::first_complaint(const NodeAddress& node) {
 namespace {
 [[noreturn]] void malformed(std::string_view key) {
   fail(ExitCode::kUnreachable, "bad-response",
-       fmt::format("the node's answer has no proper '{}'", key),
+       fmt::format("the node's answer has no valid '{}'", key),
        "another node with --node, or the same version of imi and imid");
 }
 const json::value* find(const json::value& object, std::string_view key) {

@@ -77,7 +77,7 @@ class Session {
   [[nodiscard]] crypto::SecretKey load_key(const std::filesystem::path& path);
 
   [[nodiscard]] std::int64_t now_ms() const;
-  // True once per node: what it did wrong is told then, and not again in this run.
+  // True once per node: what it did wrong is reported then, and not again in this run.
   [[nodiscard]] bool first_complaint(const NodeAddress& node);
 
  private:

@@ -64,7 +64,7 @@ std::string Table::render(std::size_t width, bool color, bool may_cut) const {
   }
   while (total() > width) {
     if (!may_cut) return render_records(width, color);
-    // The column with the most room above its least gives way first.
+    // The column with the most width above its minimum is narrowed first.
     std::size_t loosest = columns_.size();
     std::size_t most_slack = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i) {

@@ -3,7 +3,7 @@
 // A table that does not fit first gives its `below` columns (ids, keys) a line of their own under
 // each row, then narrows the columns that may be cut (values end in U+2026), and where even that is
 // too wide becomes a list of records, so that a narrow terminal never shows wrapped rows. Ids are
-// never cut and never broken: whoever copies one has all of it. Values and labels are made
+// never cut and never broken: a copied one is complete. Values and labels are made
 // printable() here.
 // Pure apart from the terminal's description.
 #pragma once
@@ -26,7 +26,7 @@ struct Column {
   Align align = Align::kLeft;
   // Narrowest useful width when the table must shrink; 0 = never cut (ids, numbers).
   std::size_t least = 0;
-  // Goes under its row when the table does not fit: an id or a key that somebody needs whole.
+  // Goes under its row when the table does not fit: an id or a key that is needed whole.
   bool below = false;
 };
 [[nodiscard]] inline Column id_column(std::string title) {

@@ -5,7 +5,7 @@
 
 namespace imi::cli {
 
-inline constexpr std::size_t kDefaultWidth = 100;  // when the stream is no terminal
+inline constexpr std::size_t kDefaultWidth = 100;  // when the stream is not a terminal
 inline constexpr std::size_t kMinWidth = 20;
 
 struct Terminal {

@@ -24,13 +24,13 @@ namespace imi::cli {
 
 // The text on one line, without anything that acts on a terminal or cannot be seen: control
 // characters (C0, DEL, C1; new lines and tabs too), line and paragraph separators, bidirectional
-// controls and all other code points that take no room (Unicode's Default_Ignorable_Code_Point)
+// controls and all other code points without width (Unicode's Default_Ignorable_Code_Point)
 // become "\u{1B}"; a byte that is not part of UTF-8 becomes "\x{9B}". What has none of these is
 // returned unchanged, and so is what was made printable before.
 [[nodiscard]] std::string printable(std::string_view text);
 
 // JSON text with the same characters escaped as JSON does ("\u009b"): equal to any JSON reader,
-// and harmless on a terminal. A malformed byte, which can only stand in a string, becomes the text
+// and harmless on a terminal. A malformed byte, which can only occur in a string, becomes the text
 // "\x{9B}" there. The new lines between the values stay.
 [[nodiscard]] std::string json_printable(std::string_view json);
 

@@ -25,7 +25,7 @@ std::string error_value(std::string_view s) {
                                          "#NULL!", "#NUM!",     "#SPILL!",      "#CALC!", "#FIELD!",
                                          "#BUSY!", "#BLOCKED!", "#GETTING_DATA"};
   if (std::ranges::find(kErrors, s) != kErrors.end()) {
-    return as_typed(s) + " is the error of a spreadsheet's formula: take the value from the source";
+    return as_typed(s) + " is the error of a spreadsheet formula: take the value from the source";
   }
   if (s.size() >= 3 && s.find_first_not_of('#') == std::string_view::npos) {
     return as_typed(s) +

@@ -58,7 +58,7 @@ Value<std::uint64_t> parse_yuan(std::string_view text) {
   std::uint64_t yuan = 0;
   if (!to_number(whole, yuan) || yuan > kMaxFen / 100) {
     return wrong(
-        fmt::format("{} is too large: the most is {} yuan", quoted(text), yuan_text(kMaxFen)));
+        fmt::format("{} is too large: the maximum is {} yuan", quoted(text), yuan_text(kMaxFen)));
   }
   std::uint64_t fen = yuan * 100;
   if (!part.empty()) fen += static_cast<std::uint64_t>(part[0] - '0') * 10;
@@ -107,7 +107,7 @@ std::string why_not_day(std::string_view text) {
   }
   const std::string meant = year_first(text);
   if (!meant.empty() && parse_day(meant)) {
-    return quoted(text) + " is not written YYYY-MM-DD: is " + meant + " meant?";
+    return quoted(text) + " is not written YYYY-MM-DD: did you mean " + meant + "?";
   }
   return quoted(text) + " is not a date" + std::string(kWriteDay);
 }
@@ -128,8 +128,7 @@ Value<std::int32_t> parse_day(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
                                          std::chrono::day(day)};
   if (!date.ok()) return wrong(quoted(text) + " is not a day of the calendar");
-  if (year < 1900 || year > 2199)
-    return wrong(quoted(text) + " lies outside the years 1900 to 2199");
+  if (year < 1900 || year > 2199) return wrong(quoted(text) + " is outside the years 1900 to 2199");
   return static_cast<std::int32_t>(std::chrono::sys_days(date).time_since_epoch().count());
 }
 

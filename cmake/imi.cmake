@@ -5,7 +5,8 @@ if(IMI_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${IMI_CCACHE})
 endif()
 
-# CHECK is always compiled in, so NDEBUG or not changes nothing of ours. -O2 is the release level.
+# CHECK is always compiled in, so NDEBUG has no effect on the project's code. -O2 is the
+# release level.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 
 add_library(imi_flags INTERFACE)
@@ -34,7 +35,8 @@ function(imi_module target)
 endfunction()
 
 # imi_test(<name> LABELS ... SOURCES ... LINK ...): a doctest binary registered with ctest. All of
-# them run under the sanitizers too (label asan); `tsan` is for those whose threads meet.
+# them run under the sanitizers too (label asan); `tsan` is for those that use
+# several threads.
 function(imi_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT T_TIMEOUT)

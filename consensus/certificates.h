@@ -1,5 +1,5 @@
 // Proofs that consensus makes of votes. (CheckpointCertificate is chain's: clients verify it too.)
-// Each begins with a schema version, so that a later form can stand beside this one.
+// Each begins with a schema version, so that a later form can coexist with this one.
 #pragma once
 
 #include <variant>

@@ -60,7 +60,7 @@ void Replica::certify(Height h, const Hash256& digest) {
   if (certificate.signatures.size() >= quorum_.q) adopt_stable(certificate);
 }
 
-// D3: f+1 members who sign another head than ours include an honest one.
+// D3: f+1 members that sign another head than ours include an honest one.
 void Replica::raise_alarm(Height h) {
   const auto own = heads_.find(h);
   const Slot* slot = find_slot(h);

@@ -31,11 +31,11 @@ inline constexpr std::uint64_t kMaxHeight = std::uint64_t{1} << 56;
 inline constexpr std::uint32_t kMaxBackoff = 20;  // k never exceeds it
 
 struct Config {
-  GenesisId genesis;                        // [chain]
-  std::uint32_t pipeline = 8;               // [chain] W: blocks the primary keeps uncommitted (A5)
-  std::uint32_t max_block_items = 8192;     // [chain] submissions a block, <= chain::kMaxBlockItems
-  std::int64_t max_expiry_ms = 600'000;     // [chain] E_max (F1)
-  std::int64_t past_tolerance_ms = 10'000;  // [chain] P (C1)
+  GenesisId genesis;                     // [chain]
+  std::uint32_t pipeline = 8;            // [chain] W: blocks the primary keeps uncommitted (A5)
+  std::uint32_t max_block_items = 8192;  // [chain] submissions per block, <= chain::kMaxBlockItems
+  std::int64_t max_expiry_ms = 600'000;  // [chain] E_max (F1)
+  std::int64_t past_tolerance_ms = 10'000;   // [chain] P (C1)
   std::int64_t future_tolerance_ms = 1'000;  // [chain] F (C1)
   std::uint64_t rotation_heights =
       0;  // [chain] R: planned rotation every R heights; 0 = never (C8)

@@ -222,13 +222,13 @@ void Replica::advance_tip() {
     out_.committed.push_back({h, it->second.view, it->second.id});
     if (config_.rotation_heights != 0 && h.value % config_.rotation_heights == 0 && !changing_ &&
         confirmed_ && it->second.view == view_ && h > settled_) {
-      rotate_ = true;  // C8; a wish as any other
+      rotate_ = true;  // C8; a wish like any other
     }
   }
 }
 
 // C2, C3, C5: a decision restarts the progress timer, may confirm the view, and lets the back-off
-// decay, at most one step a T.
+// decay, at most one step per T.
 void Replica::on_progress(Height h, View view) {
   progress_base_ = tick_;
   last_commit_ = tick_;
@@ -243,7 +243,7 @@ void Replica::on_progress(Height h, View view) {
   }
 }
 
-// I13: in height order, once a height, only what is decided, and only with every body here.
+// I13: in height order, once per height, only what is decided, and only with every body here.
 void Replica::execute_decided() {
   if (planted(Defect::kExecuteOutOfOrder)) {
     for (auto& [h, d] : decided_) {

@@ -22,13 +22,13 @@ std::string_view describe(MessageError e) {
     case E::kTooManyItems: return "the block lists more submissions than this chain allows";
     case E::kWrongGenesis: return "the head belongs to another chain: check the genesis file";
     case E::kWrongSet: return "the head names another validator set";
-    case E::kBadCheckpointCertificate: return "the checkpoint certificate does not hold";
-    case E::kBadPreparedCertificate: return "a prepared certificate does not hold";
-    case E::kBadCommitCertificate: return "a commit certificate does not hold";
+    case E::kBadCheckpointCertificate: return "the checkpoint certificate is not valid";
+    case E::kBadPreparedCertificate: return "a prepared certificate is not valid";
+    case E::kBadCommitCertificate: return "a commit certificate is not valid";
     case E::kCertificateView: return "a certificate is not older than the view it changes to";
-    case E::kCertificateWindow: return "a certificate lies outside the window above stable";
+    case E::kCertificateWindow: return "a certificate is outside the window above stable";
     case E::kCertificateOrder: return "certificates are not in strictly ascending height";
-    case E::kViewChangeCount: return "a NEW-VIEW carries exactly a quorum of VIEW-CHANGEs";
+    case E::kViewChangeCount: return "the NEW-VIEW does not carry exactly a quorum of VIEW-CHANGEs";
     case E::kViewChangeOrder: return "the VIEW-CHANGEs are not sorted by distinct member";
     case E::kViewChangeView: return "a VIEW-CHANGE is for another view than the NEW-VIEW";
     case E::kProposalHeights: return "the re-proposals are not of consecutive heights";
@@ -110,7 +110,8 @@ std::string_view describe(HaltReason r) {
       return "the head executed here is not the one that the validators certified: keep the data, "
              "compare with another node, restore from it";
     case HaltReason::kConflictingDecision:
-      return "two different blocks are proved decided at one height: more than f validators are "
+      return "two different blocks are proved to be decided at one height: more than f validators "
+             "are "
              "faulty, or this store is damaged";
     case HaltReason::kWrongExecution:
       return "the ledger answered for another block than the one it was given";

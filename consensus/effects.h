@@ -91,8 +91,8 @@ struct Committed {
   BlockId id;
 };
 
-// Two statements that one honest member never signs both (D5). At most one pair a (member, kind,
-// epoch). PRE-PREPAREs come without their lists: the signature does not cover them directly.
+// Two statements of which an honest member signs at most one (D5). At most one pair per (member,
+// kind, epoch). PRE-PREPAREs come without their lists: the signature does not cover them directly.
 struct Evidence {
   MessageKind kind{};
   MemberId member;
@@ -110,7 +110,7 @@ enum class ViewChangeCause : std::uint8_t {
 };
 [[nodiscard]] std::string_view describe(ViewChangeCause c);
 
-// The view, or whether it is being changed, is another than before.
+// The view, or whether it is being changed, is different from before.
 struct ViewStatus {
   Epoch epoch;
   View view;
@@ -126,7 +126,7 @@ struct WishStatus {
   std::optional<ViewChangeCause> cause;  // nothing: the wish is withdrawn
 };
 
-// At least f+1 members sign another head than ours at this height (D3): somebody should look.
+// At least f+1 members sign another head than ours at this height (D3): an operator should look.
 struct Alarm {
   Height height;
   std::uint32_t differing = 0;
@@ -163,16 +163,17 @@ struct Signing {
 };
 [[nodiscard]] std::string describe(const Signing& s);
 
-// Signing stopped for good although the node goes on as an observer (B6).
+// Signing stopped for good although the node continues as an observer (B6).
 struct SigningStop {
   std::uint8_t reason = 0;  // SafetyRefusal
 };
 
-// Why a message or input changed nothing: for metrics, tests and the curious. Not an error of ours.
+// Why a message or input changed nothing: for metrics, tests and the curious. Not an error of this
+// replica.
 enum class Ignored : std::uint8_t {
   kObserver,  // votes mean nothing to an observer
   kEpoch,
-  kHeightStable,        // at or below stable: over
+  kHeightStable,        // at or below stable: settled
   kHeightBeyondWindow,  // above stable + 2L (A5)
   kViewBelow,           // of a view left behind
   kDuplicate,
@@ -186,7 +187,7 @@ enum class Ignored : std::uint8_t {
   kItemRepeated,        // F2
   kFactsMismatch,       // BodiesReady does not describe the block's list
   kBodiesInvalid,       // B4
-  kBodiesUnwanted,      // an answer about a block nobody asks for any more
+  kBodiesUnwanted,      // an answer about a block that is no longer asked for
   kWrongNewView,        // A7: the recomputed O differs
   kSyncGap,             // Synced does not continue what is decided
   kSyncNotCertified,    // D6: an observer needs checkpoint certificates

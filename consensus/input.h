@@ -69,7 +69,7 @@ struct PendingAtPrimary {
   View view;  // whose primary
   std::vector<ContentHash> items;
 };
-// What the present primary had may be gone: its process started anew.
+// What the present primary had may be gone: its process was restarted.
 struct PrimaryForgot {
   View view;  // whose primary
 };

@@ -50,7 +50,7 @@ void Replica::save_seen() {
 
 // ---- asking at the start ------------------------------------------------------------------------
 
-// Of q - f answers at least one is of an honest member: q - 2f >= 1 (A0). And a network of n - f
+// Of q - f answers at least one is from an honest member: q - 2f >= 1 (A0). And a network of n - f
 // members that starts as a whole has them: q - f <= n - f - 1.
 std::uint32_t Replica::answers_needed() const { return quorum_.q - quorum_.f; }
 
@@ -90,7 +90,7 @@ void Replica::begin_signing() {
   IMI_CHECK(answers_.size() >= answers_needed() || planted(Defect::kSignUnasked),
             "I19: a quorum less f has answered");
   rules_.begin_signing();
-  // The time that passed was ours, not the primary's.
+  // The time that passed is charged to this member, not to the primary.
   progress_base_ = tick_;
   if (view_since_) view_since_ = tick_;
   out_.signing_begins = true;

@@ -7,7 +7,7 @@
 // signature field is zero.
 //
 // Decoding is bounded by kMaxMessageBytes and by the limits in serialize(). A decoded message is
-// worth nothing until verify.h has made a VerifiedMessage of it.
+// not trusted until verify.h has made a VerifiedMessage of it.
 #pragma once
 
 #include <expected>
@@ -89,7 +89,7 @@ struct Checkpoint {
 };
 
 // Signed: view, and the content_digest() of all of it. `stable` is empty while only genesis (height
-// 0) is stable. Certificates are in strictly ascending height within (stable, stable + L], one a
+// 0) is stable. Certificates are in strictly ascending height within (stable, stable + L], one per
 // height, views < view.
 struct ViewChange {
   View view;  // the view its sender wants
@@ -117,8 +117,8 @@ struct SignedViewChange {
 };
 
 // A re-proposal: the header under the new primary's PRE-PREPARE signature. The list of content
-// hashes is not repeated: who lacks it fetches the block by id (>= q-f honest members hold it,
-// I11).
+// hashes is not repeated: a member that lacks it fetches the block by id (>= q-f honest members
+// hold it, I11).
 struct ReProposal {
   BlockHeader header;
   crypto::Signature signature;  // PRE-PREPARE digest (new view, height, id) by the new primary

@@ -61,7 +61,7 @@ bool recomputes(const GenesisId& genesis, const NewView& new_view) {
 // A4. A decision of a view below `view` binds every NEW-VIEW of `view` (I8): one that names another
 // block proves that more than f members lie. A decision of `view` or above binds none below it, and
 // of one that is known by a checkpoint alone the view is not known: I8 makes it that of a view not
-// below `view`. Such a NEW-VIEW is out of date, and no fault of anybody's.
+// below `view`. Such a NEW-VIEW is out of date, and not a fault.
 std::optional<Replica::Contradiction> Replica::contradiction(
     View view, const std::vector<BlockHeader>& headers) const {
   std::optional<Contradiction> found;

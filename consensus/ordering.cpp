@@ -41,7 +41,7 @@ void Replica::receive(const VerifiedMessage& m, const PrePrepare& p) {
     learn_block(h, std::make_shared<const Block>(Block{p.header, p.items}), m.block_id());
     return;
   }
-  // Early: its view or its window is still to come. One a sender and height (A5).
+  // Early: its view or its window is still to come. One per sender and height (A5).
   if (const auto it = slot.held.find(m->sender); it != slot.held.end()) {
     const View view = std::get<PrePrepare>(it->second.message->payload).view;
     if (view > p.view) return ignore(Ignored::kViewBelow);
@@ -210,7 +210,8 @@ Replica::Verdict Replica::judge_facts(Height h, const Slot& slot, const BlockInf
     why = Ignored::kItemExpiryTooFar;
     return Verdict::kRefuse;
   }
-  // A re-proposal was checked by a quorum; whoever now knows fewer decisions must not refuse it.
+  // A re-proposal was checked by a quorum; a member that now knows fewer decisions must not refuse
+  // it.
   if (!slot.proposal->fresh || planted(Defect::kAcceptRepeats)) return Verdict::kAccept;
   bool known = true;
   if (info.repeats || repeats_in_ancestors(h, info, known)) {
@@ -329,7 +330,7 @@ bool Replica::make_prepared(Slot& slot) {
 }
 
 bool Replica::send_commit(Height h, Slot& slot) {
-  // A prefix that stands on decisions rather than on prepared certificates stays provable (I9).
+  // A prefix that rests on decisions rather than on prepared certificates stays provable (I9).
   for (Height x = stable_height_.next(); x < h; x = x.next()) {
     const Slot* below = find_slot(x);
     if (below != nullptr && below->prepared) continue;

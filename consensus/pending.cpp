@@ -118,8 +118,8 @@ void PendingSubmissions::update(TimeMs next_block_time, Ticks tick) {
   recheck_first(at_primary_);
 }
 
-// What stands first and fits no more makes way. (Whoever stands behind it is looked at once it is
-// first: only the first one counts.)
+// What is first and no longer fits is removed. (The next one is looked at once it is first: only
+// the first one counts.)
 void PendingSubmissions::recheck_first(BySince& order) {
   while (!order.empty()) {
     const SubmissionId id = order.begin()->second;
@@ -205,7 +205,7 @@ void Replica::mark_in_block(const BlockInfo& info, bool in_block) {
   for (const SubmissionId& id : info.ids) pending_.set_in_block(id, in_block);
 }
 
-// The block comes to nothing. What another block under way holds as well does not wait.
+// The block is abandoned. What another block under way holds as well does not wait.
 void Replica::release_items(const BlockInfo& info) {
   for (const ContentHash& item : info.block->items) {
     out_.returned.push_back({item, ReturnReason::kNotChosen});
@@ -225,8 +225,8 @@ void Replica::forget_executed(const BlockInfo& info, const Executed& executed) {
   pending_.expire(executed.head.time);
 }
 
-// C6: the primary has had a submission for T, and then proposed a block that had room for it and
-// left it out. Age alone is no complaint: under load everything is old.
+// C6: the primary has had a submission for T, and then proposed a block that had space for it and
+// left it out. Age alone is not a reason: under load everything is old.
 void Replica::complain_if_left_out(const BlockInfo& info, Ticks received) {
   if (info.full || is_primary() || changing_) return;
   // A decided block whose list or bodies are not known here may hold what seems left out.

@@ -27,7 +27,7 @@ class PendingSubmissions {
   // Forgets what no later block may hold, because the chain's time has reached its expiry (F1).
   void expire(TimeMs block_time);
 
-  // It is in a block under way, or no longer. What comes back begins to wait anew.
+  // It is in a block under way, or no longer. What comes back starts to wait again.
   void set_in_block(const ContentHash& content, bool in_block);
   void set_in_block(const SubmissionId& id, bool in_block);
   // The primary has it, from now on.

@@ -98,7 +98,7 @@ void Replica::send(std::optional<MemberId> to, std::shared_ptr<const SignedMessa
 }
 
 // What leaves under our signature is in the state whose records go before it (I4), so it can be
-// told from what we never signed (I1-I3).
+// distinguished from what we never signed (I1-I3).
 void Replica::check_sent([[maybe_unused]] const SignedMessage& m) const {
   std::optional<Statement> own;
   const auto first = [&](const FoundStatement& s) {

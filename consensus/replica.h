@@ -3,7 +3,7 @@
 // byte. The rules are in docs/PROTOCOL.md; names such as A2 or C3 refer to it.
 //
 // A handler is: a pure check that names its refusal, then the change of state, then the effects.
-// One file a phase: ordering.cpp (PRE-PREPARE, PREPARE, COMMIT), decisions.cpp (execution),
+// One file per phase: ordering.cpp (PRE-PREPARE, PREPARE, COMMIT), decisions.cpp (execution),
 // checkpoint.cpp, view_change.cpp, new_view.cpp, timers.cpp, status.cpp (retransmission), sync.cpp,
 // pending.cpp (C6), last_seen.cpp (B6).
 //
@@ -54,7 +54,7 @@ class Replica {
   [[nodiscard]] Effects step(const Input& input);
 
   // How many blocks the driver may offer now, one Propose each. 0 unless this member is the primary
-  // of an active view and the pipeline and window have room.
+  // of an active view and the pipeline and window have free slots.
   [[nodiscard]] std::uint32_t proposal_slots() const;
   // The block time a proposal made now would get: what the driver filters expiries by.
   [[nodiscard]] TimeMs next_block_time(TimeMs now) const;
@@ -62,7 +62,7 @@ class Replica {
   [[nodiscard]] View view() const { return view_; }
   [[nodiscard]] bool changing() const { return changing_; }
   [[nodiscard]] std::uint32_t backoff() const { return backoff_; }
-  // The view this member would change to if f members more wanted to (C4).
+  // The view this member would change to if f more members wanted to (C4).
   [[nodiscard]] std::optional<View> wish() const {
     return wish_ ? std::optional(wish_->view) : std::nullopt;
   }
@@ -139,9 +139,9 @@ class Replica {
     std::shared_ptr<const SignedMessage> own_commit;
     Ticks sent = 0;
     // of any view
-    std::map<MemberId, Held> held;      // one a sender, of its highest view
-    std::map<MemberId, Vote> prepares;  // one a member, of its highest view
-    std::map<MemberId, Vote> commits;   // one a member, of its highest view
+    std::map<MemberId, Held> held;      // one per sender, of its highest view
+    std::map<MemberId, Vote> prepares;  // one per member, of its highest view
+    std::map<MemberId, Vote> commits;   // one per member, of its highest view
     std::map<MemberId, CheckpointSeen> checkpoints;
     std::map<BlockId, BlockInfoPtr> blocks;
   };
@@ -390,8 +390,8 @@ class Replica {
   Ticks unsaved_since_ = 0;
   std::uint64_t start_number_ = 0;
   Ticks last_ask_ = 0;
-  std::set<MemberId> answers_;       // who answered since the start
-  std::map<MemberId, Ticks> asked_;  // by whom, when last
+  std::set<MemberId> answers_;       // those that answered since the start
+  std::map<MemberId, Ticks> asked_;  // which asked, and when last
 
   std::set<std::pair<MemberId, MessageKind>> evidence_;
   bool halted_ = false;

@@ -34,7 +34,7 @@ SignedMessage SafetyRules::envelope(Payload payload) const {
   return m;
 }
 
-// The one place where the key is used.
+// The only place where the key is used.
 crypto::Signature SafetyRules::sign(const Hash256& digest) const {
   IMI_INVARIANT("I19", key_ && me_ && !state_.stopped && !awaiting_, digest);
   return key_->sign(digest);
@@ -235,7 +235,7 @@ SignResult SafetyRules::sign_view_change(View view) {
   Signed out;
   if (view <= state_.view) {
     if (view == state_.view && state_.changing && state_.view_change) {
-      out.message = *state_.view_change;  // once a view, re-sent byte-identical (A7)
+      out.message = *state_.view_change;  // once per view, re-sent byte-identical (A7)
       return out;
     }
     return std::unexpected(E::kAlreadyChanged);

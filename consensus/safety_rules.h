@@ -66,7 +66,7 @@ class SafetyRules {
   [[nodiscard]] bool can_sign() const { return holds_key() && !awaiting_; }
   // It signs, or may come to: not an observer, and not stopped for good.
   [[nodiscard]] bool holds_key() const { return key_.has_value() && !state_.stopped; }
-  // B6: between these two nothing is signed. Who is not told to wait signs from the beginning.
+  // B6: between these two nothing is signed. Without await_peers() it signs from the beginning.
   void await_peers() { awaiting_ = true; }
   void begin_signing() { awaiting_ = false; }
   [[nodiscard]] bool awaiting() const { return holds_key() && awaiting_; }
@@ -96,7 +96,7 @@ class SafetyRules {
   [[nodiscard]] std::optional<SafetyRecord> note_decided(const DecidedCertificate& decided);
   [[nodiscard]] std::optional<SafetyRecord> note_entered(const SignedMessage& new_view);
   [[nodiscard]] std::optional<SafetyRecord> note_stable(const CheckpointCertificate& certificate);
-  // Statements of others that they may have to be reminded of (B6).
+  // Statements of others, of which they may have to be reminded (B6).
   [[nodiscard]] std::optional<SafetyRecord> note_seen(PeersSeen seen);
   // Stops this key for good.
   [[nodiscard]] std::optional<SafetyRecord> stop(SafetyRefusal reason);

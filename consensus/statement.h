@@ -1,7 +1,8 @@
-// What members sign, each statement by itself: kind, view, height, subject and signature, apart
+// What members sign, each statement on its own: kind, view, height, subject and signature, apart
 // from the message or certificate that carried it. That is all its signature can be checked with,
-// so a statement certifies itself wherever it stands. B6 lives on it: a validator's own statements
-// are recognised in every message and certificate, and members keep each other's last ones.
+// so a statement certifies itself wherever it appears. B6 depends on it: a validator's own
+// statements are recognised in every message and certificate, and members keep each other's last
+// ones.
 #pragma once
 
 #include <functional>
@@ -51,11 +52,11 @@ struct Statement {
                                                    MemberId member, const Statement& s);
 
 // The subject of a VIEW-CHANGE or NEW-VIEW statement: H("imi.statement", genesis id || kind ||
-// message). It is the short form of a long message and never signed by itself.
+// message). It is the short form of a long message and is never signed on its own.
 [[nodiscard]] Hash256 content_digest(const GenesisId& genesis, const ViewChange& message);
 [[nodiscard]] Hash256 content_digest(const GenesisId& genesis, const NewView& message);
 
-// A statement where it stands: cheap to pass, made into a Statement only where it is wanted.
+// A statement where it appears: cheap to pass, made into a Statement only where it is needed.
 class FoundStatement {
  public:
   MemberId member;

@@ -64,7 +64,7 @@ void Replica::receive(const VerifiedMessage& m, const Status& s) {
   }
 }
 
-// One relay besides the author a round, so that a slow member is not sent n copies.
+// One relay besides the author per round, so that a slow member is not sent n copies.
 bool Replica::my_turn(Height h) const {
   return (h.value + status_round_) % set_.members.size() == me_->value;
 }
@@ -81,8 +81,8 @@ void Replica::answer_view(MemberId to, const Status& s) {
     return;
   }
   if (tick_ - view_change_sent_ < config_.ticks(config_.status_period_ms)) return;
-  // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whoever of their
-  // signers stopped meanwhile (C4).
+  // The others' too, in turn: f+1 VIEW-CHANGEs that reached one member reach all, whichever of
+  // their signers stopped meanwhile (C4).
   for (const auto& [member, message] : view_changes_) {
     const View view = std::get<ViewChange>(message->payload).view;
     if (view < view_ || member == to) continue;
@@ -179,7 +179,7 @@ void Replica::receive(const VerifiedMessage& m, const CommitNotice& n) {
 
 // ---- fetching -----------------------------------------------------------------------------------
 
-// f+1 members a round, in turn: one of any q-f holders is asked soon.
+// f+1 members per round, in turn: one of any q-f holders is asked soon.
 void Replica::fetch_block(Height h, const BlockId& id) {
   if (!me_) return;
   const std::size_t n = set_.members.size();

@@ -136,7 +136,7 @@ Verifier::Result Verifier::check(const SignedMessage& m, const PrePrepare& p, Bl
                        m.signature)) {
     return std::unexpected(E::kBadSignature);
   }
-  // After the signature: only a member can make us hash a long list.
+  // After the signature: only a member can make this node hash a long list.
   if (chain::body_root(p.items) != p.header.body_root) return std::unexpected(E::kWrongBodyRoot);
   return {};
 }

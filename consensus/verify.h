@@ -19,7 +19,7 @@
 namespace imi::consensus {
 
 // Everything a signature check depends on. The digest already covers genesis, kind, epoch, member
-// and fields (fault 52), so equal keys mean the very same check.
+// and fields, so equal keys mean the same check.
 struct SignatureKey {
   Hash256 digest;
   crypto::PublicKey key;
@@ -73,8 +73,8 @@ enum class MessageError : std::uint8_t {
   kViewChangeOrder,    // members not strictly ascending
   kViewChangeView,     // a VIEW-CHANGE for another view than the NEW-VIEW's
   kProposalHeights,    // re-proposals not of consecutive heights
-  kEmptyRun,           // synced blocks: none
-  kBadStatement,       // LAST-SEEN: malformed, out of order, or of nobody
+  kEmptyRun,           // no synced blocks
+  kBadStatement,       // LAST-SEEN: malformed, out of order, or by no member
   kBrokenRun,          // synced blocks: not a chain of parents that ends in the certificate
 };
 [[nodiscard]] std::string_view describe(MessageError e);
@@ -130,7 +130,7 @@ class Verifier {
   Verifier(const Config& config, const ValidatorSet& set, SignatureCache& cache);
 
   // `peer`: the validator whose TLS identity delivered the message, if it is one. Signed kinds may
-  // be relayed by anybody; unsigned kinds must come from their sender.
+  // be relayed by anyone; unsigned kinds must come from their sender.
   [[nodiscard]] std::expected<VerifiedMessage, MessageError> verify(
       SignedMessage message, std::optional<MemberId> peer) const;
   [[nodiscard]] std::expected<VerifiedBlocks, MessageError> verify(SyncedBlocks synced) const;

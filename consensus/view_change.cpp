@@ -6,7 +6,7 @@
 namespace imi::consensus {
 
 namespace {
-// STATUS periods without a word after which a member's wish is void.
+// STATUS periods of silence after which a member's wish is void.
 constexpr Ticks kWishPeriods = 10;
 }  // namespace
 
@@ -116,7 +116,7 @@ void Replica::check_join() {
   start_view_change(views[quorum_.weak - 1], Cause::kJoin);
 }
 
-// C4: a wish, or its withdrawal, is told at once.
+// C4: a wish, or its withdrawal, is sent at once.
 void Replica::set_wish(std::optional<Cause> cause) {
   const auto wish = cause ? std::optional(Wish{view_.next(), *cause}) : std::nullopt;
   if (wish == wish_) return;
@@ -138,7 +138,7 @@ bool Replica::wants(MemberId member, View view) const {
 }
 
 // C4: with f+1 members that want to leave, one of them is honest besides this one or it is this
-// one; so whoever signs is followed by all who want the same, and they pull the rest along.
+// one; so a member that signs is followed by all that want the same, and they pull the rest along.
 void Replica::act_on_wishes() {
   if (halted_ || !wish_) return;
   std::uint32_t count = 0;
@@ -176,7 +176,7 @@ void Replica::check_view_timer() {
   if (count >= quorum_.q) view_since_ = tick_;
 }
 
-// C8: a planned rotation is due within the blocks in flight, so joining it is no failure.
+// C8: a planned rotation is due within the blocks in flight, so joining it is not a failure.
 bool Replica::rotation_near() const {
   const std::uint64_t every = config_.rotation_heights;
   if (every == 0) return false;

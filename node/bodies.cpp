@@ -117,7 +117,7 @@ void Bodies::settle(const Key& key, BlockState& state) {
     entries += body.entries();
     bytes += body.bytes->size();
   }
-  // The chain's own limits: beyond them the block is invalid for everybody alike.
+  // The chain's own limits: beyond them the block is invalid for all members alike.
   if (entries > core_.parameters.max_block_entries ||
       bytes > core_.parameters.max_block_body_bytes) {
     core_.input(consensus::BodiesInvalid{key.first, key.second});
@@ -224,7 +224,7 @@ void Bodies::fetch_due() {
   for (auto& [key, state] : blocks_) {
     if (state.missing.empty() || state.invalid || now < state.next_fetch_us) continue;
     if (state.attempts == 0 && now < state.give_up_us && arrivals_under_way(state)) continue;
-    // Slower each time: what does not come for want of capacity must not be asked for more often.
+    // Slower each time: what does not come for lack of capacity must not be asked for more often.
     if (fetch(key, state)) {
       state.next_fetch_us = now + (core_.limits.fetch_retry_us << std::min(state.attempts, 2U));
     }
@@ -238,7 +238,7 @@ bool Bodies::arrivals_under_way(const BlockState& state) const {
   return c.submissions_verified + c.submissions_refused < state.received_before;
 }
 
-// Nothing if the peer has not answered the last request and may still do.
+// Nothing if the peer has not answered the last request and still may.
 Bodies::Asked* Bodies::free_to_ask(PeerIndex peer) {
   if (core_.is_self(peer) || !core_.ports.network.is_connected(peer)) return nullptr;
   const NodeLimits& l = core_.limits;
@@ -264,7 +264,7 @@ bool Bodies::fetch(const Key& key, BlockState& state) {
     load_from_ledger(key.first);
     return true;
   }
-  // Those who showed that they hold the block come first, then everybody else in turn.
+  // Peers that showed that they hold the block come first, then all others in turn.
   std::vector<chain::MemberId> order = state.holders;
   for (std::uint32_t m = 0; m < core_.validators; ++m) {
     const chain::MemberId member(static_cast<std::uint16_t>(m));

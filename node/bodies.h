@@ -1,7 +1,7 @@
 // Internal to the driver: the bodies of blocks under way, from the proposal until the block is
-// executed here and certified (B2, B4). Missing ones are fetched from those who hold the block.
+// executed here and certified (B2, B4). Missing ones are fetched from peers that hold the block.
 //
-// A body that arrives by any way (client, push, fetch) is offered here; a block whose bodies are
+// A body that arrives in any way (client, push, fetch) is offered here; a block whose bodies are
 // all held is answered BodiesReady, one with an invalid body or beyond the chain's limits
 // BodiesInvalid.
 #pragma once
@@ -96,12 +96,12 @@ class Bodies {
   void drop(BlockState& state);
   [[nodiscard]] bool arrivals_under_way(const BlockState& state) const;
   // One request to one peer under way at a time, so that a slow link is not filled with the same
-  // bodies from everybody; how long and how much is learnt (Pace).
+  // bodies from all peers; how long and how much is learnt (Pace).
   struct Asked {
     Pace pace;
     std::optional<std::uint64_t> since_us;  // not answered
   };
-  // False if nobody can be asked now.
+  // False if no peer can be asked now.
   bool fetch(const Key& key, BlockState& state);
   [[nodiscard]] Asked* free_to_ask(PeerIndex peer);
   void load_from_ledger(chain::Height height);

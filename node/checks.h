@@ -1,4 +1,4 @@
-// Internal to node: what is checked of content from outside, away from the loop. Pure (but for the
+// Internal to node: what is checked of content from outside, away from the loop. Pure (except the
 // tables of keys, which change how fast and never what is answered); runs on the verify workers.
 #pragma once
 
@@ -21,13 +21,13 @@ struct BadBody {
 };
 using CheckedBody = std::expected<Body, BadBody>;
 
-// True for what no honest peer passes on: every honest node checked the same of it before, with
+// True for what no honest peer passes on: every honest node made the same check before, with
 // the chain's own limits. Not for content of a kind or version that this program does not know: a
 // newer one may.
 [[nodiscard]] bool proves_a_lie(const BadBody& bad);
 
-// Decodes, hashes and checks submissions, signatures included, once for all that this node does
-// with them. Takes the bytes; answers in their order.
+// Decodes, hashes and checks submissions, signatures included, once for everything that this node
+// does with them. Takes the bytes; answers in their order.
 [[nodiscard]] std::vector<CheckedBody> check_bodies(std::span<SharedBytes> submissions,
                                                     const ledger::AdmissionLimits& limits,
                                                     crypto::KnownKeys& keys);

@@ -1,6 +1,6 @@
 // Whose clock is wrong. Every peer's clock is measured against this node's own (over the keep-alive
-// of the peer connection); what most of them agree about is taken for the time. Peers' clocks are
-// their own claims: this is for people and for readiness, never for consensus.
+// of the peer connection); the time on which most of them agree is taken as correct. Peers' clocks
+// are their own claims: this is for people and for readiness, never for consensus.
 #pragma once
 
 #include <cstdint>

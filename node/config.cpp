@@ -60,7 +60,7 @@ class Field {
     const auto parts = split_host_and_port(value);
     return parts ? ListenAddress{parts->host, parts->port} : ListenAddress{};
   }
-  // Texts that `check` finds nothing wrong with, each once, whatever its letters' case.
+  // Texts that pass `check`, each once, compared without case.
   std::vector<std::string> texts(std::string (*check)(std::string_view)) {
     std::vector<std::string> out;
     std::set<std::string> seen;
@@ -169,7 +169,7 @@ void read_log_level(Field& f, NodeConfig& c) {
   static const std::set<std::string> kLevels{"debug", "info", "warning", "error"};
   c.log_level = f.text();
   if (!kLevels.contains(c.log_level)) {
-    f.fail(fmt::format("'{}' is none of debug, info, warning, error", c.log_level));
+    f.fail(fmt::format("'{}' is not one of debug, info, warning, error", c.log_level));
   }
 }
 
@@ -194,7 +194,7 @@ constexpr KeyReader kKeys[] = {
       "IMI_PASSPHRASE"},
      [](Field& f, NodeConfig& c) { c.passphrase_file = f.path(); }},
     {{"peers", "listen", "address:port", kRequired,
-      "where other nodes connect; numeric; port 0 takes any free one, told in "
+      "where other nodes connect; numeric; port 0 takes any free one, written to "
       "`data/run/ports.json`"},
      [](Field& f, NodeConfig& c) { c.peers_listen = f.listen(); }},
     {{"peers", "addresses", "name = \"host:port\" entries", "none",
@@ -212,18 +212,20 @@ constexpr KeyReader kKeys[] = {
       "allowed"},
      [](Field& f, NodeConfig& c) { c.rpc_hosts = f.texts(problem_of_host); }},
     {{"rpc", "origins", "list of origins", "none",
-      "web origins, as `https://portal.example`, whose pages may call this node"},
+      "web origins, such as `https://portal.example`, whose pages may call this node"},
      [](Field& f, NodeConfig& c) { c.rpc_origins = f.texts(problem_of_origin); }},
     {{"rpc", "proxies", "list of addresses or networks", "none",
-      "reverse proxies, as `10.0.0.7` or `10.0.0.0/8`, whose `Forwarded` and `X-Forwarded-For` "
+      "reverse proxies, such as `10.0.0.7` or `10.0.0.0/8`, whose `Forwarded` and "
+      "`X-Forwarded-For` "
       "headers name the client"},
      [](Field& f, NodeConfig& c) { c.rpc_proxies = f.texts(problem_of_network); }},
-    {{"rpc", "threads", "2 to 64", "2", "threads that answer reads; one takes short reads only"},
+    {{"rpc", "threads", "2 to 64", "2", "threads that answer reads; one serves only short reads"},
      [](Field& f, NodeConfig& c) { c.rpc_threads = f.number(2, kMaxRpcThreads); }},
     {{"rpc", "token_file", "file", "none",
       "a bearer token, mode 0600, that every request but `/healthz` and `/readyz` must carry"},
      [](Field& f, NodeConfig& c) { c.rpc_token_file = f.path(); }},
-    {{"log", "level", "debug, info, warning, error", "info", "what is logged at all"},
+    {{"log", "level", "debug, info, warning, error", "info",
+      "the least severe messages that are logged"},
      read_log_level},
     {{"log", "file", "file", "none: standard error", "where the log is appended"},
      [](Field& f, NodeConfig& c) { c.log_file = f.path(); }},
@@ -237,7 +239,7 @@ bool is_key(std::string_view section, std::string_view key) {
       kKeys, [&](const KeyReader& k) { return k.doc.section == section && k.doc.key == key; });
 }
 
-// A key that nobody knows is told before one that is missing: most often it is its misspelt name.
+// An unknown key is reported before a missing one: most often it is its misspelling.
 std::string unknown_in(const toml::table& root) {
   for (const auto& [section, value] : root) {
     if (!is_section(section.str())) {
@@ -276,10 +278,10 @@ std::string problem_of_whole(const NodeConfig& c) {
   const ListenAddress& b = c.rpc_listen;
   if (a.port != 0 && a.port == b.port &&
       (a.host == b.host || is_unspecified(a.host) || is_unspecified(b.host))) {
-    return fmt::format("rpc.listen: port {} is the one of peers.listen: choose another", b.port);
+    return fmt::format("rpc.listen: port {} is that of peers.listen: choose another", b.port);
   }
   if (c.key.empty() && !c.passphrase_file.empty()) {
-    return "node.passphrase_file: there is no node.key that it could open: set node.key, or leave "
+    return "node.passphrase_file: there is no node.key for it to open: set node.key, or leave "
            "passphrase_file out";
   }
   if (c.key.empty() && c.peer_addresses.empty()) {

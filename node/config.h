@@ -1,6 +1,6 @@
 // imid's configuration file (TOML). Every wrong value is refused with the file, the key and what to
 // do; unknown keys are refused too, because a misspelt limit is a limit not set. A key and its
-// value stand on one line; letters other than ASCII stand in "double quotes" or comments.
+// value are on one line; non-ASCII characters are in "double quotes" or comments.
 //
 // The keys are described in one table (config_keys), from which the reader, `imid
 // --print-config-keys` and the table in docs/OPERATIONS.md follow. A setting that can have no

@@ -33,7 +33,7 @@ std::expected<std::string, std::string> ascii_line(std::string_view line) {
     if (letter >= 0x80) {
       if (comment) continue;
       if (quote != '"')
-        return std::unexpected("letters other than ASCII stand in \"double quotes\"");
+        return std::unexpected("non-ASCII characters are allowed only in \"double quotes\"");
       out += fmt::format("\\U{:08X}", static_cast<std::uint32_t>(letter));
       continue;
     }

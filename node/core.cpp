@@ -14,7 +14,7 @@ DriverEvents& no_events() {
 namespace {
 
 // What a member holds reaches the primary, and a block, before its timer runs out (C2, C6): else
-// one peer that gives f+1 members a submission each makes them all want to leave.
+// one peer that gives f+1 members one submission each makes them all want to leave.
 NodeLimits within_timeout(NodeLimits limits, const consensus::Config& config) {
   limits.repush_us =
       std::min(limits.repush_us, std::uint64_t{config.progress_timeout_ms} * 1000 / 3);

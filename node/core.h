@@ -1,4 +1,4 @@
-// Internal to the driver: what its parts share. One Core a driver; everything on the loop.
+// Internal to the driver: what its parts share. One Core per driver; everything on the loop.
 #pragma once
 
 #include <memory>
@@ -27,14 +27,14 @@ class Core {
   DriverEvents& events;
   DriverCounters counters;
 
-  // One more input for the replica. Runs after the present one and its effects were dealt with.
+  // One more input for the replica. Runs after the present one and its effects were handled.
   std::function<void(consensus::Input)> input;
   // Asks for Driver's end-of-turn work: batches of what came in are sent off, proposals made.
   std::function<void()> want_flush;
 
   [[nodiscard]] bool running() const { return !stopped_ && !halted_; }
   [[nodiscard]] const std::optional<HaltReport>& halted() const { return halted_; }
-  // The first reason stands.
+  // The first reason is kept.
   void halt(HaltCode code, std::string sentence);
   void halt(const ledger::LedgerError& e);
   void stop() { stopped_ = true; }
@@ -49,11 +49,11 @@ class Core {
   bool send(PeerIndex to, Urgency urgency, SharedBytes frame) const;
   // To all connected validators but this one.
   void send_to_validators(Urgency urgency, const SharedBytes& frame) const;
-  // It sent what no honest peer sends.
+  // The peer sent what no honest peer sends.
   void disconnect_misbehaving(PeerIndex peer, std::string_view why);
 
  private:
-  // A line that a peer caused: a few a second, so that no peer fills the log.
+  // A line that a peer caused: a few per second, so that no peer fills the log.
   void log_of_peer(std::string line);
 
   std::uint64_t peer_lines_until_us_ = 0;

@@ -42,7 +42,7 @@ void Dissemination::on_ack(PeerIndex from, std::uint64_t number,
   }
   if (!refused_here.empty()) on_refused(refused_here);
   if (sent->second.waiting_for.empty()) sent_.erase(sent);
-  // It has room for more. (One that refuses is not asked again at the speed of its refusals.)
+  // It can take more. (One that refuses is not asked again at the speed of its refusals.)
   if (refused.empty() && again_[from.value].last == number) again_[from.value].at_us = 0;
 }
 

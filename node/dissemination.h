@@ -1,16 +1,17 @@
 // Internal to the driver: submissions that clients gave to this node go to all validators, once, in
-// batches; who acknowledged what is known, so that the primary can be held to it (C6).
+// batches; it is recorded who acknowledged what, so that the primary can be held to it (C6).
 //
 // One hop: the node that a client talks to pushes, receivers do not push on. What a validator did
 // not acknowledge is pushed to it again: to the present primary by every validator that holds it,
 // to the others by the node that a client gave it to. What was sent to the primary
 // limits.pushes_that_count times over a live connection counts as received, acknowledged or not: a
-// primary must not need to confess before it can be complained about (C6).
+// complaint about a primary must not depend on its own acknowledgement (C6).
 //
 // A new connection may be to a new process: what the peer was known to hold is forgotten and sent
-// again. A primary is let off so once per view, so that it cannot hide behind broken connections.
+// again. A primary is forgiven like this once per view, so that it cannot hide behind broken
+// connections.
 //
-// Frames are made of the bytes the client sent; nothing is encoded anew.
+// Frames are made of the bytes the client sent; nothing is encoded again.
 #pragma once
 
 #include <functional>
@@ -46,7 +47,7 @@ class Dissemination {
   void on_connected(PeerIndex peer);
 
  private:
-  // When and where to go on pushing again to a validator.
+  // When, and from where on, to push again to a validator.
   struct Again {
     std::uint64_t at_us = 0;
     std::uint64_t after = 0;

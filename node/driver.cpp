@@ -187,7 +187,7 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
   if (effects.alarm) {
     ++core.counters.alarms;
     core.events.log(LogLevel::kError, std::to_string(effects.alarm->differing) +
-                                          " members sign another head than ours at height " +
+                                          " members sign another head than this node at height " +
                                           std::to_string(effects.alarm->height.value));
   }
   if (effects.signing_stop) {
@@ -296,8 +296,7 @@ void Driver::Impl::tick() {
   const std::uint64_t now = core.now_us();
   if (now >= next_sweep_us) {
     next_sweep_us = now + kSweepUs;
-    // A block that took an item and came to nothing without a word (its proposal was never
-    // adopted).
+    // A block that took an item and silently came to nothing (its proposal was never adopted).
     const std::uint64_t patience = std::uint64_t{config.max_view_timeout_ms} * 1000;
     if (now > patience) pool.requeue_taken_before(now - patience);
     for (std::uint32_t p = 0; p < core.validators && !replica.is_voter(); ++p) {

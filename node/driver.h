@@ -1,4 +1,4 @@
-// The one composition of consensus, pool, ledger and peers. imid and the simulator run this very
+// The one composition of consensus, pool, ledger and peers. imid and the simulator run the same
 // code; they differ in the ports (node/ports.h).
 //
 // The law (I4): what a step makes durable is synced before anything of that step is sent, and sent
@@ -9,7 +9,7 @@
 // driver by name: from then on it signs, sends and executes nothing; on_halt says what to do.
 //
 // Threading: everything on the loop of Ports, the constructor and stop() included. Errors of
-// clients come back to them; errors of peers are counted and cost the peer its connection where it
+// clients come back to them; errors of peers are counted and cost the peer its connection if it
 // lied.
 #pragma once
 
@@ -69,9 +69,9 @@ struct Fate {
 struct NodeRefusal {
   enum class Reason : std::uint8_t {
     kHalted,       // this node stopped; ask another
-    kBusy,         // too much is being verified
+    kBusy,         // too many submissions are being verified
     kTimeout,      // accepted, and not yet where the client waits for it; its fate is open
-    kTooManyWait,  // too many clients wait
+    kTooManyWait,  // too many clients are waiting
     kStopping,
   };
   Reason reason{};
@@ -81,7 +81,8 @@ using SubmitError =
     std::variant<ledger::AdmissionError, ledger::EarlyRefusal, PoolRefusal, NodeRefusal>;
 using SubmitResult = std::expected<Fate, SubmitError>;
 
-// ---- what others may watch ----------------------------------------------------------------------
+// ---- what others may observe
+// ----------------------------------------------------------------------
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
@@ -117,8 +118,9 @@ enum class NodeRole : std::uint8_t {
 
 struct NodeStatus {
   NodeRole role{};
-  std::string silent_because;   // kSilentValidator: why
-  bool awaiting_peers = false;  // silent only until enough peers told what they saw it sign (B6)
+  std::string silent_because;  // kSilentValidator: why
+  bool awaiting_peers =
+      false;  // silent only until enough peers have said what they saw it sign (B6)
   chain::Epoch epoch;
   chain::View view;
   bool changing = false;
@@ -162,12 +164,12 @@ struct DriverCounters {
   std::uint64_t submissions_received = 0;  // to be verified
   std::uint64_t submissions_verified = 0;
   std::uint64_t submissions_refused = 0;
-  std::uint64_t submissions_forged = 0;             // of those, from peers that must have known
-  std::uint64_t submissions_rejected_by_state = 0;  // valid, and the state speaks against them
+  std::uint64_t submissions_forged = 0;             // of those, from peers that must have known it
+  std::uint64_t submissions_rejected_by_state = 0;  // valid, but contradicted by the state
   std::uint64_t bodies_fetched = 0;
   std::uint64_t blocks_synced = 0;
   std::uint64_t sync_late = 0;     // answers that were not there in time
-  std::uint64_t sync_unasked = 0;  // answers that nobody asked for
+  std::uint64_t sync_unasked = 0;  // answers that were not asked for
   std::uint64_t evidence = 0;
   std::uint64_t alarms = 0;
   std::uint64_t ignored[consensus::kIgnoredReasons] = {};
@@ -216,7 +218,7 @@ class Driver {
   // for kCommitted and kCertified.
   void submit(SharedBytes submission, WaitFor wait, std::uint32_t timeout_ms,
               std::function<void(SubmitResult)> done);
-  // Several, each accepted or refused by itself.
+  // Several, each accepted or refused on its own.
   void submit_batch(std::vector<SharedBytes> submissions,
                     std::function<void(std::vector<SubmitResult>)> done);
   // Pending, or committed within the last blocks; kUnknown otherwise (then the ledger may know).

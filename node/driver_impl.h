@@ -33,8 +33,8 @@ struct Driver::Impl {
   void on_returned(const std::vector<consensus::Returned>& returned);
   void on_executed(const chain::LedgerHead& head, const chain::Block& block,
                    const LedgerPort::Bodies& executed, const LedgerPort::Repeats& repeats);
-  // What this node's own state speaks against by now is held against no primary (C6). It stays in
-  // the pool: a block may record the refusal.
+  // What this node's own state contradicts by now is not counted against a primary (C6). It stays
+  // in the pool: a block may record the refusal.
   void recheck(const std::vector<Body>& bodies);
   void tick();
 

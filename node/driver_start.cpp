@@ -34,7 +34,7 @@ HaltReport damaged(chain::Height h, std::string_view what) {
                                         ": move the data away and let the node fetch the chain"};
 }
 
-// The higher of what is known and `c`.
+// The higher of the known one and `c`.
 void raise(std::optional<chain::CheckpointCertificate>& known,
            const chain::CheckpointCertificate& c) {
   if (!known || c.head.height > known->head.height) known = c;

@@ -106,7 +106,7 @@ void Driver::Impl::ask_to_follow(PeerIndex peer) const {
       std::make_shared<const Bytes>(Bytes{static_cast<std::uint8_t>(FrameKind::kFollow)}));
 }
 
-// Who does not vote advances on checkpoint certificates alone (D6).
+// A node that does not vote advances only on checkpoint certificates (D6).
 void Driver::Impl::send_notice(PeerIndex to) const {
   if (!newest || !core.me) return;
   consensus::SignedMessage m;

@@ -71,9 +71,9 @@ EvidencePair make_evidence(const chain::GenesisId& genesis, const consensus::Evi
 std::expected<void, std::string_view> check(const EvidencePair& pair,
                                             const chain::GenesisId& genesis,
                                             const chain::ValidatorSet& set) {
-  if (pair.genesis != genesis) return std::unexpected("it is of another chain");
+  if (pair.genesis != genesis) return std::unexpected("it belongs to another chain");
   if (pair.epoch != set.epoch || pair.member.value >= set.members.size()) {
-    return std::unexpected("it is of nobody in the validator set");
+    return std::unexpected("it is by no member of the validator set");
   }
   std::optional<Statement> said[2];
   for (const int i : {0, 1}) {
@@ -84,9 +84,9 @@ std::expected<void, std::string_view> check(const EvidencePair& pair,
       return std::unexpected("a message is of another epoch, member or kind");
     }
     said[i] = std::visit(StatementOf{genesis, *m}, m->payload);
-    if (!said[i]) return std::unexpected("a message is of no signed kind");
+    if (!said[i]) return std::unexpected("a message is not of a signed kind");
     if (!crypto::verify(set.members[pair.member.value].key, said[i]->digest, m->signature)) {
-      return std::unexpected("a signature does not hold");
+      return std::unexpected("a signature is not valid");
     }
   }
   if (said[0]->view != said[1]->view || said[0]->height != said[1]->height) {

@@ -1,10 +1,11 @@
-// Evidence of equivocation, kept for ever: two messages that one honest member never signs both
-// (D5), one pair a (epoch, member, kind), so at most six times the number of members an epoch.
+// Evidence of equivocation, kept permanently: two messages of which an honest member signs at
+// most one (D5), one pair per (epoch, member, kind), so at most six times the number of members per
+// epoch.
 //
-// Files: <directory>/EPOCH-MEMBER-KIND.pair, one a pair, written once and never changed; the name
+// Files: <directory>/EPOCH-MEMBER-KIND.pair, one per pair, written once and never changed; the name
 // is the key, so a restart finds what was kept and keeps nothing twice. content = EvidencePair in
-// the canonical codec (docs/DATA_FORMAT.md). What is torn, damaged or of another chain proves
-// nothing: it is removed at open().
+// the canonical codec (docs/DATA_FORMAT.md). A file that is torn, damaged or of another chain
+// proves nothing: it is removed at open().
 //
 // Evidence proves itself: check() needs the validator set alone, and anyone can do the same.
 // A write that fails loses the pair and nothing else; the owner logs it.

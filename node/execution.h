@@ -17,7 +17,7 @@ class Execution {
 
   // `proof`: what is stored beside the block (wire.h StoredProof, encoded).
   void execute(const consensus::Execute& e, Bytes proof);
-  // Starts what can start: called when a body arrives.
+  // Starts what can be started: called when a body arrives.
   void advance();
   // A stable checkpoint: given to the ledger once its height is executed.
   void certify(const chain::CheckpointCertificate& certificate);

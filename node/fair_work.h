@@ -1,9 +1,9 @@
-// Internal to the driver: bulk work on the verification workers, shared fairly by whom it is done
-// for, so that nobody's backlog stands before anybody else's.
+// Internal to the driver: bulk work on the verification workers, shared fairly among those it is
+// done for, so that no backlog delays anybody else's work.
 //
 // The workers are given a few pieces at a time (limits.verify_pieces); whose piece is next goes in
 // turn. Each validator and this node's own clients have a turn each, all observers together one,
-// which they take among themselves in turn. What waits is bounded by who hands it in.
+// which they take among themselves in turn. The caller bounds what waits.
 #pragma once
 
 #include <deque>

@@ -17,12 +17,14 @@ std::string_view name(IoError::Reason r) {
 std::string describe(const IoError& e) {
   std::string out = e.path + ": ";
   switch (e.reason) {
-    case IoError::Reason::kIo: out += "the disk or system refused"; break;
-    case IoError::Reason::kNoSpace: out += "the disk is full; make room and start again"; break;
-    case IoError::Reason::kPermission: out += "this user may not; check the owner and mode"; break;
+    case IoError::Reason::kIo: out += "the disk or the system refused the operation"; break;
+    case IoError::Reason::kNoSpace:
+      out += "the disk is full; free some space and start again";
+      break;
+    case IoError::Reason::kPermission: out += "permission denied; check the owner and mode"; break;
     case IoError::Reason::kMissing: out += "there is no such file or directory"; break;
-    case IoError::Reason::kExists: out += "there is a file of that name already"; break;
-    case IoError::Reason::kTooLarge: out += "the file is larger than it can rightly be"; break;
+    case IoError::Reason::kExists: out += "a file of that name already exists"; break;
+    case IoError::Reason::kTooLarge: out += "the file is larger than it can validly be"; break;
   }
   if (!e.detail.empty()) out += " (" + e.detail + ")";
   return out;

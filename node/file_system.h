@@ -26,7 +26,7 @@ struct IoError {
   enum class Reason : std::uint8_t {
     kIo,          // the operating system refused; `detail` says why
     kNoSpace,     // the disk or quota is full
-    kPermission,  // this user may not
+    kPermission,  // permission denied
     kMissing,     // no such file or directory
     kExists,      // it is there already
     kTooLarge,    // longer than the reader accepts

@@ -13,7 +13,7 @@ constexpr std::uint64_t kDiskIntervalUs = 1'000'000;
 constexpr std::uint64_t kRepeatUs = 600'000'000;
 // At a start the peers are asked first what they saw the validator sign: that is soon over.
 constexpr std::uint64_t kSilencePatienceUs = 1'000'000;
-// A state that passes sooner is not told: peers reconnect, views change.
+// A state that passes sooner is not logged: peers reconnect, views change.
 constexpr std::uint64_t kPatienceUs = 5'000'000;
 
 // I25: how old the head of an idle, healthy chain may become, with room for some view changes.
@@ -41,7 +41,7 @@ std::string NodeHealth::why() const {
 
 bool HealthWatch::head_is_fresh(const NodeStatus& s, NodeHealth& health) {
   const std::uint64_t now_us = o_.clock.monotonic_us();
-  // The first look is no movement: that head may be old.
+  // The first look does not count as movement: that head may be old.
   if (certified_ && s.certified > *certified_) moved_us_ = now_us;
   certified_ = s.certified;
   const std::uint64_t bound_ms = idle_bound_ms(o_.parameters);
@@ -49,7 +49,7 @@ bool HealthWatch::head_is_fresh(const NodeStatus& s, NodeHealth& health) {
     health.head_idle_us = now_us - *moved_us_;
     return *health.head_idle_us <= bound_ms * 1000;
   }
-  // Timers begin anew with the process: a head that was fresh then may stand one bound longer.
+  // Timers restart with the process: a head that was fresh then may stand one bound longer.
   const std::int64_t age = -health.clocks.block_ahead_ms;
   const bool fresh = s.executed.time.value != 0 && age <= static_cast<std::int64_t>(bound_ms) &&
                      -age <= static_cast<std::int64_t>(bound_ms);
@@ -82,7 +82,7 @@ NodeHealth HealthWatch::look(const NodeStatus& s, const std::vector<PeerRow>& pe
       why.push_back("this validator signs nothing: " + s.silent_because);
       break;
     case NodeRole::kObserver:
-      why.emplace_back("an observer answers reads and takes no part in committing");
+      why.emplace_back("an observer answers reads but does not take part in committing");
       break;
   }
   if (!s.halted) {
@@ -112,7 +112,7 @@ NodeHealth HealthWatch::look(const NodeStatus& s, const std::vector<PeerRow>& pe
   tell(silence_, s.role == NodeRole::kSilentValidator ? s.silent_because : std::string(),
        "this validator signs nothing: " + s.silent_because, "this validator signs again",
        kSilencePatienceUs);
-  // What has a line of its own is not said twice.
+  // What has a line of its own is not logged twice.
   const bool own_line = s.halted || s.role != NodeRole::kValidator;
   tell(readiness_, out.ready() || own_line ? "" : "not ready", "not ready: " + out.why(),
        "ready: it answers and commits", kPatienceUs);
@@ -130,7 +130,7 @@ void HealthWatch::tell(Told& told, std::string_view key, std::string_view senten
   if (told.key != key) {
     const bool was_told = told.told_us != 0;
     told = {std::string(key), now, 0};
-    if (was_told) patience_us = 0;  // another form of what was told already
+    if (was_told) patience_us = 0;  // another form of what was already logged
   }
   const bool due =
       told.told_us == 0 ? now - told.since_us >= patience_us : now - told.told_us >= kRepeatUs;

@@ -1,5 +1,5 @@
 // What a node can say of its own state: whether it can answer and commit, and if not, why; whose
-// clock is wrong. Status, /readyz, metrics and the log all tell this.
+// clock is wrong. Status, /readyz, metrics and the log all report this.
 #pragma once
 
 #include <functional>
@@ -62,7 +62,7 @@ class HealthWatch {
   static constexpr std::uint64_t kLeastDiskBytes = std::uint64_t{32} << 20;
 
  private:
-  // One thing that is told when it begins, at intervals while it lasts, and when it is over.
+  // One condition that is logged when it begins, at intervals while it lasts, and when it is over.
   struct Told {
     std::string key;  // what it is, without figures that change all the time
     std::uint64_t since_us = 0;

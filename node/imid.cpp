@@ -19,14 +19,14 @@ using imi::rpc::ExitCode;
 using imi::rpc::to_int;
 
 constexpr const char* kAbout =
-    "imid - a node of an IMI Ledger: orders, executes, stores and proves.\n\n"
-    "  imid --config imid.toml         run the node (SIGTERM or Ctrl-C stops it orderly)\n"
-    "  imid init --config imid.toml    mark the first boot of a validator's key: once\n"
+    "imid - a node of an IMI Ledger: orders, executes, stores and proves entries.\n\n"
+    "  imid --config imid.toml         run the node (SIGTERM or Ctrl-C stops it cleanly)\n"
+    "  imid init --config imid.toml    mark the first boot of a validator's key; once only\n"
     "  imid tls --folder keys --name validator-0\n"
     "                                  make a TLS identity; prints the pin for the genesis\n"
     "  imid --print-config-keys        the table of configuration keys\n"
     "  imid --print-metrics            the table of metrics (/metrics)\n\n"
-    "Both tables stand in docs/OPERATIONS.md, which says how to run nodes.";
+    "Both tables are in docs/OPERATIONS.md, which describes how to run nodes.";
 
 int fail(const ProcessError& e) {
   std::fprintf(stderr, "imid: %s\n", e.sentence.c_str());
@@ -58,7 +58,7 @@ int run_node(const std::string& file) {
     node->request_stop();
   });
   const auto result = (*process)->run();
-  pthread_kill(waiter.native_handle(), SIGTERM);  // in case the node ended by itself
+  pthread_kill(waiter.native_handle(), SIGTERM);  // in case the node ended on its own
   waiter.join();
   return result ? 0 : fail(result.error());
 }
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   init->add_option("--config", config, "the node's configuration file")->required();
   CLI::App* tls = app.add_subcommand("tls", "make a TLS identity");
   tls->add_option("--folder", folder, "an existing folder for tls.key and tls.crt")->required();
-  tls->add_option("--name", name, "who it is, for people")->required();
+  tls->add_option("--name", name, "common name in the certificate, for people")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

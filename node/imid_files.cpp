@@ -27,7 +27,7 @@ std::expected<std::string, std::string> read_text(const std::filesystem::path& f
   return text;
 }
 
-// Secrets in files end where the line ends.
+// Line ends at the end of a secret's file are not part of the secret.
 std::expected<std::string, ProcessError> read_secret(const std::filesystem::path& file) {
   std::error_code ec;
   const auto mode = std::filesystem::status(file, ec).permissions();
@@ -41,8 +41,8 @@ std::expected<std::string, ProcessError> read_secret(const std::filesystem::path
   while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
   if (text->empty()) {
     return refuse(ExitCode::kBadInput,
-                  fmt::format("{} is empty: put the secret into it, or leave the key that names it "
-                              "out of the configuration",
+                  fmt::format("{} is empty: put the secret into it, or remove the setting that "
+                              "names it from the configuration",
                               file.string()));
   }
   return std::move(*text);
@@ -54,7 +54,7 @@ std::expected<void, ProcessError> check_token(const std::string& token,
   if (std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7f; })) return {};
   return refuse(ExitCode::kBadInput,
                 fmt::format("rpc.token_file: the token in {} has blanks or characters other than "
-                            "ASCII, which no client can send: make another",
+                            "ASCII, which no client can send: create another",
                             file.string()));
 }
 
@@ -145,7 +145,7 @@ std::expected<void, ProcessError> read_key(const NodeConfig& config, NodeFiles& 
   if (!out.member) {
     return refuse(
         ExitCode::kLocal,
-        fmt::format("{} is the key of no validator in {}: take the right key or genesis, or "
+        fmt::format("{} is the key of no validator in {}: use the right key or genesis, or "
                     "leave `key` out to run an observer",
                     config.key.string(), config.genesis.string()));
   }

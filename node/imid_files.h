@@ -1,4 +1,4 @@
-// Internal to imid: the files a node starts from, read and held against each other.
+// Internal to imid: the files a node starts from, read and checked against each other.
 #pragma once
 
 #include "chain/validator_set.h"
@@ -20,8 +20,8 @@ struct NodeFiles {
   std::string rpc_token;
 };
 
-// Every refusal names the file and says what to do. A key that is no validator's of the genesis,
-// and a TLS identity that is not the one the genesis pins, are refused.
+// Every refusal names the file and says what to do. A key that belongs to no validator of the
+// genesis, and a TLS identity that is not the one the genesis pins, are refused.
 [[nodiscard]] std::expected<NodeFiles, ProcessError> read_files(const NodeConfig& config);
 
 [[nodiscard]] std::expected<DirectoryLock, ProcessError> lock_data(const NodeConfig& config);

@@ -26,8 +26,8 @@ namespace {
 
 using rpc::ExitCode;
 
-// Signatures are most of the work and wait for nobody: however many come, votes, syncs and answers
-// go before them. One thread a core, within reason.
+// Signatures are most of the work: however many come, votes, syncs and answers go before them.
+// One thread per core, within reason.
 constexpr int kVerifyNice = 5;
 unsigned verify_threads() { return std::clamp(std::thread::hardware_concurrency(), 2U, 16U); }
 constexpr std::string_view kVersion = "0.1.0";
@@ -264,7 +264,7 @@ struct NodeProcess::Impl final : DriverEvents {
     auto started = Driver::start(std::move(o), ports);
     if (!started) return refuse(ExitCode::kLocal, started.error().sentence);
     driver = std::move(*started);
-    // A third of a second of work that is better done now than under the first load.
+    // A third of a second of work, better done now than under the first load.
     verify->run(Priority::kBulk, [] { crypto::KnownKeys::prepare(); }, [] {});
     return {};
   }

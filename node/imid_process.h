@@ -22,7 +22,7 @@ struct ProcessError {
 
 class NodeProcess {
  public:
-  // Opens everything and begins to serve; what is listened on stands in <data>/run/ports.json.
+  // Opens everything and begins to serve; the ports in use are written to <data>/run/ports.json.
   [[nodiscard]] static std::expected<std::unique_ptr<NodeProcess>, ProcessError> start(
       const NodeConfig& config);
   ~NodeProcess();

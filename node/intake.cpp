@@ -24,7 +24,7 @@ Intake::Intake(Core& core, FairWork& work, std::shared_ptr<const consensus::Veri
 void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold) {
   ++core_.counters.messages_in;
   // Consensus repeats what is lost (A8), so a flood costs its sender's messages and no memory; each
-  // peer has a share, so it costs nobody else's.
+  // peer has a share, so it costs no other peer's.
   std::size_t& waiting = messages_of_[from.value];
   if (waiting >= std::max(core_.limits.max_verifying_messages / core_.peers, kLeastShare)) {
     ++core_.counters.messages_refused;
@@ -106,7 +106,7 @@ void Intake::hand_on(const Piece& piece) {
       case Verdict::kGood: core_.input(consensus::Receive{*piece.out[i]}); break;
       case Verdict::kRefused: ++core_.counters.messages_refused; break;
       case Verdict::kForged:
-        // Who signs it or passes it on has checked it before.
+        // A node that signs it or passes it on has checked it before.
         ++core_.counters.messages_refused;
         core_.disconnect_misbehaving(piece.in[i].from,
                                      "a consensus message with a wrong signature");
@@ -214,7 +214,7 @@ void Intake::finish_piece(const std::shared_ptr<Job>& job, std::size_t begin, st
   const bool last = --job->pieces == 0;
   std::string_view lie;
   for (std::size_t i = begin; i < end; ++i) {
-    // Dropped ones count as refused: nobody waits for them.
+    // Dropped ones count as refused: no one waits for them.
     const bool good = ran && job->out[i]->has_value();
     ++(good ? core_.counters.submissions_verified : core_.counters.submissions_refused);
     if (!ran || good || job->source == work_.clients()) continue;

@@ -6,10 +6,10 @@
 // order. Submissions (from clients, pushes, fetches) are cut into pieces that run in parallel, in
 // turn by whom they come from (FairWork).
 //
-// A peer that sends what no honest peer sends is disconnected at the first such piece, and what
-// else of it waits is dropped. Frames and messages of kinds that this program does not know are
-// skipped and counted: a newer peer may send them. Their credit is given back at a bounded rate, so
-// that a flood of them slows its sender's own connection and nothing else.
+// A peer that sends what no honest peer sends is disconnected at the first such piece, and whatever
+// else of its is waiting is dropped. Frames and messages of kinds that this program does not know
+// are skipped and counted: a newer peer may send them. Their credit is given back at a bounded
+// rate, so that a flood of them slows its sender's own connection and nothing else.
 #pragma once
 
 #include <deque>
@@ -49,8 +49,8 @@ class Intake {
   void check(WorkSource source, std::vector<SharedBytes> bodies, bool lookup,
              std::function<void(Answer)> done);
   [[nodiscard]] std::size_t verifying() const { return verifying_; }
-  // Whether more of this peer may be taken. `wanted`: a block waits for it, so it does not stand
-  // back behind what the peer pushed.
+  // Whether more from this peer may be taken. `wanted`: a block waits for it, so it does not wait
+  // behind what the peer pushed.
   [[nodiscard]] bool has_room(PeerIndex from, bool wanted) const;
   // How many more submissions of clients may be taken.
   [[nodiscard]] std::size_t room_for_clients() const;

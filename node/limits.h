@@ -29,18 +29,18 @@ struct NodeLimits {
   // Blocks decided and not executed beyond which nothing more is proposed.
   std::uint64_t max_execution_backlog = 4;
 
-  // Spreading of bodies.
+  // Dissemination of bodies.
   std::size_t push_items = 256;                     // in one frame
   std::size_t push_bytes = std::size_t{256} << 10;  // in one frame, unless one body is larger
   std::uint64_t repush_us = 1'000'000;         // to a primary that did not acknowledge; at most T/3
   std::uint64_t repush_others_us = 4'000'000;  // what clients gave this node, to other validators
   std::size_t repush_items = 512;              // at a time
-  // Sent so often to the primary over a live connection, a submission counts as received (C6).
+  // Sent this often to the primary over a live connection, a submission counts as received (C6).
   std::uint8_t pushes_that_count = 3;
   std::size_t max_unacknowledged = 1'024;  // frames remembered, per peer
 
   // Missing bodies.
-  std::uint64_t fetch_grace_us = 20'000;       // bodies usually arrive by themselves
+  std::uint64_t fetch_grace_us = 20'000;       // bodies usually arrive unasked
   std::uint64_t fetch_grace_max_us = 250'000;  // or have arrived and are being verified
   std::uint64_t fetch_retry_us = 60'000;  // then the next holder is asked; twice as long, twice
   std::size_t fetch_items = 512;          // in one request; fewer where answers are late
@@ -52,9 +52,9 @@ struct NodeLimits {
   std::size_t verify_chunk = 32;   // submissions in one piece of work
   std::size_t verify_pieces = 32;  // handed to the workers at a time; the rest waits in turn
   // Submissions under way, by whom they come from. Clients are turned away beyond the first number,
-  // so that what a proposed block waits for never stands behind seconds of work that nobody has
-  // taken on yet; in it one peer counts for no more than its even share, so its flood turns away
-  // no client of the others' room. The pushes of one peer are dropped beyond its own number.
+  // so that what a proposed block waits for never queues behind seconds of work that has not been
+  // accepted yet; in it one peer counts for no more than its even share, so its flood turns away
+  // no client within the others' shares. The pushes of one peer are dropped beyond its own number.
   std::size_t max_verifying_for_clients = 2'048;
   std::size_t max_verifying_of_validator = 4'096;
   std::size_t max_verifying_of_observer = 1'024;
@@ -63,7 +63,7 @@ struct NodeLimits {
   // Catch-up.
   std::uint64_t sync_blocks = 32;                 // heights in one request
   std::size_t sync_bytes = std::size_t{8} << 20;  // of bodies in one answer
-  // An answer that takes longer than this is not waited for any more, but used when it comes: then
+  // An answer that takes longer than this is no longer waited for, but used when it comes: then
   // another peer is asked, for half as much, and waited for twice as long, within these bounds.
   std::uint64_t sync_timeout_us = 2'000'000;
   std::uint64_t sync_timeout_max_us = 120'000'000;
@@ -71,7 +71,7 @@ struct NodeLimits {
   std::uint64_t sync_backlog = 64;                 // decided and not executed
   std::uint64_t serve_per_peer = 2;                // requests of one peer served at a time
   std::size_t serve_bytes = std::size_t{2} << 20;  // of bodies at hand, for one request of a peer
-  std::uint64_t peer_penalty_us = 10'000'000;      // a peer that lied is not asked for so long
+  std::uint64_t peer_penalty_us = 10'000'000;      // a peer that lied is not asked for this long
 
   // Clients.
   std::size_t max_waiting_clients = 65'536;

@@ -1,6 +1,6 @@
 // Internal to the driver: durable, then sent, then executed (I4), with group commit.
 //
-// add() takes the effects of one step. While a sync is under way later steps queue up; the next
+// add() takes the effects of one step. While a sync is under way, later steps queue up; the next
 // sync covers all of them at once. What a step sends leaves in the order of the steps, after its
 // own sync. Steps that need no sync and have none before them leave at once.
 #pragma once

@@ -1,5 +1,5 @@
 // Internal to the driver: how long an answer is waited for and how much is asked for at a time,
-// learnt from the answers, so that a link of any speed gets through.
+// learnt from the answers, so that a link of any speed makes progress.
 #pragma once
 
 #include <algorithm>

@@ -151,7 +151,7 @@ void Pool::erase(Item& item) {
 
 Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
                        std::int64_t max_expiry_ms, std::uint64_t now_us) {
-  // Authors whose item has no room, of which this many are tried: smaller ones may still fit.
+  // Authors whose item does not fit: this many are tried, as smaller ones may still fit.
   constexpr std::size_t kMaxLeftOut = 32;
   Batch batch;
   std::vector<Author*> left_out;

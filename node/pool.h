@@ -1,10 +1,10 @@
 // Admitted submissions that wait for a block: bounded, fair between authors, first in first out for
 // each author, each id once.
 //
-// What is in the pool is statelessly valid and its signature holds; whether its author may do what
-// it asks is decided at execution (B4). An item is kQueued (may be proposed) or kTaken (in a block
-// under way). Items leave when they are committed, when the chain's time passes their expiry, or
-// never otherwise: an admitted item is not evicted for another.
+// What is in the pool is statelessly valid and its signature is valid; whether its author may do
+// what it asks is decided at execution (B4). An item is kQueued (may be proposed) or kTaken (in a
+// block under way). Items leave only when they are committed or when the chain's time passes their
+// expiry: an admitted item is not evicted for another.
 //
 // Bodies of blocks under way are kept apart (node/bodies.h), so nothing here bounds or endangers
 // what a vote promised.
@@ -64,7 +64,7 @@ struct MemberMask {
   }
 };
 
-// A submission as the node passes it about: parsed, hashed and verified once.
+// A submission as the node passes it around: parsed, hashed and verified once.
 struct Body {
   std::shared_ptr<const ledger::Submission> submission;  // digests are filled
   SharedBytes bytes;                                     // its encoding
@@ -82,7 +82,7 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   enum class Added : std::uint8_t { kNew, kKnown };
-  // `local`: a client of this node sent it, so this node spreads it.
+  // `local`: a client of this node sent it, so this node disseminates it.
   [[nodiscard]] std::expected<Added, PoolRefusal> add(const Body& body, std::uint64_t now_us,
                                                       bool local);
 
@@ -101,7 +101,7 @@ class Pool {
     std::vector<consensus::ItemFacts> items;
     std::uint32_t entries = 0;
     std::size_t bytes = 0;
-    bool full = false;          // something queued was left out for want of room
+    bool full = false;          // something queued was left out for lack of space
     std::size_t looked_at = 0;  // items, taken or not: what the call cost
   };
   // Takes queued items that satisfy F1 at `block_time`: one of each author in turn, each author's
@@ -115,10 +115,10 @@ class Pool {
   void mark_taken(const chain::ContentHash& content, std::uint64_t now_us);
   // Back to the front of its author's queue.
   void requeue(const chain::ContentHash& content);
-  // All that were taken before `before_us` (a block that never came to anything).
+  // All that were taken before `before_us` (a block that was abandoned).
   void requeue_taken_before(std::uint64_t before_us);
 
-  // A new view: the proposals of the one before are void, but for what was decided (`decided`).
+  // A new view: the proposals of the one before are void, except what was decided (`decided`).
   // What the new view proposes again, consensus returns as repeated.
   void requeue_taken_except(const std::set<chain::ContentHash>& decided);
 
@@ -139,12 +139,13 @@ class Pool {
   // Items that `member` is known to hold, at most `max`, oldest first.
   [[nodiscard]] std::vector<chain::ContentHash> held_by(std::uint32_t member,
                                                         std::size_t max) const;
-  // Whatever `member` was known to hold: it may have lost its memory. True if that was anything.
+  // Forgets what `member` was known to hold: it may have lost its memory. True if that was
+  // anything.
   bool forget_held(std::uint32_t member);
 
   // Items that a member is not known to hold: to be pushed to it again. In order of arrival, at
-  // most `max` and `max_bytes` a call, each call going on where the last one ended, so that what is
-  // never acknowledged stands in nobody's way.
+  // most `max` and `max_bytes` per call, each call going on where the last one ended, so that what
+  // is never acknowledged blocks nothing else.
   struct Unheld {
     std::uint32_t member = 0;
     std::uint64_t before_us = 0;  // added before

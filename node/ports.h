@@ -1,8 +1,8 @@
 // The seams between the driver and the world. imid fills them with threads, sockets and disks
 // (node/real/, node/imid_*.cpp), the simulator with events in virtual time; the driver cannot tell.
 //
-// The driver lives on one loop. Nothing here calls into it from another thread: whoever completes a
-// piece of work posts the completion to the loop. So a driver whose loop and ports are
+// The driver lives on one loop. Nothing here calls into it from another thread: the thread that
+// completes a piece of work posts the completion to the loop. So a driver whose loop and ports are
 // deterministic is deterministic.
 #pragma once
 
@@ -49,7 +49,7 @@ enum class Priority : std::uint8_t {
 };
 
 // Runs `work` somewhere else (another thread; in the simulator: at once or later) and then posts
-// `done` to the loop. `work` touches nothing of the driver but what it was given.
+// `done` to the loop. `work` touches nothing of the driver except what it was given.
 //
 // Ports::verify runs several at a time in any order. Ports::executor and Ports::log_writer run one
 // at a time in the order given (whatever the priority), and their `done`s are posted in that order.
@@ -149,8 +149,8 @@ class LedgerDbPort : public LedgerPort {
 class EvidenceStore;
 class Wal;
 
-// All references outlive the driver. After Driver::stop() returned nothing of the driver is called;
-// completions posted later are ignored.
+// All references outlive the driver. After Driver::stop() has returned, nothing of the driver is
+// called; completions posted later are ignored.
 struct Ports {
   Loop& loop;
   Clock& clock;

@@ -25,7 +25,7 @@ void Driver::Impl::flush() {
 }
 
 // An idle chain takes what there is at once (latency). While blocks are under way, a further one
-// must be worth its votes and syncs, or somebody waited long enough (throughput).
+// must be worth its votes and syncs, or a submission waited long enough (throughput).
 bool Driver::Impl::worth_proposing(std::uint32_t slots) const {
   const std::size_t backlog = execution.backlog();
   if (pool.queued() == 0 || backlog >= core.limits.max_execution_backlog) return false;
@@ -50,7 +50,7 @@ void Driver::Impl::measure_block() {
   proposed_us.pop_front();
   block_us = block_us == 0 ? wait : (7 * block_us + wait) / 8;
   // The members' patience (C2) is from one commit to the next: on machines that are too slow for
-  // large blocks, blocks become smaller before anybody takes slowness for failure.
+  // large blocks, blocks become smaller before slowness is taken for failure.
   const std::uint64_t patience_us = std::uint64_t{config.progress_timeout_ms} * 1'000;
   if (alone > patience_us / 2) {
     block_share = std::max(block_share / 2, kFullShare / core.limits.full_from);
@@ -76,7 +76,7 @@ void Driver::Impl::propose() {
     if (batch.items.empty()) return;
     ++core.counters.blocks_proposed;
     proposed_us.push_back(core.now_us());
-    if (proposed_us.size() > config.window()) proposed_us.pop_front();  // some came to nothing
+    if (proposed_us.size() > config.window()) proposed_us.pop_front();  // some were abandoned
     input(consensus::Propose{std::move(batch.items), batch.full, now});
     if (!core.running()) return;
   }

@@ -41,7 +41,8 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
       send_notice(from);
       return;
   }
-  intake.skip(from, std::move(hold));  // a newer peer's; features tell it not to send them
+  intake.skip(from,
+              std::move(hold));  // a newer peer's; features should prevent it from sending them
 }
 
 std::expected<Pool::Added, PoolRefusal> Driver::Impl::enter_pool(const Body& body, bool local) {
@@ -63,7 +64,7 @@ bool Driver::Impl::admit_from_peer(PeerIndex from, const CheckedBody& checked,
     ++core.counters.submissions_rejected_by_state;
     return false;
   }
-  // Clocks differ: what is due soon is kept, and not proposed before it is due. What is not would
+  // Clocks differ: what is due soon is kept, and not proposed before it is due. The rest would
   // only take the place of others.
   const chain::TimeMs latest(replica.next_block_time(core.now()).value +
                              core.parameters.max_expiry_ms + config.past_tolerance_ms);

@@ -19,7 +19,7 @@ struct SafetyStart {
   WalContent found;             // what was read (its bodies are moved out)
 };
 
-// Opens the safety log and starts a fresh file of it. A log that is not there is no error: it means
+// Opens the safety log and starts a fresh file of it. A missing log is not an error: it means
 // that the safety state was never begun or was lost, and the key must not sign (B6).
 [[nodiscard]] std::expected<SafetyStart, WalError> open_safety(FileSystem& files,
                                                                const std::string& directory,

@@ -45,7 +45,7 @@ void Sync::want(const consensus::FetchBlocks& wanted) {
   request_next();
 }
 
-// Those that answer come before those that were late of late, and these before those that are
+// Peers that answer come before those that were late recently, and these before those that are
 // passed over; among equals in turn.
 std::optional<PeerIndex> Sync::choose_peer() {
   const std::uint64_t now = core_.now_us();
@@ -241,7 +241,7 @@ void Sync::advance() {
     request_.reset();
   }
   deliver_ready();
-  // Consensus repeats its wish while it holds.
+  // Consensus repeats its request while it stands.
   if (wanted_ && now - want_us_ > core_.limits.sync_timeout_us) wanted_ = false;
   request_next();
 }

@@ -6,9 +6,9 @@
 //
 // Any answer that reaches beyond what is here is used, however late it comes. After one that is
 // late another peer is asked, for half as much, and waited for twice as long (Pace); the late peer
-// is passed over for a while, longer each time until it answers, and not blamed. Who answers with
-// what does not verify is disconnected and not asked for limits.peer_penalty_us. What nobody asked
-// for is dropped unread.
+// is passed over for a while, longer each time until it answers, and not blamed. A peer whose
+// answer does not verify is disconnected and not asked for limits.peer_penalty_us. Unrequested
+// answers are dropped unread.
 //
 // Serving: runs under checkpoint certificates where there are any (few signatures for many blocks),
 // else single blocks under commit certificates; and bodies by content hash. Bounded per peer, and
@@ -39,7 +39,7 @@ class Sync {
   void on_runs(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold);
   // A body came, a block was executed, or time passed.
   void advance();
-  // Nothing that it was asked for comes any more.
+  // Nothing that it was asked for will come.
   void disconnected(PeerIndex peer);
 
   void serve_runs(PeerIndex to, const FetchRunsFrame& request);

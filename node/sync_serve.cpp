@@ -135,8 +135,8 @@ void Sync::serve_bodies(PeerIndex to, const FetchBodiesFrame& request) {
   if (serving >= core_.limits.serve_per_peer) return;  // it asks again, or another
   std::vector<SharedBytes> found;
   std::set<chain::ContentHash> missing;
-  // What goes beyond the limits is asked for again: nobody gets more for a small request, nor one
-  // body twice.
+  // What exceeds the limits is asked for again: a small request does not get a larger answer, nor
+  // one body twice.
   std::set<chain::ContentHash> seen;
   std::size_t bytes = 0;
   for (const chain::ContentHash& content : request.contents) {

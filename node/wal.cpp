@@ -316,7 +316,7 @@ std::string describe(const WalError& e) {
       out = "the safety log could not be read or written; check the disk, then start again";
       break;
     case WalError::Reason::kNoSpace:
-      out = "the disk with the safety log is full; make room, then start again";
+      out = "the disk with the safety log is full; free some space, then start again";
       break;
     case WalError::Reason::kMissing:
       out =
@@ -325,7 +325,7 @@ std::string describe(const WalError& e) {
           "a validator that lost its log observes until the council gives it a new key";
       break;
     case WalError::Reason::kExists:
-      out = "there is a safety log already: the node is initialised, nothing was changed";
+      out = "a safety log already exists: the node is initialised, nothing was changed";
       break;
     case WalError::Reason::kDamaged:
       out =
@@ -345,7 +345,7 @@ std::string describe(const WalError& e) {
       out = "the safety log was written by a newer version; start that version";
       break;
     case WalError::Reason::kTooLarge:
-      out = "more was to be written at once than the safety log holds";
+      out = "more had to be written at once than the safety log can hold";
       break;
     case WalError::Reason::kStopped:
       out = "the safety log stopped after an earlier failure; start again";

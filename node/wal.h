@@ -18,7 +18,7 @@
 // Frame, integers little-endian (docs/DATA_FORMAT.md repeats it):
 //   u32 magic "IMIW" | u32 payload length | u64 file number | u64 sequence in the file, from 0 |
 //   u64 salt | 16 bytes checksum | payload | zeros up to a multiple of 8
-//   salt     = random, one a file, not 0: a body made by a stranger cannot look like a frame
+//   salt     = random, one per file, not 0: a body made by a stranger cannot look like a frame
 //   checksum = first 16 bytes of H(kSafetyLog, the 32 bytes before it || payload)
 //   payload  = records: u8 kind | varint length | bytes
 //   kinds    = 1 WalHeader, 2 SafetyState, 3 SafetyRecord, 4 body (32-byte content hash,
@@ -26,8 +26,8 @@
 //
 // Recovery. A bad frame that nothing valid follows is the torn end of the last write and is cut:
 // nothing that needed it was ever sent. A bad frame before a valid one is damage: refused by name,
-// never skipped. (A flipped bit in the very last group cannot be told from a torn write; the
-// replica then finds its own newer signature at its peers and stops signing, B6.)
+// never skipped. (A flipped bit in the very last group cannot be distinguished from a torn write;
+// the replica then finds its own newer signature at its peers and stops signing, B6.)
 //
 // The first file is written only by create() (`imid init`): a directory without a log means that
 // the SafetyState was lost, and the key signs nothing (B6, I19).

@@ -43,7 +43,7 @@ struct PushFrame {
   }
 };
 
-// The push was dealt with: everything in it is held or was committed, but what stands at the places
+// The push was handled: everything in it is held or was committed, except the items at the places
 // `refused` (ascending).
 struct AckFrame {
   std::uint64_t number = 0;

@@ -26,7 +26,7 @@ const std::string_view kComponentsText = R"json({
     "next_validators_digest": {"$ref": "#/components/schemas/Hash"},
     "params_digest": {"$ref": "#/components/schemas/Hash"}}},
 "Outcome": {"type": "object",
-  "description": "what became of one entry; an entry that was refused changed nothing",
+  "description": "the outcome of one entry; a refused entry changed nothing",
   "required": ["ok"],
   "properties": {
     "ok": {"type": "boolean"},

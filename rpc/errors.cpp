@@ -17,7 +17,7 @@ constexpr std::array kTable = {
     ErrorSpec{Error::kParse, "parse-error", 400, X::kBadInput,
       "the request is not valid JSON: {why}"},
     ErrorSpec{Error::kInternal, "internal", 500, X::kRefused,
-      "the node failed inside; try again, and report it with the node's log if it stays"},
+      "internal error in the node; try again, and report it with the node's log if it persists"},
     ErrorSpec{Error::kInvalidParams, "invalid-params", 400, X::kBadInput,
       "parameter '{param}': {why}; GET /openrpc.json describes every parameter"},
     ErrorSpec{Error::kMethodNotFound, "method-not-found", 404, X::kUsage,
@@ -25,13 +25,13 @@ constexpr std::array kTable = {
     ErrorSpec{Error::kInvalidRequest, "invalid-request", 400, X::kBadInput,
       "the request is not a JSON-RPC 2.0 call: {why}"},
     ErrorSpec{Error::kVerificationFailed, "verification-failed", 500, X::kVerificationFailed,
-      "the answer's proof does not check: {why}; do not rely on it, and ask another node"},
+      "the answer's proof does not verify: {why}; do not rely on it, and ask another node"},
     ErrorSpec{Error::kBadResponse, "bad-response", 502, X::kUnreachable,
       "{address} did not answer as an IMI node: {why}; check the address and port"},
     ErrorSpec{Error::kUnreachable, "unreachable", 503, X::kUnreachable,
-      "no node answered ({tried}); check that one runs and that the address is right"},
+      "no node answered ({tried}); check that one is running and that the address is right"},
     ErrorSpec{Error::kStorageFailed, "storage-failed", 503, X::kRefused,
-      "the node cannot write its store: {why}; reads go on, submit to another node"},
+      "the node cannot write its store: {why}; reads still work, submit to another node"},
     ErrorSpec{Error::kShuttingDown, "shutting-down", 503, X::kUnreachable,
       "the node is stopping; ask another node"},
     ErrorSpec{Error::kObserving, "observing", 503, X::kRefused,
@@ -46,17 +46,17 @@ constexpr std::array kTable = {
       "the transfer coding '{coding}' is not supported; send Content-Length, or "
       "Transfer-Encoding: chunked alone"},
     ErrorSpec{Error::kTooManySubscriptions, "too-many-subscriptions", 429, X::kRefused,
-      "this connection has the {limit} subscriptions it may have; end one first"},
+      "this connection already has {limit} subscriptions, the most allowed; end one first"},
     ErrorSpec{Error::kHttpMethodNotAllowed, "http-method-not-allowed", 405, X::kUsage,
       "{method} is not allowed here; POST JSON-RPC to /, or GET a path of /openrpc.json"},
     ErrorSpec{Error::kUnsupportedMedia, "unsupported-media", 415, X::kUsage,
       "the content type is '{content_type}'; send Content-Type: application/json"},
     ErrorSpec{Error::kUnauthorised, "unauthorised", 401, X::kRefused,
-      "this node wants a token; send Authorization: Bearer with the one its operator gave you"},
+      "this node requires a token; send Authorization: Bearer with the token from its operator"},
     ErrorSpec{Error::kOriginNotAllowed, "origin-not-allowed", 403, X::kRefused,
       "pages of {origin} may not use this node; its operator can add them to rpc.origins"},
     ErrorSpec{Error::kHostNotAllowed, "host-not-allowed", 403, X::kRefused,
-      "the host name '{host}' is not allowed; use the address, or let the operator add it to "
+      "the host name '{host}' is not allowed; use the address, or ask the operator to add it to "
       "rpc.hosts of the node's configuration"},
     ErrorSpec{Error::kServerBusy, "server-busy", 503, X::kUnreachable,
       "the node is at its limit of {what}; try again shortly or ask another node"},
@@ -69,7 +69,7 @@ constexpr std::array kTable = {
     ErrorSpec{Error::kBadNumber, "bad-number", 400, X::kBadInput,
       "the number {text} cannot be represented; integers have at most 64 bits"},
     ErrorSpec{Error::kDuplicateKey, "duplicate-key", 400, X::kBadInput,
-      "the key '{key}' is twice in one JSON object; remove one"},
+      "the key '{key}' appears twice in one JSON object; remove one"},
     ErrorSpec{Error::kTooDeep, "too-deep", 400, X::kBadInput,
       "the JSON is nested more than {limit} deep"},
     ErrorSpec{Error::kTooLarge, "too-large", 413, X::kBadInput,
@@ -78,15 +78,15 @@ constexpr std::array kTable = {
     ErrorSpec{Error::kSubmissionMalformed, "submission-malformed", 400, X::kBadInput,
       "the submission cannot be read: {why}; nothing was recorded"},
     ErrorSpec{Error::kSubmissionOversize, "submission-oversize", 413, X::kBadInput,
-      "the submission has {size} bytes and may have {limit}; split it; nothing was recorded"},
+      "the submission has {size} bytes; the limit is {limit}; split it; nothing was recorded"},
     ErrorSpec{Error::kSubmissionEmpty, "submission-empty", 400, X::kBadInput,
       "the submission has no entries; it needs at least one"},
     ErrorSpec{Error::kTooManyEntries, "too-many-entries", 400, X::kBadInput,
-      "the submission has {count} entries and may have {limit}; split it; nothing was recorded"},
+      "the submission has {count} entries; the limit is {limit}; split it; nothing was recorded"},
     ErrorSpec{Error::kEntriesRootMismatch, "entries-root-mismatch", 400, X::kBadInput,
       "the entries are not those that were signed; sign and send the submission again"},
     ErrorSpec{Error::kEntryInvalid, "entry-invalid", 400, X::kBadInput,
-      "entry {index} is invalid: {why}; nothing of the submission was recorded"},
+      "entry {index} is invalid: {why}; nothing in the submission was recorded"},
     ErrorSpec{Error::kSubmissionExpired, "submission-expired", 409, X::kRefused,
       "the submission expired at {expiry_ms} and the ledger's time is {now_ms}; sign it again with "
       "a later expiry, after asking for its fate"},
@@ -105,16 +105,16 @@ constexpr std::array kTable = {
     ErrorSpec{Error::kPoolFull, "pool-full", 503, X::kUnreachable,
       "the node's pool is full; try again in {retry_after_ms} ms or ask another node"},
     ErrorSpec{Error::kAuthorShareFull, "author-share-full", 429, X::kRefused,
-      "{author} has the {limit} submissions waiting that it may have; wait for some to commit"},
+      "{author} has {limit} submissions waiting, the most allowed; wait for some to commit"},
     ErrorSpec{Error::kUnsupportedEntry, "unsupported-entry", 400, X::kRefused,
-      "entry {index} is of kind {kind}, which this network does not take yet"},
+      "entry {index} is of kind {kind}, which this network does not accept yet"},
 
     ErrorSpec{Error::kNotFound, "not-found", 404, X::kNotFound,
       "the ledger has no {what} {id}; ask with prove for a proof of absence"},
     ErrorSpec{Error::kWrongChain, "wrong-chain", 409, X::kRefused,
       "this is for network {got} and the node serves {expected}; check the genesis file"},
     ErrorSpec{Error::kPurposeRequired, "purpose-required", 403, X::kRefused,
-      "a person's record is answered to the person alone; send a query signed with its key"},
+      "a person's record is given to that person only; send a query signed with their key"},
     ErrorSpec{Error::kQueryMalformed, "query-malformed", 400, X::kBadInput,
       "the signed query cannot be read: {why}"},
     ErrorSpec{Error::kQueryBadSignature, "query-bad-signature", 403, X::kRefused,
@@ -147,7 +147,7 @@ const ErrorSpec* find(std::int64_t code) {
   return it != kTable.end() && it->code() == code ? &*it : nullptr;
 }
 
-// The text of a member of `data` as it reads inside a sentence.
+// The text of a member of `data`, as it appears inside a sentence.
 std::string member_text(const boost::json::object& data, std::string_view name) {
   const auto* v = data.if_contains(name);
   if (v == nullptr) return "(not given)";

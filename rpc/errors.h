@@ -1,11 +1,11 @@
-// The one table of errors: what a client of the RPC can be told, and what the command line makes of
-// it. Each error has a stable JSON-RPC code, a stable name (programs switch on either), an HTTP
+// The one table of errors: what an RPC client can be told, and how the command line treats it.
+// Each error has a stable JSON-RPC code, a stable name (programs switch on either), an HTTP
 // status, a CLI exit code and a sentence that says what to do.
 //
 // Codes are never re-used. -32768..-32600 are JSON-RPC 2.0's own; -32099..-32000 are about the
 // connection and the node; 1000..1999 are refusals of a submission before it is ordered;
-// 2000..2999 are refusals of a query. What the ledger refuses AFTER ordering is no error: it is an
-// outcome inside a result.
+// 2000..2999 are refusals of a query. What the ledger refuses AFTER ordering is not an error: it is
+// an outcome inside a result.
 //
 // Used by node and cli alike. Pure and re-entrant.
 #pragma once
@@ -26,7 +26,7 @@ enum class ExitCode : std::uint8_t {
   kUsage = 2,               // the command line itself is wrong
   kBadInput = 3,            // the data given is wrong (file, code, JSON)
   kUnreachable = 4,         // no node could be reached, or none answered in time
-  kVerificationFailed = 5,  // an answer came, and its proof does not check
+  kVerificationFailed = 5,  // an answer came, but its proof does not verify
   kNotFound = 6,            // the ledger answered: there is none
   kLocal = 7,               // this machine: files, keys, permissions, a port in use
   kInterrupted = 130,       // Ctrl-C

@@ -24,7 +24,7 @@ RpcError parse_error(std::string why) {
 
 // Builds the value as boost's own parser does, and refuses on the way. `reason` is why, if it was
 // one of our bounds. With `ids`, the text of every number that is the "id" of a JSON-RPC call is
-// appended there, and its place there stands for it in the value.
+// appended there, and the value holds its place there instead.
 class BoundedHandler {
  public:
   static constexpr std::size_t max_object_size = std::size_t(-1);
@@ -235,7 +235,7 @@ std::variant<Call, BadCall> read_call(json::value&& v, std::vector<std::string>&
     if (!read) return BadCall{Id(nullptr), invalid("\"id\" must be a string, a number or null")};
     id = std::move(*read);
   }
-  // A call that is no call is answered even when it has no id (JSON-RPC 2.0, section 5).
+  // A malformed call is answered even when it has no id (JSON-RPC 2.0, section 5).
   const Id answer_to = std::holds_alternative<NoId>(id) ? Id(nullptr) : id;
   const auto* version = o->if_contains("jsonrpc");
   if (version == nullptr || !version->is_string() || version->get_string() != "2.0") {

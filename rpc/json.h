@@ -40,7 +40,7 @@ inline constexpr JsonLimits kResponseLimits{64u << 20, 32, 1u << 22, 256};
 
 // JSON-RPC id: absent (a notification: no response), null, a number or a string. A number that is
 // not the usual text of an int64_t (a fraction, an exponent, beyond 64 bits) is kept as the text it
-// had, so that the response carries the very id of the request.
+// had, so that the response carries exactly the request's id.
 struct NoId {
   bool operator==(const NoId&) const = default;
 };
@@ -70,7 +70,7 @@ struct RequestBody {
 
 // Reads a JSON-RPC request: one call or a batch of 1..kMaxBatch. `params` may be null, and members
 // besides those of JSON-RPC (trace contexts, for example) are ignored. The error is one that
-// answers the body as a whole (not JSON, too large, too deep, empty or too long a batch).
+// answers the body as a whole (not JSON, too large, too deep, an empty or too long batch).
 [[nodiscard]] std::expected<RequestBody, RpcError> parse_request(std::string_view body,
                                                                  const JsonLimits& limits = {});
 

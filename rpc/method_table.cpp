@@ -29,22 +29,24 @@ ParamSpec prove_param() {
           "answer with a proof that the asker can check without trusting this node"};
 }
 ParamSpec wait_param() {
-  return {"wait",
-          ParamType::kEnum,
-          false,
-          0,
-          0,
-          kWaits,
-          "answer once the node accepted it (default), it is committed, or its head is certified"};
+  return {
+      "wait",
+      ParamType::kEnum,
+      false,
+      0,
+      0,
+      kWaits,
+      "answer once the node has accepted it (default), it is committed, or its head is certified"};
 }
 ParamSpec timeout_param() {
-  return {"timeout_ms",
-          ParamType::kInteger,
-          false,
-          0,
-          kMaxWaitMs,
-          {},
-          "how long to wait, default 10,000; then the error is `timeout` and the fate is open"};
+  return {
+      "timeout_ms",
+      ParamType::kInteger,
+      false,
+      0,
+      kMaxWaitMs,
+      {},
+      "how long to wait, default 10,000; after that the error is `timeout` and the fate is open"};
 }
 
 std::vector<Error> submission_errors() {
@@ -100,9 +102,9 @@ void add_submit(std::vector<MethodSpec>& out) {
   out.push_back(
       {"submit_batch",
        "Submit several signed submissions",
-       "As `submit`, for up to 1,024 submissions in one call. The result has one element a "
+       "As `submit`, for up to 1,024 submissions in one call. The result has one element per "
        "submission, in order: its fate, or the error it was refused with. One refused submission "
-       "does not hinder the others.",
+       "does not affect the others.",
        {{"submissions",
          ParamType::kStringArray,
          true,
@@ -127,9 +129,9 @@ void add_submit(std::vector<MethodSpec>& out) {
       {"submission",
        "What became of a submission",
        "Its fate: unknown, pending, committed (height, place and outcomes) or expired. `expired` "
-       "is final: it can never commit. It is told to who gives the expiry that was signed, from "
-       "that block time on and until its record would have been pruned. With prove, committed and "
-       "expired are proved.",
+       "is final: it can never commit. It is reported if the call gives the expiry that was "
+       "signed, from that block time until its record would have been pruned. With prove, "
+       "committed and expired are proved.",
        {hash_param("id", "submission id"),
         prove_param(),
         {"expiry_ms",
@@ -138,7 +140,7 @@ void add_submit(std::vector<MethodSpec>& out) {
          0,
          INT64_MAX,
          {},
-         "the expiry that its header has, in block time; without it absence is only `unknown`"}},
+         "the expiry in its header, in block time; without it absence is only `unknown`"}},
        kFateSchema,
        {Error::kNoCertifiedHead},
        "/v1/submissions/{id}",
@@ -178,10 +180,10 @@ void add_records(std::vector<MethodSpec>& out) {
          0,
          0,
          {},
-         "the code was issued against its check character"},
+         "the code was issued with a check character that does not fit"},
         {"kind", ParamType::kString, false, 1, 64, {}, "only events of this catalog code"},
         {"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first transition, default 0"},
-        {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions a page, default 200"}},
+        {"limit", ParamType::kInteger, false, 1, 200, {}, "transitions per page, default 200"}},
        IMI_READ_SCHEMA("enterprise", R"({"type": "object", "required": ["uscc"]})"),
        read_errors(),
        "/v1/enterprises/{uscc}",
@@ -191,7 +193,7 @@ void add_records(std::vector<MethodSpec>& out) {
   out.push_back(
       {"person",
        "A person's own record",
-       "Answered to the person alone: the query is signed with the subject's key and names this "
+       "Answered to that person only: the query is signed with the subject's key and names this "
        "network, this node (`id` of `status`), a time and a nonce. Without one the error is "
        "`purpose-required`.",
        {{"query", ParamType::kBase64Url, false, 1, kMaxQueryText, {}, "the signed query's bytes"},
@@ -205,8 +207,8 @@ void add_records(std::vector<MethodSpec>& out) {
        R"({)" IMI_EXAMPLE_HEAD R"(, "person": {"status": "active"}})"});
   out.push_back({"attestation",
                  "An attestation's state",
-                 "Issuer, schema, level, claims root, window and status. Whom it is about is not "
-                 "in it.",
+                 "Issuer, schema, level, claims root, window and status. It does not "
+                 "say whom it is about.",
                  {hash_param("aid", "attestation id"), prove_param()},
                  IMI_READ_SCHEMA("attestation", R"({"type": "object", "required": ["aid"]})"),
                  read_errors(),
@@ -239,9 +241,9 @@ void add_records(std::vector<MethodSpec>& out) {
   out.push_back({"agencies",
                  "Agencies registered after genesis",
                  "Their ids in the order of registration; the genesis document has the others. A "
-                 "page that is shorter than `limit` is the last. That no agency is missing is not "
-                 "proved; each agency is, by `agency`.",
-                 {{"after", ParamType::kHex32, false, 0, 0, {}, "the last id of the page before"},
+                 "page shorter than `limit` is the last. That no agency is missing is not proved; "
+                 "each agency is, by `agency`.",
+                 {{"after", ParamType::kHex32, false, 0, 0, {}, "the last id of the previous page"},
                   {"limit", ParamType::kInteger, false, 1, kMaxPage, {}, "default 1,000"}},
                  R"({"type": "object", "required": ["head", "ids"], "properties": {
                      "head": {"$ref": "#/components/schemas/Head"},
@@ -281,24 +283,25 @@ void add_chain(std::vector<MethodSpec>& out) {
        "/v1/blocks",
        R"({"from": 1, "limit": 2})",
        R"([])"});
-  out.push_back({"head",
-                 "The last certified head, or an earlier one",
-                 "The newest head that a quorum signed. With height, the head of that height. With "
-                 "prove, with the signatures, the lineage of validator sets from genesis and, for "
-                 "an earlier head, its place in the newest head's history: with it an answer saved "
-                 "then can be checked under today's head.",
-                 {prove_param(), height_param("height", false, "absent: the newest")},
-                 R"({"type": "object", "required": ["head"], "properties": {
+  out.push_back(
+      {"head",
+       "The last certified head, or an earlier one",
+       "The newest head that a quorum signed. With height, the head of that height. With "
+       "prove, includes the signatures, the lineage of validator sets from genesis and, for "
+       "an earlier head, its place in the newest head's history: with it an answer saved "
+       "then can be checked under today's head.",
+       {prove_param(), height_param("height", false, "absent: the newest")},
+       R"({"type": "object", "required": ["head"], "properties": {
                      "head": {"$ref": "#/components/schemas/Head"},
                      "proof": {"$ref": "#/components/schemas/Proof"}}})",
-                 {Error::kNoCertifiedHead},
-                 "/v1/head",
-                 R"({"prove": false})",
-                 R"({)" IMI_EXAMPLE_HEAD R"(})"});
+       {Error::kNoCertifiedHead},
+       "/v1/head",
+       R"({"prove": false})",
+       R"({)" IMI_EXAMPLE_HEAD R"(})"});
   out.push_back(
       {"log_proof",
        "A proof over the event log",
-       "With `id` and `index`: that an accepted entry of a submission stands in the log; give the "
+       "With `id` and `index`: that an accepted entry of a submission is in the log; give the "
        "`height` that it was committed at, and it is found even after its fate was pruned. With "
        "`from` and `root`: that today's log begins with all of the older log of that size and "
        "root. RFC "
@@ -307,7 +310,7 @@ void add_chain(std::vector<MethodSpec>& out) {
         {"index", ParamType::kInteger, false, 0, 4095, {}, "entry in its submission, from 0"},
         height_param("from", false, "size of the older log"),
         {"root", ParamType::kHex32, false, 0, 0, {}, "root of the older log"},
-        height_param("height", false, "block that has the submission `id`")},
+        height_param("height", false, "block that contains the submission `id`")},
        R"({"type": "object", "required": ["head", "proof"], "properties": {
            "head": {"$ref": "#/components/schemas/Head"},
            "proof": {"$ref": "#/components/schemas/Proof"}}})",
@@ -321,7 +324,7 @@ void add_node(std::vector<MethodSpec>& out) {
   out.push_back({"status",
                  "The node's own state",
                  "Name, role, version, heights, view, pool, peers and whether it is ready. This "
-                 "is the node's word: nothing in it is proved.",
+                 "is what the node reports: nothing in it is proved.",
                  {},
                  R"({"type": "object", "required": ["name", "id", "version", "genesis", "height",
                      "ready"], "properties": {"name": {"type": "string"},
@@ -350,7 +353,7 @@ void add_node(std::vector<MethodSpec>& out) {
                  R"({"epoch": 0, "quorum": 3, "validators": []})"});
   out.push_back({"genesis",
                  "The genesis document",
-                 "The canonical bytes and their hash. Compare the hash with one you were given by "
+                 "The canonical bytes and their hash. Compare the hash with one obtained by "
                  "other means before you trust it.",
                  {},
                  R"({"type": "object", "required": ["id", "genesis"], "properties": {
@@ -380,14 +383,15 @@ void add_node(std::vector<MethodSpec>& out) {
                  "/v1/peers",
                  "{}",
                  R"([{"name": "node-1", "connected": true}])"});
-  out.push_back({"evidence",
-                 "Evidence of equivocation",
-                 "Pairs of messages that one honest member never signs both, one pair a member, "
-                 "kind and epoch: signed bytes that anyone can check against the validator set "
-                 "(docs/PROTOCOL.md, D5). `total` is how many this node has.",
-                 {{"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first pair, default 0"},
-                  {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs a page, default 10"}},
-                 R"({"type": "object", "required": ["total", "pairs"], "properties": {
+  out.push_back(
+      {"evidence",
+       "Evidence of equivocation",
+       "Pairs of messages of which an honest member signs at most one; one pair per member, "
+       "kind and epoch: signed bytes that anyone can check against the validator set "
+       "(docs/PROTOCOL.md, D5). `total` is how many this node has.",
+       {{"from", ParamType::kInteger, false, 0, INT64_MAX, {}, "first pair, default 0"},
+        {"limit", ParamType::kInteger, false, 1, 10, {}, "pairs per page, default 10"}},
+       R"({"type": "object", "required": ["total", "pairs"], "properties": {
                      "total": {"type": "integer"},
                      "pairs": {"type": "array", "items": {"type": "object", "required": ["epoch",
                       "member", "name", "kind", "first", "second"], "properties": {
@@ -395,10 +399,10 @@ void add_node(std::vector<MethodSpec>& out) {
                       "name": {"type": "string"}, "kind": {"type": "string"},
                       "first": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
                       "second": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}}}}}})",
-                 {},
-                 "/v1/evidence",
-                 "{}",
-                 R"({"total": 1, "pairs": [{"epoch": 0, "member": 3, "name": "node-3",
+       {},
+       "/v1/evidence",
+       "{}",
+       R"({"total": 1, "pairs": [{"epoch": 0, "member": 3, "name": "node-3",
                      "kind": "COMMIT", "first": "AQID", "second": "AQIE"}]})"});
 }
 

@@ -43,12 +43,12 @@ struct MethodSpec {
   std::string_view description;
   std::vector<ParamSpec> params;   // in positional order
   std::string_view result_schema;  // JSON Schema text
-  std::vector<Error> errors;       // besides those any call may meet
+  std::vector<Error> errors;       // besides those that any call may meet
   std::string_view rest_path;  // "/v1/blocks/{height}", or empty: GET with the rest as ?name=value
   std::string_view example_params;
   std::string_view example_result;
   bool websocket_only = false;
-  bool submits = false;  // has a lane of its own, so that no read holds it up
+  bool submits = false;  // has its own lane, so that no read delays it
 };
 
 // In the order of documentation.
@@ -73,7 +73,7 @@ inline constexpr std::int64_t kMaxPage = 1000;                // rows of other l
 [[nodiscard]] std::expected<json::object, RpcError> bind_params(const MethodSpec& method,
                                                                 json::value params);
 
-// REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") stands for.
+// REST: the method and parameters that a GET target ("/v1/blocks/7?prove=true") names.
 struct RestCall {
   const MethodSpec* method = nullptr;
   json::object params;  // already bound

@@ -1,7 +1,7 @@
 // What consensus itself costs: four replicas in one thread take blocks from proposal to a stable
 // checkpoint, signatures made and checked for real, nothing executed, nothing on disk.
 //
-// Time an iteration: one block at all four members. items_per_second: submissions ordered.
+// Time per iteration: one block at all four members. items_per_second: submissions ordered.
 #include <benchmark/benchmark.h>
 
 #include "base/check.h"

@@ -1,8 +1,8 @@
-// Execution of event.record over an in-memory view: the cost an entry without the store, its tree
+// Execution of event.record over an in-memory view: the cost per entry without the store, its tree
 // or its disk. Target: <= 12 us per entry in blocks of 1,000.
 //
-// items_per_second = entries/s. One subject an entry (all different) is the dear case: each brings
-// its own dossier to decode, change and encode.
+// items_per_second = entries/s. One subject per entry (all different) is the costly case: each
+// brings its own dossier to decode, change and encode.
 #include <benchmark/benchmark.h>
 
 #include <map>

@@ -5,7 +5,7 @@
 //   ledger_bench [events=1000000] [subjects=100000] [block=1000] [submission=1000] [cache=64]
 //                [folder=...]
 //
-// Signatures are made once for each submission and verified by nobody here: admission is measured
+// Signatures are made once for each submission and not verified here: admission is measured
 // elsewhere. Bytes written are what the kernel counted for this process (/proc/self/io).
 #include <sys/resource.h>
 
@@ -134,8 +134,8 @@ class Bench {
       since += size;
       if (since >= 100'000 || done == count) {
         std::printf(
-            "%s %u: %.1f us CPU an entry, %.0f entries/s, worst block %.0f ms, %ld B "
-            "written an entry, rss %ld MiB\n",
+            "%s %u: %.1f us CPU per entry, %.0f entries/s, worst block %.0f ms, %ld B "
+            "written per entry, rss %ld MiB\n",
             what, done, 1e6 * cpu / since, since / wall, 1e3 * worst,
             (written_bytes() - bytes) / since, rss_mib());
         std::fflush(stdout);

@@ -34,7 +34,7 @@ std::expected<NodeAddress, std::string> parse_node_address(std::string_view text
   std::string_view port;
   if (text.starts_with('[')) {
     const std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return bad("a bracket is open");
+    if (close == std::string_view::npos) return bad("a bracket is not closed");
     out.host = text.substr(1, close - 1);
     text.remove_prefix(close + 1);
     if (!text.empty() && !text.starts_with(':')) return bad("text after the bracket");
@@ -50,12 +50,13 @@ std::expected<NodeAddress, std::string> parse_node_address(std::string_view text
     if (colon != std::string_view::npos && port.empty()) return bad("the port is missing");
   }
   if (out.host.empty() || out.host.size() > 253) return bad("the host is missing");
-  if (out.host.find_first_of("/?#@ \t\r\n%") != std::string::npos) return bad("the host");
+  if (out.host.find_first_of("/?#@ \t\r\n%") != std::string::npos)
+    return bad("the host has a character that no host name has");
   if (!port.empty()) {
     unsigned n = 0;
     const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), n);
     if (ec != std::errc{} || end != port.data() + port.size() || n == 0 || n > 65535) {
-      return bad("the port is 1 to 65535");
+      return bad("the port must be 1 to 65535");
     }
     out.port = static_cast<std::uint16_t>(n);
   }
@@ -80,7 +81,8 @@ namespace {
 constexpr std::chrono::milliseconds kMostPatience{3'000};
 constexpr std::chrono::milliseconds kLeastPatience{1'000};
 
-// What may take long because the node is asked to wait, and is safer told to one node at a time.
+// Calls that may take long because the node is asked to wait, and are safer sent to one node at a
+// time.
 bool only_reads(std::string_view method) { return method != "submit" && method != "submit_batch"; }
 
 bool is_for_another_node(Error e) {
@@ -199,7 +201,7 @@ class Client::Impl {
         {{"interrupted", true}});
   }
 
-  // A page that is no JSON-RPC (a proxy's, another program's) says nothing of the ledger.
+  // A page that is not JSON-RPC (a proxy's, another program's) says nothing about the ledger.
   static bool may_try_another(const RpcError& e) {
     return e.error == Error::kBadResponse || is_for_another_node(e.error);
   }

@@ -47,7 +47,7 @@ struct ClientOptions {
   std::chrono::milliseconds call_timeout{30'000};
   std::string bearer_token;
   rpc::JsonLimits response_limits = rpc::kResponseLimits;
-  // Asked about ten times a second while waiting: true ends the call (Ctrl-C). Optional.
+  // Asked about ten times per second while waiting: true ends the call (Ctrl-C). Optional.
   std::function<bool()> interrupted;
 };
 

@@ -184,7 +184,7 @@ Step ResponseReader::State::chunk_size() {
   return {};
 }
 
-// `line` ends with what ends it in the state at hand.
+// `line` ends with the terminator of the current state.
 Step ResponseReader::State::line_done() {
   switch (at) {
     case At::kHead: return head_done();

@@ -1,4 +1,4 @@
-// The load generator's client: many connections, many calls under way, one thread. Open loop: calls
+// The load generator's client: many connections, many calls in flight, one thread. Open loop: calls
 // start when the caller says so, whatever has been answered, so that a slow server shows as latency
 // and not as fewer calls (no coordinated omission).
 //
@@ -19,7 +19,7 @@ namespace imi::cli {
 struct LoadClientOptions {
   std::vector<NodeAddress> nodes;      // connections are dealt to them in turn
   unsigned connections = 16;           // 1..1024
-  unsigned max_pipelined = 32;         // calls under way on one connection
+  unsigned max_pipelined = 32;         // calls in flight per connection
   std::size_t max_waiting = 1u << 20;  // calls queued for a free connection
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds call_timeout{90'000};
@@ -50,7 +50,7 @@ class LoadClient {
   LoadClient& operator=(LoadClient&&) noexcept;
 
   // Queues one POST with `body` (a JSON-RPC request text, see rpc::request_text). False if
-  // max_waiting are queued already. A connection that breaks fails its calls and is made anew.
+  // max_waiting are queued already. A connection that breaks fails its calls and is replaced.
   bool start(std::uint64_t tag, std::string body);
   // The same, to the node of that index alone. It fails if that node cannot be reached.
   bool start_at(std::size_t node, std::uint64_t tag, std::string body);

@@ -28,10 +28,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct BenchOptions {
-  std::uint64_t rate = 0;          // entries a second; 0 = closed loop
-  std::uint32_t concurrency = 64;  // calls under way, closed loop
-  std::uint32_t entries = 1;       // a submission
-  std::uint32_t per_call = 1;      // submissions a call
+  std::uint64_t rate = 0;          // entries per second; 0 = closed loop
+  std::uint32_t concurrency = 64;  // calls in flight, closed loop
+  std::uint32_t entries = 1;       // per submission
+  std::uint32_t per_call = 1;      // submissions per call
   std::uint32_t subjects = 1000;
   std::uint32_t seconds = 10;
   std::uint32_t warmup = 2;
@@ -45,14 +45,14 @@ struct Totals {
   std::uint64_t started = 0;
   std::uint64_t entries_ok = 0;
   std::uint64_t entries_refused = 0;
-  std::uint64_t turned_away = 0;  // submissions: the node was at a limit of its own
+  std::uint64_t turned_away = 0;  // submissions: the node was at one of its limits
   std::uint64_t calls_failed = 0;
   std::string first_failure;
   Histogram latency_us;
 };
 
-// Test codes: 91 (an enterprise), division 990699 (99 is no province), a number. No real code can
-// collide, nor one of the sample.
+// Test codes: 91 (an enterprise), division 990699 (99 is not a province), a number. No real code
+// can collide, nor one of the sample.
 ledger::Uscc bench_uscc(std::uint32_t n) {
   std::string text = fmt::format("91990699{:08}0", n);
   text.push_back(ledger::uscc_check_character(text));
@@ -371,9 +371,9 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
   if (!t.first_failure.empty()) j["first_failure"] = t.first_failure;
   s.out().emit(j);
   Fields f;
-  f.add("load", o.rate == 0 ? fmt::format("closed loop, {} calls under way", o.concurrency)
+  f.add("load", o.rate == 0 ? fmt::format("closed loop, {} calls in flight", o.concurrency)
                             : fmt::format("open loop, {} entries/s offered", grouped(o.rate)));
-  f.add("submission", fmt::format("{} entries, signed; {} a call; over {} subjects; wait {}",
+  f.add("submission", fmt::format("{} entries, signed; {} per call; over {} subjects; wait {}",
                                   grouped(o.entries), o.per_call, grouped(o.subjects), o.wait));
   f.add("done",
         Cell(fmt::format("{} entries in {}: {} entries/s", grouped(t.entries_ok),
@@ -386,18 +386,19 @@ void report(Session& s, const BenchOptions& o, const Measured& m) {
                Style::kBad));
   }
   if (t.turned_away > 0) {
-    f.add("turned away", fmt::format("{} submissions: more than the nodes take at a time; a client "
-                                     "would send them again",
-                                     grouped(t.turned_away)));
+    f.add("turned away",
+          fmt::format("{} submissions: more than the nodes accept at a time; a client "
+                      "would send them again",
+                      grouped(t.turned_away)));
   }
   f.add("latency", fmt::format("p50 {}, p99 {}, max {}", ms_text(t.latency_us.quantile(500)),
                                ms_text(t.latency_us.quantile(990)), ms_text(t.latency_us.max())));
   if (local) {
-    f.add("a node",
-          fmt::format("{} us CPU and {} written an entry; peak memory {}",
+    f.add("per node",
+          fmt::format("{} us CPU and {} written per entry; peak memory {}",
                       cpu_ms * 1000 / nodes / n, size_text(written / nodes / n), size_text(peak)));
   }
-  f.add("generator", fmt::format("{} us CPU an entry", own));
+  f.add("generator", fmt::format("{} us CPU per entry", own));
   s.out().show(f);
   if (t.entries_ok == 0)
     fail(ExitCode::kRefused, "nothing-done", "no entry was accepted: " + t.first_failure);
@@ -428,7 +429,7 @@ void bench(Session& s, BenchOptions o) {
   }
   const std::uint64_t before = log_size(s);
   Measured m = drive(s, o, requests, warm_calls);
-  // Answers without outcomes (committed, not certified yet) are held against the log: every
+  // Answers without outcomes (committed, not certified yet) are checked against the log: every
   // accepted entry is a leaf of it, and nothing else is.
   const std::uint64_t expected = calls * per_call -
                                  (m.totals.calls_failed + m.warm_up.calls_failed) * per_call -
@@ -454,17 +455,17 @@ void add_bench_command(CLI::App& root, Session& s) {
       "Drive a running network and measure it\n"
       "Signs everything before the clock starts. Open loop with --rate: calls start when they are "
       "due, and latency counts from then, so that a slow ledger shows as latency. Closed loop "
-      "else: --concurrency calls are under way. CPU, bytes written and memory are those of the "
-      "local nodes. Writes test enterprises (codes of division 990699) and events.");
+      "otherwise: --concurrency calls are in flight. CPU, bytes written and memory are those of "
+      "the local nodes. Writes test enterprises (codes of division 990699) and events.");
   c->group(kChapterNetwork);
-  c->add_option("--rate", o->rate, "entries a second to offer (open loop)")->type_name("N");
-  c->add_option("--concurrency", o->concurrency, "calls under way (closed loop)")
+  c->add_option("--rate", o->rate, "entries per second to offer (open loop)")->type_name("N");
+  c->add_option("--concurrency", o->concurrency, "calls in flight (closed loop)")
       ->capture_default_str()
       ->check(CLI::Range(1U, 65'536U));
-  c->add_option("--entries", o->entries, "entries a submission")
+  c->add_option("--entries", o->entries, "entries per submission")
       ->capture_default_str()
       ->check(CLI::Range(1U, 4096U));
-  c->add_option("--per-call", o->per_call, "submissions a call")
+  c->add_option("--per-call", o->per_call, "submissions per call")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
   c->add_option("--subjects", o->subjects, "enterprises that the events are spread over")
@@ -480,7 +481,7 @@ void add_bench_command(CLI::App& root, Session& s) {
   c->add_option("--connections", o->connections, "TCP connections")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
-  c->add_option("--pipelined", o->pipelined, "calls under way on one connection")
+  c->add_option("--pipelined", o->pipelined, "calls in flight per connection")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
   c->add_option("--wait", o->wait, "accepted, committed or certified")

@@ -21,7 +21,7 @@ constexpr std::uint64_t kMostSteps = 32;
 struct Fetched {
   json::value answer;
   CheckedBlock block;
-  std::optional<chain::CheckpointCertificate> certificate;  // that the block stands under
+  std::optional<chain::CheckpointCertificate> certificate;  // that the block is under
   std::string node;
 };
 
@@ -36,7 +36,7 @@ Rejection invalid(Session& s, const NodeCalls& node, std::uint64_t height, const
            {}}};
 }
 
-// Finds the certificate that the block stands under: its own, or that of a block which descends
+// Finds the certificate that the block is under: its own, or that of a block which descends
 // from it. A rejection is about the node; without one there may still be no certificate.
 std::optional<Rejection> find_certificate(Session& s, NodeCalls& node, Fetched& f) {
   const std::uint64_t height = f.block.header.height.value;
@@ -61,7 +61,7 @@ std::optional<Rejection> find_certificate(Session& s, NodeCalls& node, Fetched& 
 }
 
 // From the first node that shows the block under a certificate; without one only where no node has
-// a certificate of it.
+// a certificate for it.
 Fetched fetch(Session& s, std::uint64_t height) {
   std::optional<Fetched> out;
   const auto attempt = [&](NodeCalls& node) -> std::optional<Rejection> {
@@ -74,7 +74,7 @@ Fetched fetch(Session& s, std::uint64_t height) {
     const bool certified = f.certificate.has_value();
     if (certified || !out) out = std::move(f);
     if (certified) return std::nullopt;
-    Rejection none = invalid(s, node, height, "it has no certificate of it");
+    Rejection none = invalid(s, node, height, "it has no certificate for it");
     none.kind = Rejection::Kind::kBehind;  // it may come yet
     return none;
   };
@@ -131,7 +131,8 @@ void show_table(Session& s, const Fetched& f) {
            id_column("submission")});
   for (std::size_t i = 0; i < f.block.submissions.size(); ++i) {
     const ledger::SubmissionHeader& sub = f.block.submissions[i];
-    const auto refused = refused_in(f.answer, i);  // not told of a block not certified yet
+    const auto refused =
+        refused_in(f.answer, i);  // not reported for a block that is not certified yet
     t.add({std::to_string(i),
            rpc::agency_name(s.genesis(), chain::retag<ledger::AgencyId>(sub.author)),
            grouped(sub.count),
@@ -176,7 +177,7 @@ void show_block(Session& s, std::uint64_t height) {
   show_table(s, f);
   s.out().line();
   if (!certificate) {
-    s.out().styled_line("no certificate of it is there yet; " + reported_by(f.node), Style::kWarn);
+    s.out().styled_line("there is no certificate for it yet; " + reported_by(f.node), Style::kWarn);
     return;
   }
   s.out().styled_line(

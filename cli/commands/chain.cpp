@@ -93,7 +93,8 @@ void show_evidence(Session& s) {
     for (const json::value& p : pairs.get_array()) all.push_back(p);
   } while (all.size() < total);
   if (s.out().json()) return s.out().emit(json::object{{"total", total}, {"pairs", all}});
-  if (all.empty()) return s.out().line("none: this node saw no member sign two different messages");
+  if (all.empty())
+    return s.out().line("none: this node has seen no member sign two conflicting messages");
   Table t({{"member", Align::kLeft, 8}, {"epoch", Align::kRight}, {"signed two of kind"}});
   for (const json::value& p : all) {
     t.add({text_member(p, "name"), grouped(number_member(p, "epoch")),
@@ -153,7 +154,8 @@ void add_chain_commands(CLI::App& root, Session& s) {
       node->add_subcommand("peers", "Which peers it is connected to, and why not to the others");
   peers->footer("imi node peers");
   peers->callback([&s] { s.action = [&s] { show_peers(s); }; });
-  auto* evidence = node->add_subcommand("evidence", "Members that it saw sign two different votes");
+  auto* evidence =
+      node->add_subcommand("evidence", "Members that it has seen sign two conflicting votes");
   evidence->footer("imi --json node evidence");
   evidence->callback([&s] { s.action = [&s] { show_evidence(s); }; });
 
@@ -162,7 +164,7 @@ void add_chain_commands(CLI::App& root, Session& s) {
   validators->footer("imi validators --json");
   validators->callback([&s] { s.action = [&s] { show_validators(s); }; });
 
-  auto* rpc = root.add_subcommand("rpc", "Call any RPC method; the answer is printed as it came");
+  auto* rpc = root.add_subcommand("rpc", "Call any RPC method; the answer is printed unchanged");
   auto method = std::make_shared<std::string>();
   auto params = std::make_shared<std::string>();
   rpc->group(kChapterTools);

@@ -1,4 +1,4 @@
-// The commands, one function a family: each adds its subcommands to the root and sets
+// The commands, one function per family: each adds its subcommands to the root and sets
 // session.action when one is chosen.
 #pragma once
 

@@ -9,7 +9,7 @@
 namespace imi::cli {
 namespace {
 
-// One case a command: what can follow it.
+// One case per command: what can follow it.
 void add_cases(const CLI::App* app, const std::string& path, std::string& out) {
   std::string words;
   for (const CLI::App* s : app->get_subcommands({})) words += s->get_name() + " ";

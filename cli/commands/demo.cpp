@@ -52,7 +52,7 @@ std::filesystem::path data_folder(const std::string& given) {
       return std::filesystem::weakly_canonical(p, ec);
   }
   fail(ExitCode::kLocal, "no-sample",
-       fmt::format("the sample data was not found beside {} nor in {}", bin.string(),
+       fmt::format("the sample data was found neither beside {} nor in {}", bin.string(),
                    IMI_SAMPLE_DATA),
        "--data FOLDER, or IMI_DATA (genesis/data/sample of the source)");
 }
@@ -79,7 +79,7 @@ void import_sample(Session& s, const ledger::AgencyRegister& agency, const std::
          fmt::format("the ledger refused {} rows", grouped(done.refused)));
 }
 
-// Sends one entry as an agency and demands that the ledger took it.
+// Sends one entry as an agency and requires that the ledger accepts it.
 void send_one(Session& s, const ledger::AgencyRegister& agency, ledger::Entry entry) {
   const Author author = resolve_author(s, agency.profile.short_name);
   std::vector<ledger::Entry> entries;
@@ -100,7 +100,7 @@ std::optional<std::uint64_t> person_transitions(Session& s) {
     const auto& d = std::get<ledger::DossierAnswer>(v.answer.answer);
     return d.subject ? std::optional(d.total) : std::nullopt;
   } catch (const Failure& f) {
-    // A node does not tell an unknown person from a wrong key.
+    // A node does not distinguish an unknown person from a wrong key.
     if (f.name == "not-the-subject" || f.name == "not-found") return std::nullopt;
     throw;
   }
@@ -110,7 +110,7 @@ void load_person_sample(Session& s) {
   const ledger::AgencyRegister& registrar = agency_with(s, ledger::Role::kRegistrar);
   const PersonFile p = make_person(s, kPerson, true);
   if (person_transitions(s)) {
-    s.out().line(fmt::format("person {}: registered already", kPerson));
+    s.out().line(fmt::format("person {}: already registered", kPerson));
     return;
   }
   send_one(s, registrar, person_entry(s, kPerson, p, ""));
@@ -141,7 +141,8 @@ void load_person_event(Session& s) {
 
 std::filesystem::path attestation_path(Session& s) { return s.dir() / "demo" / "attestation.json"; }
 
-// The attestation's file holds its entry too, so that a load cut short sends the very same again.
+// The attestation's file holds its entry too, so that an interrupted load sends the same entry
+// again.
 ledger::AttIssue attestation_of_sample(Session& s) {
   const auto file = attestation_path(s);
   std::error_code ec;
@@ -184,7 +185,7 @@ void load_attestation_sample(Session& s) {
   const Verified v = read_verified(s, "attestation", {{"aid", to_hex(entry.id)}},
                                    ledger::AskAttestation{entry.id});
   if (is_present(v.answer)) {
-    s.out().line("attestation: issued already");
+    s.out().line("attestation: already issued");
     return;
   }
   send_one(s, registrar, entry);
@@ -227,14 +228,15 @@ void step(Session& s, std::vector<std::string> words, ExitCode expected = ExitCo
   if (interrupted()) fail(ExitCode::kInterrupted, "interrupted", "interrupted");
   if (code != rpc::to_int(expected)) {
     fail(ExitCode::kRefused, "tour",
-         fmt::format("this step ended with {} where {} was expected", code, rpc::to_int(expected)),
+         fmt::format("this step exited with {}; {} was expected", code, rpc::to_int(expected)),
          "imi network status; imi demo load");
   }
 }
 
 void tour(Session& s) {
   if (s.out().json()) {
-    fail(ExitCode::kUsage, "usage", "the tour is for people: it has no JSON", "imi demo tour");
+    fail(ExitCode::kUsage, "usage", "the tour is for people: it has no JSON output",
+         "imi demo tour");
   }
   s.out().styled_line(kMapped, Style::kBold);
   const auto answer = (s.dir() / "demo" / "answer.imi").string();
@@ -250,7 +252,7 @@ void tour(Session& s) {
   step(s, {"proof", "verify", answer, "--genesis", genesis});
   stop(s, 4, "That there is no such enterprise is proved too (this exits with 6)");
   step(s, {"enterprise", "show", kAbsentUscc}, ExitCode::kNotFound);
-  stop(s, 5, "A person's record: answered to that person alone, asked for with their key");
+  stop(s, 5, "A person's record: given to that person only, asked for with their key");
   step(s, {"me", "record", "--person", kPerson, "--out", me});
   stop(s, 6, "An attestation: is it valid now?");
   const ledger::AttIssue att = attestation_of_sample(s);
@@ -265,7 +267,7 @@ void tour(Session& s) {
 }  // namespace
 
 void add_demo_commands(CLI::App& root, Session& s) {
-  auto* demo = root.add_subcommand("demo", "Load a sample city; see it answer");
+  auto* demo = root.add_subcommand("demo", "Load a sample city and query it");
   demo->group(kChapterNetwork);
   demo->require_subcommand(1);
   auto data = std::make_shared<std::string>();
@@ -274,7 +276,7 @@ void add_demo_commands(CLI::App& root, Session& s) {
       "Load the sample: 5,431 enterprises, 9,070 events, their outcomes, a person, an attestation\n"
       "MAPPED from Toronto's food inspections (Open Government Licence - Toronto), not real "
       "Chinese "
-      "penalties. Can be interrupted and repeated: what is there is not loaded again.");
+      "penalties. Can be interrupted and repeated: what is already there is not loaded again.");
   c->add_option("--data", *data,
                 "folder of the sample; else found beside the program or the source")
       ->type_name("FOLDER");

@@ -64,7 +64,7 @@ void refuse_rounded(const ImportOptions& o, const CheckReport& r) {
 std::unique_ptr<DryRun> dry_run(Session& s, LedgerRecords& records, const ledger::Policy& policy,
                                 const std::optional<Author>& author) {
   const auto without = [&s](std::string_view why) {
-    s.out().warn(fmt::format("checked by the rules of the fields alone: {}", why));
+    s.out().warn(fmt::format("checked only by the rules of each field: {}", why));
     return nullptr;
   };
   if (!author) return without("--as AGENCY checks against the ledger too");
@@ -119,7 +119,7 @@ void import(Session& s, const Options& given) {
                              grouped(report.rows)));
     say_repeats(s, report);
     if (report.present > 0) {
-      s.out().note(fmt::format("{} rows are on the ledger already", grouped(report.present)));
+      s.out().note(fmt::format("{} rows are already on the ledger", grouped(report.present)));
     }
     warn_of_withdrawn(s, report.withdrawn);
     say_outcomes(s, o.import, report);
@@ -145,7 +145,7 @@ void import(Session& s, const Options& given) {
   } catch (Failure& f) {
     if (f.exit == ExitCode::kInterrupted) {
       f.what = "interrupted; what was sent is journaled";
-      f.hint = "the same command goes on from here, and applies nothing twice";
+      f.hint = "the same command resumes from here, and applies nothing twice";
     }
     throw;
   }
@@ -187,8 +187,8 @@ void add_import_commands(CLI::App& root, Session& s) {
       "import",
       "Import a CSV or JSON-lines file\n"
       "The whole file is checked before anything is sent: fields, codes, check digits, dates, "
-      "exact amounts; every bad row is named as FILE:row:column. What is sent is journaled "
-      "first, so that after Ctrl-C or a crash the same command goes on, and a repeated import "
+      "exact amounts; every bad row is reported as FILE:row:column. What is sent is journaled "
+      "first, so that after Ctrl-C or a crash the same command resumes, and a repeated import "
       "adds nothing.");
   c->group(kChapterWrite);
   c->require_subcommand(1);
@@ -211,12 +211,12 @@ void add_import_commands(CLI::App& root, Session& s) {
                 "check every row by the ledger's own rules (with --as), send nothing");
     if (kind != "attestation-status") {
       k->add_flag("--as-issued", o->import.as_issued,
-                  "codes that do not fit their check character were really issued so");
+                  "accept codes that were really issued with a wrong check character");
     }
     k->add_flag("--wait", o->wait,
-                "wait until every row is certified (always so; said for clarity)");
+                "wait until every row is certified (always done; accepted for clarity)");
     k->add_flag("--resume", o->resume,
-                "go on where an earlier run stopped (always so; said for clarity)");
+                "resume where an earlier run stopped (always done; accepted for clarity)");
     k->add_flag("--skip-bad-rows", o->import.skip_bad_rows,
                 "import the good rows of a file with bad ones");
     if (kind != "enterprises" && kind != "attestation-status") {
@@ -227,7 +227,7 @@ void add_import_commands(CLI::App& root, Session& s) {
     k->add_option("--batch", o->import.batch, "entries per submission")
         ->capture_default_str()
         ->check(CLI::Range(1U, 4096U));
-    k->add_option("--window", o->import.window, "submissions under way at a time")
+    k->add_option("--window", o->import.window, "submissions in flight at a time")
         ->capture_default_str()
         ->check(CLI::Range(1U, 64U));
     k->footer(fmt::format(

@@ -59,7 +59,7 @@ std::string state_of(const NodeState& n) {
   return "not ready";
 }
 
-// How many of the nodes vote, how many votes commit a block, and who does not vote.
+// How many of the nodes vote, how many votes commit a block, and which do not vote.
 struct Standing {
   std::size_t votes = 0;
   std::size_t nodes = 0;
@@ -101,7 +101,8 @@ Standing standing_of(const std::vector<NodeState>& nodes) {
 std::string Standing::advice() const {
   std::vector<std::string> out;
   if (down) out.emplace_back("imi network up starts those that are down");
-  if (halted) out.emplace_back("free space on the disk, then imi network up restarts those halted");
+  if (halted)
+    out.emplace_back("free space on the disk; then imi network up restarts the halted nodes");
   if (silent) {
     out.emplace_back(
         "keys that sign nothing cannot vote again on this chain: see docs/OPERATIONS.md, \"A "
@@ -218,7 +219,7 @@ void down(Session& s) {
   Network network(s, s.dir(), false);
   const std::size_t n = network.down();
   s.out().emit(json::object{{"stopped", n}});
-  s.out().line(n == 0 ? "the network is down already; its data is kept"
+  s.out().line(n == 0 ? "the network is already down; its data is kept"
                       : fmt::format("stopped {} validators; their data is kept", n));
 }
 
@@ -273,12 +274,12 @@ void add_network_commands(CLI::App& root, Session& s) {
 
   auto* go =
       network->add_subcommand("up",
-                              "Make the network if there is none, and start what is not running\n"
+                              "Create the network if there is none, and start what is not running\n"
                               "Makes keys, TLS identities, the genesis document and the nodes' "
                               "configuration where they are missing, chooses free ports, starts "
                               "one process per validator, and waits until they commit. Safe to "
-                              "repeat: what is there is kept, a node that died or halted is "
-                              "started again.");
+                              "repeat: what exists is kept, a node that died or halted is "
+                              "restarted.");
   auto o = std::make_shared<UpOptions>();
   auto n = std::make_shared<std::uint32_t>(0);
   auto tie = std::make_shared<bool>(false);
@@ -287,8 +288,8 @@ void add_network_commands(CLI::App& root, Session& s) {
       ->type_name("N")
       ->check(CLI::Range(kLeastValidators, kMostValidators));
   go->add_flag("--fresh", o->fresh,
-               "remove the network that is there, with its data, and make a new one");
-  go->add_option("--imid", o->imid, "the node program; else beside imi, else on the PATH")
+               "remove the existing network with its data, and create a new one");
+  go->add_option("--imid", o->imid, "the node program; default: beside imi, else on the PATH")
       ->type_name("FILE");
   go->add_option("--chain-name", o->chain_name, "name written into a new genesis")
       ->capture_default_str();
@@ -317,8 +318,8 @@ void add_network_commands(CLI::App& root, Session& s) {
   auto lines = std::make_shared<std::size_t>(20);
   auto follow = std::make_shared<bool>(false);
   log->add_option("NODE", *only, "one node, e.g. validator-0; else all");
-  log->add_option("-n,--lines", *lines, "lines of each")->capture_default_str();
-  log->add_flag("-f,--follow", *follow, "go on as lines are written, until Ctrl-C");
+  log->add_option("-n,--lines", *lines, "lines per node")->capture_default_str();
+  log->add_flag("-f,--follow", *follow, "follow the logs as they grow, until Ctrl-C");
   log->footer("imi network logs validator-0 -n 100\nimi network logs -f");
   log->callback([&s, only, lines, follow] {
     s.action = [&s, only, lines, follow] { logs(s, *only, *lines, *follow); };

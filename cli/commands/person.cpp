@@ -138,10 +138,10 @@ void add_person(CLI::App& root, Session& s) {
       "register",
       "Register a person under a random id (registrars)\n"
       "Makes the person's key and random id in the network's folder (persons/NAME). Nothing "
-      "personal goes to the ledger: what the registrar checked stands there as a salted "
-      "commitment, whose salt stays with the person. Two keys are in use: --passphrase-file is for "
+      "personal goes to the ledger: what the registrar checked is kept there as a salted "
+      "commitment whose salt stays with the person. Two keys are in use: --passphrase-file is for "
       "the registrar's, --person-passphrase-file for the person's new one.");
-  fresh->add_option("NAME", *name, "name of the files here, a-z 0-9 -: it is not sent")->required();
+  fresh->add_option("NAME", *name, "name of the files here (a-z, 0-9, -); never sent")->required();
   fresh
       ->add_option("--resident-number-file", *number,
                    "file with the resident identity number: checked here "
@@ -187,10 +187,10 @@ void add_person(CLI::App& root, Session& s) {
       c->add_option("NAME", *who, "as registered here")->required();
     } else {
       c->add_option("--person", *who,
-                    "name of the files in persons/; may be left out where there is one only")
+                    "name of the files in persons/; may be omitted if there is only one")
           ->type_name("NAME");
     }
-    c->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
+    c->add_option("--from", *from, "first transition to show, for long records")->type_name("N");
     c->add_flag("--prove", read->prove, "show what the proof rests on");
     c->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
     c->callback([&s, who, from, read] {
@@ -206,7 +206,7 @@ void add_person(CLI::App& root, Session& s) {
   auto* show =
       person->add_subcommand("show",
                              "The same as `imi me record --person NAME`: a person's record is "
-                             "answered to that person alone");
+                             "given to that person only");
   show->footer("imi person show wei");
   add_show(show, true);
 }
@@ -234,12 +234,12 @@ AttestationDraft resume_attestation(const std::string& file, const AttestationDr
   const json::value* list =
       entry && v->is_object() ? v->get_object().if_contains("claims") : nullptr;
   if (list == nullptr || !list->is_array()) {
-    fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start anew");
+    fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start over");
   }
   AttestationDraft d{std::move(*entry), {}};
   for (const json::value& c : list->get_array()) {
     const auto salt = fixed_from_hex<crypto::Salt>(text_or_empty(c, "salt"));
-    if (!salt) fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start anew");
+    if (!salt) fail(ExitCode::kLocal, "damaged", file + " is damaged; move it away to start over");
     d.claims.push_back({*salt, text_or_empty(c, "name"),
                         to_bytes(as_bytes(std::string_view(text_or_empty(c, "value"))))});
   }
@@ -300,7 +300,7 @@ void issue(Session& s, const Issue& o, const WriteOptions& w) {
   if (!settled) {
     s.out().line(fmt::format("attestation {}: not proved yet; the claims and their salts are in {}",
                              to_hex(draft.entry.id), open_file));
-    s.out().line("the same command again goes on");
+    s.out().line("run the same command again to continue");
   } else if (fate.kind == Fate::Kind::kCommitted && !fate.outcomes.empty() && fate.outcomes[0].ok) {
     std::filesystem::rename(open_file, o.out, ec);
     s.out().line("attestation " + to_hex(draft.entry.id));
@@ -324,7 +324,7 @@ void add_attest(CLI::App& root, Session& s) {
       "Attest salted claims to the holder of a key\n"
       "The ledger holds the root of the claims' tree and the hash of the holder's key, nothing "
       "personal. The claims with their salts go to a file for the holder.");
-  c->add_option("--schema", o->schema, "of the catalog")->capture_default_str();
+  c->add_option("--schema", o->schema, "a schema of the catalog")->capture_default_str();
   c->add_option("--level", o->level, "level of assurance")->capture_default_str();
   c->add_option("--holder-key", o->holder_key, "the holder's key file; its public part is used")
       ->type_name("FILE")
@@ -378,7 +378,7 @@ void add_attest(CLI::App& root, Session& s) {
   auto* check = attestation->add_subcommand(
       "check",
       "Is it valid now? Verified\n"
-      "Exits with 1 where it exists and is not valid: revoked, suspended, or outside its dates.");
+      "Exits with 1 if it exists but is not valid: revoked, suspended, or outside its dates.");
   check->add_option("AID", *aid, "attestation id, 64 hexadecimal characters")->required();
   check->add_flag("--prove", read->prove, "show what the proof rests on");
   check->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");

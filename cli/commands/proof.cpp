@@ -102,7 +102,7 @@ struct RenewFile {
 void renew_file(Session& s, const RenewFile& o) {
   const std::string bytes = read_proof_file(o.file);
   const auto old = ledger::decode_proof(as_bytes(bytes));
-  if (!old) fail(ExitCode::kBadInput, "not-a-proof", o.file + " is not a whole proof file");
+  if (!old) fail(ExitCode::kBadInput, "not-a-proof", o.file + " is not a complete proof file");
   const chain::Height height = ledger::answered_head(*old).height;
   const Verified head =
       read_verified(s, "head", {{"height", height.value}}, ledger::AskHead{height});
@@ -112,7 +112,7 @@ void renew_file(Session& s, const RenewFile& o) {
     fail(ExitCode::kVerificationFailed, "forked",
          fmt::format("{} is of a block {} that is not in this network's history", o.file,
                      grouped(height.value)),
-         "the genesis file of the network that it is from, with --genesis");
+         "--genesis FILE: the genesis file of the network that it comes from");
   }
   ledger::VerifyOptions options;
   options.earlier = true;
@@ -256,10 +256,10 @@ void add_proof_commands(CLI::App& root, Session& s) {
       "Check a proof file with nothing but the genesis file\n"
       "Says in plain words what the file proves: as of which block and time, signed by whom. "
       "No node is asked.");
-  verify->add_option("FILE", o->file, "as saved with --out")->required();
+  verify->add_option("FILE", o->file, "a proof saved with --out")->required();
   verify
       ->add_option("--head", o->head,
-                   "a head known before (imi head --save): the proof must not be older")
+                   "a head saved before (imi head --save); the proof must not be older")
       ->type_name("FILE");
   verify->footer(
       "imi proof verify answer.imi\n"
@@ -276,7 +276,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
       "The answer stays as of its own block. The file then rests on the signatures of the newest "
       "head, whose history has that block: it can be checked against a trusted head that is newer "
       "than the answer, and after its own signers have retired.");
-  renew->add_option("FILE", again->file, "as saved with --out")->required();
+  renew->add_option("FILE", again->file, "a proof saved with --out")->required();
   renew->add_option("--out", again->out, "where to save it (default: FILE itself)")
       ->type_name("FILE");
   renew->footer("imi proof renew answer.imi --out renewed.imi");
@@ -299,7 +299,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
   genesis->group(kChapterChain);
   genesis->require_subcommand(1);
   auto* show = genesis->add_subcommand(
-      "show", "Validators, agencies, catalog and parameters it starts from");
+      "show", "The validators, agencies, catalog and parameters that it sets");
   show->footer("imi genesis show\nimi genesis show --genesis ~/.imi/demo/genesis.imi");
   show->callback([&s] { s.action = [&s] { show_genesis(s); }; });
   auto* id = genesis->add_subcommand("id", "Its hash: the network's identity");
@@ -315,7 +315,7 @@ void add_proof_commands(CLI::App& root, Session& s) {
   auto* catalog =
       root.add_subcommand("catalog", "The event codes: names, classes, what they require");
   catalog->group(kChapterRead);
-  catalog->add_option("PREFIX", *field, "only codes that begin so, e.g. food");
+  catalog->add_option("PREFIX", *field, "only codes with this prefix, e.g. food");
   catalog->footer("imi catalog food");
   catalog->callback([&s, field] { s.action = [&s, field] { show_catalog(s, *field); }; });
 }

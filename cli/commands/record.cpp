@@ -111,8 +111,9 @@ void show_enterprise(Session& s, const std::string& text, bool as_issued, const 
 }
 
 void add_as_issued(CLI::App* c, bool& flag) {
-  c->add_flag("--as-issued", flag,
-              "the code was really issued so, though its last character does not fit GB 32100");
+  c->add_flag(
+      "--as-issued", flag,
+      "accept a code that was really issued with a check character that does not fit GB 32100");
 }
 
 void add_enterprise(CLI::App& root, Session& s) {
@@ -133,7 +134,7 @@ void add_enterprise(CLI::App& root, Session& s) {
   show->add_option("USCC", *uscc, "unified social credit code, 18 characters")->required();
   show->add_option("--kind", *kind, "only events of one catalog code, e.g. food.pests")
       ->type_name("CODE");
-  show->add_option("--from", *from, "first transition to show, of long records")->type_name("N");
+  show->add_option("--from", *from, "first transition to show, for long records")->type_name("N");
   auto as_issued = std::make_shared<bool>(false);
   add_as_issued(show, *as_issued);
   add_read_options(show, read);
@@ -227,12 +228,12 @@ ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
   return std::move(*facts);
 }
 
-// The facts as recorded (read with their proof), but for those given on the command line; one given
+// The facts as recorded (read with their proof), except those given on the command line; one given
 // as '' is dropped.
 ledger::EventFacts corrected_facts(Session& s, const ledger::EventId& id, const EventTexts& given,
                                    const CLI::App& command) {
   if (!must_verify(s)) {
-    fail(ExitCode::kUsage, "usage", "facts that are not given again are read from the ledger",
+    fail(ExitCode::kUsage, "usage", "facts that are not given are read from the ledger",
          "without --no-verify");
   }
   const Verified v = read_verified(s, "event", {{"eid", to_hex(id)}}, ledger::AskEvent{id});
@@ -271,7 +272,7 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto source = std::make_shared<std::string>();
   auto issued = std::make_shared<bool>(false);
   auto* record = event->add_subcommand("record", "Record a credit event of an enterprise");
-  record->add_option("USCC", *uscc, "whom it is about")->required();
+  record->add_option("USCC", *uscc, "the enterprise that it is about")->required();
   record->add_option("--source-key", *source,
                      "the agency's own number of the case: recorded once only");
   add_facts_options(record, texts, true);
@@ -289,7 +290,7 @@ void add_event_writes(CLI::App* event, Session& s) {
       if (!source->empty()) {
         const auto key = typed_source(*source);
         if (!key) bad_input("--source-key: " + key.error().reason);
-        if (key->empty()) bad_input("--source-key: is empty: it needs text that can be seen");
+        if (key->empty()) bad_input("--source-key: is empty: it needs visible text");
         e.source = *key;
       }
       report_fate(s, submit_one(s, *write, std::move(e)));
@@ -303,10 +304,10 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto reason = std::make_shared<std::string>();
   auto* correct =
       event->add_subcommand("correct",
-                            "Replace an event by a corrected one; both stay on record\n"
-                            "Facts that are not given again stay as they are recorded.");
+                            "Replace an event with a corrected one; both stay on record\n"
+                            "Facts that are not given stay as recorded.");
   correct->add_option("EID", *eid, "event id, 64 hexadecimal characters")->required();
-  correct->add_option("--version", *version, "the event's version that was seen")
+  correct->add_option("--version", *version, "the version of the event that you have seen")
       ->capture_default_str();
   correct
       ->add_option("--reason", *reason, "typo, wrong-subject, final-decision, duplicate or other")
@@ -329,9 +330,9 @@ void add_event_writes(CLI::App* event, Session& s) {
   auto version3 = std::make_shared<std::uint32_t>(1);
   auto reason3 = std::make_shared<std::string>("revoked");
   auto* withdraw =
-      event->add_subcommand("withdraw", "Withdraw an event; that it was recorded stays on record");
+      event->add_subcommand("withdraw", "Withdraw an event; it stays on record as withdrawn");
   withdraw->add_option("EID", *eid3, "event id, 64 hexadecimal characters")->required();
-  withdraw->add_option("--version", *version3, "the event's version that was seen")
+  withdraw->add_option("--version", *version3, "the version of the event that you have seen")
       ->capture_default_str();
   withdraw->add_option("--reason", *reason3, "revoked, typo, wrong-subject, duplicate or other")
       ->capture_default_str();
@@ -410,7 +411,7 @@ void list_agencies(Session& s) {
                         all.problem);
   }
   s.out().line();
-  s.out().styled_line("verified: each agency, with a proof of its own", Style::kGood);
+  s.out().styled_line("verified: each agency, with its own proof", Style::kGood);
   s.out().styled_line(
       fmt::format(
           "not verified: that no agency registered after genesis is missing; {} of {} nodes "

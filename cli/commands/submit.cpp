@@ -119,8 +119,8 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
   finish_read(s, v, o);
   if (is_open) {
     fail(ExitCode::kNotFound, "unknown",
-         "no submission with this id is committed: the ledger proves that; and the node asked "
-         "reports none under way");
+         "no submission with this id is committed, as the ledger proves; and the node asked "
+         "reports none pending");
   }
 }
 
@@ -150,7 +150,8 @@ void add_submit_commands(CLI::App& root, Session& s) {
   auto* f = root.add_subcommand("submission", "What became of a submission");
   f->group(kChapterWrite);
   f->add_option("ID", *id, "submission id, 64 hexadecimal characters")->required();
-  f->add_option("--expiry", *expiry, "as signed, ms: tells (and proves) that it can never commit")
+  f->add_option("--expiry", *expiry,
+                "the expiry that was signed, in ms: needed to prove that it can never commit")
       ->type_name("MS")
       ->check(CLI::NonNegativeNumber);
   f->add_flag("--prove", read->prove, "show what the proof rests on");

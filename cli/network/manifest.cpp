@@ -115,7 +115,7 @@ std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& 
     if (const json::value* n = value->get_object().if_contains("nodes")) nodes = n->if_array();
   }
   if (nodes == nullptr) {
-    return std::unexpected(file.string() + " is damaged: it is no network description");
+    return std::unexpected(file.string() + " is damaged: it is not a network description");
   }
   if (const json::value* v = value->get_object().if_contains("version");
       v != nullptr && v->is_int64() && v->get_int64() > kManifestVersion) {

@@ -23,7 +23,8 @@ namespace {
 
 constexpr int kStopMs = 15'000;
 constexpr std::uintmax_t kLeastSpace = std::uintmax_t{64} << 20;
-constexpr std::int64_t kSilentMs = 3'000;  // so long signing nothing is no passing state of a start
+constexpr std::int64_t kSilentMs =
+    3'000;  // signing nothing for so long is not a passing state at start
 constexpr std::int64_t kFreshMs = 15'000;  // an idle chain commits a heartbeat block every 5 s
 
 std::string program_of_name(const std::string& given) {
@@ -89,7 +90,7 @@ Network::Network(Session& session, std::filesystem::path dir, bool make)
   if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     const bool busy = lock_ >= 0 && errno == EWOULDBLOCK;
     fail(ExitCode::kLocal, busy ? "busy" : "cannot-lock",
-         busy ? fmt::format("another `imi network` is at work in {}", dir_.string())
+         busy ? fmt::format("another `imi network` is running in {}", dir_.string())
               : fmt::format("cannot lock {}: {}", dir_.string(), std::strerror(errno)),
          busy ? "wait for it to end" : "");
   }
@@ -160,14 +161,14 @@ void Network::prepare(const UpOptions& o, const std::string& program) {
     fail(ExitCode::kLocal, "manifest-damaged", damage_,
          any ? "its nodes run: imi network down stops them and keeps their data; then put the file "
                "back"
-             : "put the file back; --fresh would make a new network, and this one's data is lost");
+             : "put the file back; --fresh would make a new network and destroy this one's data");
   }
   const auto have = static_cast<std::uint32_t>(manifest_.nodes.size());
   const std::uint32_t n = o.validators.value_or(have == 0 ? kLeastValidators : have);
   if (have != 0 && n != have) {
     fail(ExitCode::kUsage, "validators-differ",
          fmt::format("{} holds a network of {} validators, not {}", dir_.string(), have, n),
-         "another --dir, or --fresh to make it anew (its data is lost)");
+         "another --dir, or --fresh to make it anew (its data will be lost)");
   }
   if (have == 0) {
     for (std::uint32_t i = 0; i < n; ++i)
@@ -285,7 +286,7 @@ void Network::undo() {
   for (const NodeEntry& node : stopped_) {
     try {
       if (!node_process(dir_, node)) start(node);
-    } catch (const Failure& f) {  // the first failure is the one to be told
+    } catch (const Failure& f) {  // the first failure is the one to be reported
       session_.out().warn(f.what);
     }
   }
@@ -302,7 +303,7 @@ void Network::wait_until_committing(const UpOptions& o) {
   std::map<std::string, std::int64_t> silent_since;
   while (elapsed() < o.wait_ms) {
     if (interrupted()) {
-      fail(ExitCode::kInterrupted, "interrupted", "interrupted; the nodes go on starting",
+      fail(ExitCode::kInterrupted, "interrupted", "interrupted; the nodes continue to start",
            "imi network status, or imi network down");
     }
     waiting_for.clear();
@@ -325,7 +326,7 @@ void Network::wait_until_committing(const UpOptions& o) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   fail(ExitCode::kUnreachable, "not-ready",
-       fmt::format("after {} the network does not commit: {}", duration_text(o.wait_ms),
+       fmt::format("after {} the network still does not commit: {}", duration_text(o.wait_ms),
                    waiting_for),
        "imi network logs");
 }

@@ -44,7 +44,7 @@ struct NodeState {
   bool ready = false;   // it can answer and commit
   bool reads = false;   // it answers reads
   std::string role;     // as its `status` says: validator, silent-validator, observer
-  bool awaits = false;  // silent only until its peers told what they saw it sign
+  bool awaits = false;  // silent only until its peers have reported what they saw it sign
   bool votes = false;   // ready, and its key signs: counts for the quorum
   std::string halted;   // why it halted, its process gone or not: "disk full", or a code
   std::uint64_t height = 0;

@@ -57,7 +57,7 @@ std::vector<chain::Validator> make_validators(const fs::path& dir, const Manifes
   return out;
 }
 
-// A chain that was lost must not be replaced in silence: its nodes hold data of it.
+// A chain that was lost must not be replaced silently: its nodes hold data of it.
 void refuse_lost_genesis(const fs::path& dir, const Manifest& m) {
   for (const NodeEntry& node : m.nodes) {
     const fs::path data = dir / node.name / "data";
@@ -66,7 +66,7 @@ void refuse_lost_genesis(const fs::path& dir, const Manifest& m) {
     fail(ExitCode::kLocal, "genesis-lost",
          fmt::format("{} is missing, and {} holds data of a chain", (dir / "genesis.imi").string(),
                      data.string()),
-         "put the genesis file back, or --fresh to make a new network (the data is lost)");
+         "put the genesis file back, or --fresh to make a new network (the data will be lost)");
   }
 }
 
@@ -103,7 +103,7 @@ void check_genesis(const fs::path& dir, const Manifest& m) {
   const auto g = ledger::decode_genesis_file(as_bytes(*text));
   if (!g) {
     fail(ExitCode::kLocal, "bad-genesis", fmt::format("{}: {}", file.string(), describe(g.error())),
-         "put the right file back, or --fresh to make a new network (its data is lost)");
+         "put the right file back, or --fresh to make a new network (its data will be lost)");
   }
   if (g->validators.members.size() != m.nodes.size()) {
     fail(ExitCode::kLocal, "bad-genesis",

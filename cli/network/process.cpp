@@ -266,7 +266,7 @@ std::expected<void, std::string> tie_to(const std::vector<Process>& processes, p
   }
   if (::fork() != 0) ::_exit(0);
   ::setsid();
-  // The guard holds nothing of the command open: no pipe that somebody reads to its end, no lock.
+  // The guard holds nothing of the command open: no pipe that is read to its end, no lock.
   (void)::syscall(SYS_close_range, 0U, ~0U, 0U);
   std::vector<Fd> fds;
   fds.push_back(open_pidfd(*who));

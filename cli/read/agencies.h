@@ -21,7 +21,7 @@ struct ListedAgency {
 
 struct AgencyList {
   std::vector<ListedAgency> agencies;  // genesis first, the others by id
-  std::size_t nodes_answered = 0;      // that told of later ones
+  std::size_t nodes_answered = 0;      // that listed later ones
   std::size_t nodes = 0;
   std::string problem;  // why agencies could not be read: then it is the genesis document's list
 };

@@ -15,7 +15,7 @@ namespace imi::cli {
 // session's folder: the genesis has it, so that no node has to be believed.
 [[nodiscard]] std::optional<Hash256> known_audience(Session& session, const std::string& address);
 
-// The pin that a node gives in its `status`: its own word. The error is a sentence.
+// The pin that a node gives in its `status`, unproved. The error is a sentence.
 [[nodiscard]] std::expected<Hash256, std::string> told_audience(const json::value& status);
 
 }  // namespace imi::cli

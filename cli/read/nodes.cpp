@@ -83,7 +83,7 @@ class Asking {
     return r.kind == Kind::kLate && now < deadline_;
   }
 
-  // An error, or an old head, may be the truth of all nodes: told only where another node answers
+  // An error, or an old head, may be what all nodes have: reported only where another node answers
   // otherwise.
   void tell(std::size_t node, std::size_t next) {
     const Rejection& r = *rejections_[node];

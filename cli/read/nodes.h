@@ -2,8 +2,8 @@
 // an answer that does not verify, an error or a "there is none" that nothing proves, and no answer
 // at all lead to the next node, with a warning that names the node once.
 //
-// Each node has its share of --timeout, the last one all that is left; who was only late is asked
-// again, with more patience, while there is time.
+// Each node has its share of --timeout, the last one all that is left; a node that was only late is
+// asked again, with a longer wait, while there is time.
 #pragma once
 
 #include <functional>
@@ -35,7 +35,7 @@ struct Rejection {
   enum class Kind : std::uint8_t {
     kInvalid,      // does not verify, or lacks the proof it was asked for
     kOld,          // verifies, but its head is older than --max-age, or ahead of this clock
-    kBehind,       // holds, and stands on an older state than one seen before: asked again
+    kBehind,       // valid, but of an older state than one seen before: asked again
     kRefused,      // an error, which no proof goes with
     kNoAnswer,     // cut off, too large, not JSON-RPC
     kLate,         // none in time: asked again
@@ -46,7 +46,7 @@ struct Rejection {
   Failure failure;  // what the command ends with if this is the only node
 };
 
-// Of an error that a node answered, or that stands for no answer. Ctrl-C is thrown.
+// Of an error that a node answered, or that represents no answer. Ctrl-C is thrown.
 [[nodiscard]] Rejection rejection_of(const std::string& address, const rpc::RpcError& error);
 
 // `attempt` asks one node; nothing returned = its answer is taken, and later commands of this

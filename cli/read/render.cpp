@@ -133,7 +133,8 @@ void show_event(Output& out, const View& v, const std::string& id, const EventSt
   if (e.supersedes) f.add("corrects", to_hex(*e.supersedes));
   if (e.superseded_by) f.add("corrected by", to_hex(*e.superseded_by));
   if (e.life == ledger::Life::kWithdrawn) {
-    f.add("withdrawn", "day and reason stand in the withdrawal, which this proof does not hold");
+    f.add("withdrawn",
+          "the day and reason are in the withdrawal, which this proof does not contain");
   }
   out.show(f);
 }
@@ -231,7 +232,7 @@ void explain_statuses(Output& out, const std::set<std::string>& statuses) {
       {"unpublished", "its rule does not publish it, or not yet"},
       {"expired", "the time for which its rule published it is over"},
       {"disputed", "an objection to it is open"},
-      {"sealed", "so old that its rule takes it out of every answer"}};
+      {"sealed", "so old that its rule removes it from every answer"}};
   bool hidden = false;
   for (const auto& [status, text] : all) {
     if (!statuses.contains(status)) continue;
@@ -240,8 +241,8 @@ void explain_statuses(Output& out, const std::set<std::string>& statuses) {
   }
   if (hidden) {
     out.line(
-        "What is not published is for the enterprise itself, the agency that recorded it and "
-        "agencies with a duty to know it; do not pass it on to the public.");
+        "Unpublished events are for the enterprise itself, the agency that recorded them and "
+        "agencies with a duty to know them; do not pass them on to the public.");
   }
 }
 
@@ -455,7 +456,7 @@ std::string meaning(const VerifiedAnswer& a, const Genesis& g) {
                    return fmt::format("The fate of {} {}: {}.", what, at, ledger::name(x.fate));
                  },
                  [&](const ledger::EntryAnswer&) {
-                   return fmt::format("That an entry of submission {} stands in the log {}.",
+                   return fmt::format("That an entry of submission {} is in the log {}.",
                                       asked_id(a.question), at);
                  },
                  [&](const ledger::HeadAnswer&) {

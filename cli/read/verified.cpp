@@ -47,7 +47,7 @@ void warn_of_lost_head(Session& s, const std::string& why, const std::filesystem
       why, ec ? std::string() : fmt::format("; the file is kept as {}", kept.string())));
 }
 
-// Once per command: the answer itself is verified all the same.
+// Once per command: the answer itself is verified nevertheless.
 void warn_of_unkept_head(Session& s, const std::string& why) {
   static bool told = false;
   if (std::exchange(told, true)) return;
@@ -320,7 +320,7 @@ void finish_read(Session& s, const Verified& v, const ReadOptions& o) {
   }
   s.out().line(fmt::format(
       "saved {}; {}: imi proof verify {} --genesis {}", o.out,
-      person ? "whoever has it sees this record and can check it" : "anyone can check it", o.out,
+      person ? "anyone who has it can see this record and check it" : "anyone can check it", o.out,
       s.genesis_path().string()));
 }
 

@@ -6,7 +6,7 @@
 // The newest head that was verified is kept in <dir>/trusted-head: a node that answers from an
 // older state than one seen before is asked again (or another is), and a fork is refused by name. A
 // file there that cannot be used is kept under another name, with a warning: this protection is
-// never lost in silence.
+// never lost silently.
 #pragma once
 
 #include <optional>
@@ -21,7 +21,7 @@ namespace imi::cli {
 struct Verified {
   ledger::VerifiedAnswer answer;
   Bytes bundle;      // as received: what --out saves
-  std::string node;  // who gave it
+  std::string node;  // the node that gave it
 };
 
 // Options of every proved read.
@@ -68,7 +68,7 @@ void show_unverified(Session& session, std::string_view method, json::object par
 // The same for programs: {height, time_ms, age_ms, signers, validators, state_root, ...}.
 [[nodiscard]] json::object verified_json(Session& session, const ledger::VerifiedAnswer& answer);
 
-// Prints the line, saves the bundle if asked for, and with --prove tells how to check it again.
+// Prints the line, saves the bundle if asked for, and with --prove says how to check it again.
 void finish_read(Session& session, const Verified& verified, const ReadOptions& options);
 
 // The file of a trusted head: "IMIHEAD1", then the head's canonical bytes.

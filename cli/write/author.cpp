@@ -71,7 +71,7 @@ Author resolve_author(Session& s, const std::string& signer, const std::string& 
     name = a->profile.short_name;
   } else if (agency_by_name(s.genesis(), name) != nullptr) {
     fail(ExitCode::kLocal, "wrong-key",
-         fmt::format("{} is not a key that genesis knows of the agency '{}'", file.string(), name),
+         fmt::format("{} is not a key of the agency '{}' in the genesis", file.string(), name),
          "the agency's own key file, or --author if its keys were changed later");
   } else {
     id = chain::retag<ledger::AuthorId>(ledger::agency_id(name));
@@ -206,7 +206,7 @@ Fate submit_and_wait(Session& s, const Author& author, std::vector<ledger::Entry
   Pending pending(s, submission);
   if (const auto& earlier = pending.earlier()) {
     s.out().note(
-        "an earlier run of this command signed the same and did not learn what became of it: the "
+        "an earlier run of this command signed the same entries and did not learn their fate: the "
         "same bytes are sent again");
     const Fate fate = send_one(s, pending, *earlier, false, wait);
     if (fate.kind == Fate::Kind::kTooLongAgo) {
@@ -215,10 +215,11 @@ Fate submit_and_wait(Session& s, const Author& author, std::vector<ledger::Entry
                "submission {} of an earlier run expired so long ago that it can no longer be "
                "determined whether it had committed",
                fate.id),
-           "look for what it says; then run this command again to send it anew");
+           "check whether the ledger has its entries; then run this command again to send them "
+           "anew");
     }
     if (fate.kind != Fate::Kind::kExpired) return fate;
-    s.out().note("that one expired and will never commit: signed anew");
+    s.out().note("the earlier submission expired and will never commit: signed anew");
     // With an expiry of its own: what was signed above may have expired while that was proved.
     const ledger::Submission fresh = sign_now(s, author, submission.entries);
     Pending anew(s, fresh);

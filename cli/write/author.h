@@ -32,11 +32,11 @@ struct Author {
 // "--wait": accepted, committed or certified; throws Failure on anything else.
 [[nodiscard]] std::string wait_level(const std::string& text);
 
-// Signs and sends one submission and waits as far as `wait` says; what is told as certified or
+// Signs and sends one submission and waits as far as `wait` says; what is reported as certified or
 // expired was proved (not with --no-verify). The submission is kept in <dir>/pending before it is
 // sent and until its fate is proved, whatever nodes report (a node may pass it on and report a
 // refusal): a later call with the same author and entries sends those bytes, not the new ones, or
-// tells what became of them; where they are proved to have expired the new ones are sent. So a
+// reports what became of them; where they are proved to have expired the new ones are sent. So a
 // command that is run again applies nothing twice. The Fate names what was sent. A Failure has
 // "submission", "expiry_ms" and "fate_open" in its data once something was sent.
 [[nodiscard]] Fate submit_and_wait(Session& session, const Author& author,

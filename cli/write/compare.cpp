@@ -15,7 +15,7 @@ std::optional<ledger::EventState> event_on_ledger(Session& s, const ledger::Even
   return std::get<ledger::EventAnswer>(v.answer.answer).event;
 }
 
-// Full-width brackets and the like make no other name.
+// Full-width brackets and the like do not make a different name.
 bool same_text(const std::string& a, const std::string& b) {
   return a == b || key_identity(a) == key_identity(b);
 }

@@ -43,7 +43,7 @@ class DryRun {
     std::optional<ledger::Uscc> enterprise;
   };
   // True where the item changes an event of another enterprise than the one it names. The ledger
-  // would not notice (a correction names the event alone); whoever wrote the row should.
+  // would not notice (a correction names the event alone); the author of the row should.
   [[nodiscard]] bool is_of_another(const Item& item);
   // The outcome of each in a block at `time`, as if those before had been sent too: nullopt =
   // accepted. 1..4,096 items, none of which is_of_another().

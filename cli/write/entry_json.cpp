@@ -23,7 +23,7 @@ struct Wrong {
   std::string what;
 };
 
-// The fields of one object; every one must be asked for, so that none is misspelt in silence.
+// The fields of one object; every one must be asked for, so that no misspelt one goes unnoticed.
 class Fields {
  public:
   explicit Fields(const json::object& o) : object_(o) { used_.insert("kind"); }
@@ -58,7 +58,7 @@ class Fields {
                     bool required = true) {
     auto v = form(text(field, required));
     if (!v) wrong(field, v.error().reason);
-    if (required && v->empty()) wrong(field, "is empty: it needs text that can be seen");
+    if (required && v->empty()) wrong(field, "is empty: it needs visible text");
     return std::move(*v);
   }
   std::string name(std::string_view field) { return typed(field, typed_name); }
@@ -104,7 +104,8 @@ class Fields {
       const std::string key(kv.key());
       if (used_.contains(key)) continue;
       const auto near = nearest(key, known);
-      wrong(cut(printable(key), 40), near ? "is unknown: is '" + *near + "' meant?" : "is unknown");
+      wrong(cut(printable(key), 40),
+            near ? "is unknown: did you mean '" + *near + "'?" : "is unknown");
     }
   }
 
@@ -355,8 +356,9 @@ Entry one_entry(const json::object& o, const Catalog& catalog) {
         "agency.register", "agency.update", "subject.enterprise", "subject.person", "att.issue",
         "att.status",      "event.record",  "event.correct",      "event.withdraw"};
     const auto near = nearest(kind, kinds);
-    f.wrong("kind", near ? fmt::format("'{}' is unknown: is '{}' meant?", printable(kind), *near)
-                         : "must be one of " + joined(kinds, "or"));
+    f.wrong("kind", near
+                        ? fmt::format("'{}' is unknown: did you mean '{}'?", printable(kind), *near)
+                        : "must be one of " + joined(kinds, "or"));
   }
   f.check_all_used();
   return e;

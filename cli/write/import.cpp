@@ -95,7 +95,7 @@ class Run {
   void resend_open() {
     if (open_.empty()) return;
     session_.out().note(
-        fmt::format("going on: {} submissions of an earlier run have no known outcome; "
+        fmt::format("resuming: {} submissions of an earlier run have no known outcome; "
                     "the same bytes are sent again",
                     open_.size()));
     for (const std::size_t i : open_) {
@@ -195,7 +195,7 @@ class Run {
   }
 
   // The ledger itself refuses such a row where it has it. Then rows are signed anew even where
-  // nobody can tell any more whether the expired submission had committed.
+  // it can no longer be determined whether the expired submission had committed.
   [[nodiscard]] bool is_guarded() const { return options_.kind != "attestation-status"; }
 
   // Makes the refusal a conflict where the ledger has something else in the row's place.
@@ -304,9 +304,9 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   }
   std::string text = fmt::format("{} of {} rows added", grouped(r.added), grouped(r.rows));
   if (r.before > 0) text += fmt::format(", {} imported by an earlier run", grouped(r.before));
-  if (r.present > 0) text += fmt::format(", {} on the ledger already", grouped(r.present));
+  if (r.present > 0) text += fmt::format(", {} already on the ledger", grouped(r.present));
   if (r.conflicts > 0) {
-    text += fmt::format(", {} on the ledger with another content", grouped(r.conflicts));
+    text += fmt::format(", {} on the ledger with different content", grouped(r.conflicts));
   }
   if (r.refused > 0) text += fmt::format(", {} refused", grouped(r.refused));
   if (r.unknown > 0)
@@ -314,7 +314,7 @@ void show_import(Session& s, const ImportOptions& o, const ImportReport& r) {
   s.out().line(fmt::format("{} {}: {}", o.kind, file, text));
   warn_of_withdrawn(s, r.withdrawn);
   if (r.not_compared > 0) {
-    s.out().line(fmt::format("{} of the rows on the ledger already were not compared with it",
+    s.out().line(fmt::format("{} of the rows already on the ledger were not compared with it",
                              grouped(r.not_compared)));
   }
 }
@@ -327,7 +327,7 @@ void require_all(const ImportOptions& o, const ImportReport& r) {
   }
   if (r.conflicts > 0) {
     fail(ExitCode::kRefused, "rows-conflict",
-         fmt::format("the ledger has {} rows with another content", grouped(r.conflicts)),
+         fmt::format("the ledger has {} rows with different content", grouped(r.conflicts)),
          o.kind == "enterprises" ? "imi enterprise show USCC shows what the ledger has; a "
                                    "registered enterprise is not changed by an import"
                                  : "imi event correct EID, if the file is right");
@@ -335,7 +335,7 @@ void require_all(const ImportOptions& o, const ImportReport& r) {
   if (r.unknown > 0) {
     fail(ExitCode::kRefused, "fate-unknown",
          fmt::format("the outcome of {} rows can no longer be determined", grouped(r.unknown)),
-         "look for what they say before sending them anew");
+         "check whether the ledger has them before sending them anew");
   }
 }
 

@@ -23,7 +23,7 @@ struct ImportOptions {
   std::string file;
   std::string name;            // of the file, for people; empty = file
   std::uint32_t batch = 500;   // entries per submission
-  std::uint32_t window = 4;    // submissions under way
+  std::uint32_t window = 4;    // submissions in flight
   std::uint64_t max_rows = 0;  // 0 = all; else stop after so many good rows
   bool skip_bad_rows = false;
   bool backfill = false;
@@ -96,7 +96,7 @@ void show_problems(Session& session, const ImportOptions& options, const CheckRe
                                        const ImportOptions& options, const RowMapper& mapper,
                                        const CheckReport& check);
 void show_import(Session& session, const ImportOptions& options, const ImportReport& report);
-// Throws Failure if the ledger refused rows, has others in their place, or cannot tell any more
+// Throws Failure if the ledger refused rows, has others in their place, or can no longer tell
 // what became of them.
 void require_all(const ImportOptions& options, const ImportReport& report);
 

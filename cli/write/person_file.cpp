@@ -22,7 +22,7 @@ void check_name(const std::string& name) {
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
   if (!ok) {
     fail(ExitCode::kUsage, "usage",
-         fmt::format("'{}' is no name for a person's files: 1 to 40 of a-z, 0-9 and '-'",
+         fmt::format("'{}' is not a valid name for a person's files: 1 to 40 of a-z, 0-9 and '-'",
                      cut(printable(name), 40)));
   }
 }

@@ -84,7 +84,7 @@ std::expected<ledger::Division, std::string> parse_division_text(std::string_vie
     const bool district = text.size() == 6 && ledger::parse_division(std::string(text) + "000000");
     return std::unexpected(
         fmt::format("'{}' is not a division code of 12 digits{}", cut(printable(text), 40),
-                    district ? fmt::format(": is the whole district, {}000000, meant?", text)
+                    district ? fmt::format(": did you mean the whole district, {}000000?", text)
                              : fmt::format(": {}", ledger::describe(d.error()))));
   }
   return *d;
@@ -108,7 +108,7 @@ const ledger::EventCode* find_code(Reader& r, const std::string& text, const Cat
   r.problem("code", text.empty()
                         ? std::string("is empty; imi catalog lists the codes")
                         : fmt::format("'{}' is not in the catalog{}", cut(printable(text), 40),
-                                      near ? ": is '" + *near + "' meant?"
+                                      near ? ": did you mean '" + *near + "'?"
                                            : "; imi catalog lists the codes"));
   return nullptr;
 }
@@ -370,7 +370,7 @@ std::expected<EnterpriseCode, std::string> parse_enterprise_code(std::string_vie
   if (!typed) return std::unexpected(typed.error().reason);
   const auto u = as_issued ? ledger::parse_uscc_as_issued(*typed) : ledger::parse_uscc(*typed);
   if (u) return EnterpriseCode{*u, as_issued};
-  // No other code is offered: one that fits may be nobody's, or somebody else's.
+  // No other code is offered: one that fits may be unassigned, or another enterprise's.
   std::string why(ledger::describe(u.error()));
   if (u.error() == ledger::CodeError::kCheckCharacter) {
     why += is_rounded_code(*typed)
@@ -379,7 +379,7 @@ std::expected<EnterpriseCode, std::string> parse_enterprise_code(std::string_vie
                : "; if it was really issued so, as_issued takes it (in a file the column as_issued "
                  "with yes, of a command --as-issued)";
   } else if (u.error() == ledger::CodeError::kLength) {
-    why += fmt::format(": {} where there are 18", typed->size());
+    why += fmt::format(": {} characters instead of 18", typed->size());
   } else if (u.error() == ledger::CodeError::kAlphabet) {
     why += " (digits, and letters without I, O, S, V and Z)";
   }
@@ -439,7 +439,7 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   const auto decided = r.day("decided", t.decided);
   if (occurred && decided && *decided < *occurred) {
     r.problem("decided",
-              fmt::format("{} lies before the day it occurred, {}", t.decided, t.occurred));
+              fmt::format("{} is before the day it occurred, {}", t.decided, t.occurred));
   }
   if (!t.ended.empty()) f.ended = r.day("ended", t.ended);
   if (!t.notified.empty()) f.notified = r.day("notified", t.notified);

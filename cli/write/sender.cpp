@@ -168,7 +168,7 @@ void Sender::start(std::uint64_t tag, Waiting& w, std::size_t node) {
   w.nodes[node].started = Clock::now();
 }
 
-// The next node gets it, too. `why` is told once of each node; a refusal only when the fate is
+// The next node gets it, too. `why` is reported once per node; a refusal only when the fate is
 // known, because it may be what all nodes say.
 void Sender::widen(Waiting& w, std::size_t from, const std::string& why, Tell tell) {
   const bool is_latest = (w.first + w.width - 1) % nodes_.size() == from;
@@ -195,7 +195,7 @@ void Sender::answered(LoadClient::Done& done) {
   Waiting& w = it->second;
   w.nodes[call.node].under_way = false;
   if (done.http_status == 0) {
-    // A node that is down is told by `network status`; one that took the call owed an answer.
+    // `network status` reports a node that is down; one that took the call owed an answer.
     const bool was_sent = done.sent != Clock::time_point{};
     return failed(w, call.node, done.body, was_sent ? Tell::kNow : Tell::kNo);
   }
@@ -224,7 +224,7 @@ void Sender::answered_fate(const Call& call, Waiting& w, const Fate& fate) {
     at.not_before = now + share_;
     return;
   }
-  // A block's outcomes are told from the certified state, some milliseconds after it committed.
+  // A block's outcomes are read from the certified state, some milliseconds after it committed.
   if (!verify_ && fate.kind == Fate::Kind::kCommitted && fate.outcomes.empty() &&
       w.outcome_asks < kOutcomeAsks) {
     w.asking_fate = true;
@@ -260,7 +260,7 @@ void Sender::answered_error(const Call& call, Waiting& w, const rpc::RpcError& e
   }
   if (is_passing(e.error)) return failed(w, call.node, e.message);
   if (e.error == rpc::Error::kSubmissionExpired && !verify_ && !w.asking_fate) {
-    // It may have committed before it expired: only its fate tells.
+    // It may have committed before it expired: only its fate shows it.
     w.asking_fate = true;
     return;
   }
@@ -317,7 +317,7 @@ void Sender::decide_refusal(std::uint64_t tag, Waiting& w) {
                 fmt::format("reported by node{} {} without proof: {}", refusals > 1 ? "s" : "", who,
                             e.message),
                 e.error == rpc::Error::kUnknownAuthor
-                    ? "--author ID, if the agency was registered under an id of its own"
+                    ? "--author ID, if the agency was registered under a chosen id"
                     : "",
                 std::string(e.spec().name), e.data};
 }
@@ -395,7 +395,8 @@ void Sender::poll(std::chrono::milliseconds wait) {
     tell_held_back();
     fail(ExitCode::kUnreachable, "no-progress",
          fmt::format("no outcome for {}: {}", duration_text(session_.timeout().count()),
-                     last_problem_.empty() ? "the nodes accept and do not commit" : last_problem_),
+                     last_problem_.empty() ? "the nodes accept submissions but do not commit them"
+                                           : last_problem_),
          "imi network status; what was sent is journaled, running the same command again is safe");
   }
 }

@@ -1,4 +1,4 @@
-// Sends signed submissions, several under way at a time, until each one's fate is final. Whatever
+// Sends signed submissions, several in flight at a time, until each one's fate is final. Whatever
 // goes wrong on the way (a node dies, a connection breaks, a pool is full, an answer is lost) the
 // SAME bytes are sent again, to another node: the ledger knows them by id, so that is always safe.
 //
@@ -7,8 +7,8 @@
 // sender ask for the proof, which it does from time to time without any report, too. A node that
 // takes a submission which is then not seen committed within a share of --timeout is not waited
 // for: the next node gets it as well. A refusal is a node's report: the other nodes are asked, and
-// only where all refuse is it told, as reported without proof. The submission may still take effect
-// then.
+// only where all refuse is it shown, as reported without proof. The submission may still take
+// effect then.
 //
 // One thread. Throws Failure when no fate became final for the session's --timeout, when all nodes
 // report that they refuse a submission, when no node's proof verifies, or on Ctrl-C.
@@ -75,7 +75,7 @@ class Sender {
     int proofs = 0;          // asked for in a row since it was reported
     int early_refusals = 0;  // rounds in which all nodes refused
     // --no-verify: `submission` is asked, not `submit`: a node reported that it has expired, or
-    // told no outcomes yet.
+    // reported no outcomes yet.
     bool asking_fate = false;
     int outcome_asks = 0;
     int unknown_asks = 0;

@@ -1,4 +1,4 @@
-// Blocks, and the node's own word about itself (which no proof backs, and which says so).
+// Blocks, and what the node reports about itself (unproved, and marked so).
 #include <fmt/format.h>
 
 #include "base/hex.h"

@@ -84,7 +84,7 @@ rpc::RpcError to_rpc(const NodeRefusal& e) {
     case NodeRefusal::Reason::kTimeout:
       return make_error_text(
           Error::kTimeout,
-          "the submission was accepted and is not yet where you wait for it; its "
+          "the submission was accepted and has not yet reached the level waited for; its "
           "fate is open: ask for it with `submission`",
           {{"detail", e.detail}});
     case NodeRefusal::Reason::kTooManyWait:

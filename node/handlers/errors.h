@@ -1,4 +1,4 @@
-// The refusals of the modules as RPC errors: the one place where they meet the error table.
+// The modules' refusals as RPC errors: the only place that maps them to the error table.
 #pragma once
 
 #include "ledger/admission.h"

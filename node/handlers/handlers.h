@@ -43,7 +43,7 @@ class Handlers {
   // For RpcServer: all of the above.
   [[nodiscard]] RpcCallbacks callbacks();
 
-  // The methods answered here, to be held against rpc::methods().
+  // The methods answered here, to be compared with rpc::methods().
   [[nodiscard]] static std::vector<std::string_view> methods();
 
  private:

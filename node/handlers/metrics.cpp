@@ -148,7 +148,7 @@ const Metric kMetrics[] = {
     {{"imi_submissions_received_total", kCounter, "Submissions received, from clients and peers."},
      [](const Sample& s) -> std::uint64_t { return s.counters.submissions_received; }},
     {{"imi_submissions_verified_total", kCounter,
-      "Submissions whose signature was checked and holds."},
+      "Submissions whose signature was checked and is valid."},
      [](const Sample& s) -> std::uint64_t { return s.counters.submissions_verified; }},
     {{"imi_submissions_refused_total", kCounter, "Submissions refused before the pool."},
      [](const Sample& s) -> std::uint64_t { return s.counters.submissions_refused; }},

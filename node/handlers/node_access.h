@@ -1,5 +1,5 @@
-// What the RPC's handlers need of the running node. Thread-safe: handlers run on the RPC's threads,
-// the driver on its loop; everything crosses by posting.
+// What the RPC handlers need from the running node. Thread-safe: handlers run on the RPC's threads,
+// the driver on its loop; everything is passed by posting.
 #pragma once
 
 #include <atomic>

@@ -134,7 +134,7 @@ void Handlers::Impl::log_proof(RpcRequest& q, RpcResponder& r) {
                          static_cast<std::uint32_t>(number_param(q, "index").value_or(0)),
                          chain::Height(number_param(q, "height").value_or(0))};
     if (!q.params.contains("height")) {
-      // Where it is, its fate tells, until that is pruned (F3).
+      // Its fate says where it is, until that is pruned (F3).
       auto fate = ledger::answer(*reader, ledger::AskSubmission{ask.id, std::nullopt}, false);
       if (!fate) return r.error(to_rpc(fate.error()));
       const auto& a = std::get<ledger::SubmissionAnswer>(fate->answer);

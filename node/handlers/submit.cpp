@@ -71,7 +71,7 @@ void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcome
   out += ']';
 }
 
-// Collects the answers of a batch; whoever brings the last one answers the call.
+// Collects the answers of a batch; the last one to arrive answers the call.
 struct Batch {
   explicit Batch(std::size_t n) : texts(n), left(n) {}
   std::mutex mutex;
@@ -198,7 +198,7 @@ void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
   }
   const bool prove = flag_param(q, "prove");
   node.fate(ask.id, [this, r, ask, prove](const Fate& known) {
-    // What is pending or expired here the ledger cannot know; all else it can prove.
+    // The ledger cannot know what is pending or expired here; everything else it can prove.
     const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
                                  (known.kind == Fate::Kind::kCommitted && known.certified);
     r.later([this, r, ask, prove, known, final_in_ledger] {

@@ -6,8 +6,8 @@
 
 namespace imi::node {
 
-// Rises at once and falls slowly: who mixes long calls with short ones of the same method is taken
-// for what is worse.
+// Rises at once and falls slowly: a client that mixes long calls with short ones of the same method
+// is expected to make long ones.
 void FairQueue::Expected::learn(Micros used) {
   time = is_known ? std::max(used, time - time / 8) : used;
   is_known = true;
@@ -18,7 +18,7 @@ void FairQueue::Expected::learn(Micros used) {
 
 template <class Key>
 void FairQueue::Ready<Key>::add_waiting(const Key& key, Share& s) {
-  // Who was away has no claim to the time that others used meanwhile.
+  // A client that was idle has no claim to the time that others used meanwhile.
   if (s.is_idle()) s.used = std::max(s.used, now);
   if (s.waiting++ == 0) order.emplace(s.used, key);
 }

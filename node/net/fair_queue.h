@@ -3,9 +3,9 @@
 //
 // Clients get equal shares of the workers' time, and the connections of one client equal shares of
 // its own, whatever their calls cost and however many they have waiting (start-time fair queueing):
-// the next call is of whoever has used least. What a call costs is known when it is done. Until
-// then it is expected to cost what calls of this method on this connection cost of late, or, where
-// there were none, what those of the same client did.
+// the next call is that of the client that has used least. What a call costs is known when it is
+// done. Until then it is expected to cost what calls of this method on this connection cost
+// recently, or, where there were none, what those of the same client did.
 //
 // A worker that takes only short calls keeps them from waiting behind long ones, which cannot be
 // interrupted: with one such worker a short read waits for short reads alone. A method that a
@@ -45,7 +45,7 @@ class FairQueue {
   };
 
   void push(const Asker& asker, Task task);
-  // nullopt: nothing waits that this worker may take. What is taken has to be told to done().
+  // nullopt: nothing waits that this worker may take. What is taken must be reported to done().
   [[nodiscard]] std::optional<Turn> pop(bool only_short);
   void done(const Turn& turn, Micros used);
 

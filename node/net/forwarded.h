@@ -1,4 +1,4 @@
-// Internal to node/net: which client a reverse proxy speaks for.
+// Internal to node/net: on behalf of which client a reverse proxy connects.
 #pragma once
 
 #include <expected>
@@ -11,7 +11,8 @@
 
 namespace imi::node {
 
-// The proxies whose word is taken: addresses ("10.0.0.7", "::1") or networks ("10.0.0.0/8").
+// The proxies that are trusted to name the client: addresses ("10.0.0.7", "::1") or networks
+// ("10.0.0.0/8").
 class ProxyList {
  public:
   // The error is the first text that is neither.
@@ -27,11 +28,11 @@ class ProxyList {
   std::vector<Network> networks_;
 };
 
-// Who asks, where `peer` is the other end of the connection: `peer` itself unless it is a proxy of
-// the list; then the last address that is not one, in `Forwarded` (RFC 7239) or X-Forwarded-For,
+// The client, where `peer` is the other end of the connection: `peer` itself unless it is a proxy
+// of the list; then the last address that is not one, in `Forwarded` (RFC 7239) or X-Forwarded-For,
 // read from the right, because a client can write what it likes to the left of what its proxy adds.
-// An address that is hidden or unreadable ends the search at the proxy that told it. Where both
-// headers are there and disagree, at least one is the client's own: then it is the proxy.
+// An address that is hidden or unreadable ends the search at the proxy that reported it. Where both
+// headers are present and disagree, at least one is the client's own: then it is the proxy.
 [[nodiscard]] asio::ip::address forwarded_client(const asio::ip::address& peer,
                                                  std::string_view forwarded,
                                                  std::string_view x_forwarded_for,

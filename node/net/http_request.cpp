@@ -25,7 +25,7 @@ bool is_number(std::string_view s) {
   return !s.empty() && s.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// "Content_Length" is another header to some programs and the same to others.
+// "Content_Length" is a different header to some programs and the same to others.
 bool looks_like_framing(std::string_view name) {
   if (name.find('_') == std::string_view::npos) return false;
   std::string dashed(name);
@@ -33,7 +33,7 @@ bool looks_like_framing(std::string_view name) {
   return equal_no_case(dashed, "content-length") || equal_no_case(dashed, "transfer-encoding");
 }
 
-// RFC 9112, section 6.3: where the last coding is not `chunked` nobody can tell the body's end.
+// RFC 9112, section 6.3: where the last coding is not `chunked` the body's end is undefined.
 std::optional<RpcError> transfer_fault(const std::string& codings) {
   std::string_view rest = codings;
   std::optional<std::string> unknown;

@@ -17,15 +17,15 @@ namespace imi::node {
 // "\"text\"" -> "text"; other texts as they are. Escapes are left alone.
 [[nodiscard]] std::string_view without_quotes(std::string_view s);
 // Takes the first element off a list with commas, trimmed. `more`: whether another follows, which
-// may be empty. Quotes are not looked at.
+// may be empty. Quotes are not interpreted.
 [[nodiscard]] std::string_view next_in_list(std::string_view& list, bool& more);
 
-// May a request with this Host header be served? localhost, its subdomains, literal addresses, and
-// the names in `allowed` (any port). A page can make a browser send any NAME it owns, re-bound to
-// this address; it cannot make it send a literal address it did not load.
+// Whether a request with this Host header may be served: localhost, its subdomains, literal
+// addresses, and the names in `allowed` (any port). A page can make a browser send any NAME it
+// owns, re-bound to this address; it cannot make it send a literal address it did not load.
 [[nodiscard]] bool is_host_allowed(std::string_view host, const std::vector<std::string>& allowed);
 
-// May a page of this Origin use the server? Those in `allowed`, and the server's own pages.
+// Whether a page of this Origin may use the server: those in `allowed`, and the server's own pages.
 enum class OriginVerdict : std::uint8_t { kNone, kSame, kAllowed, kRefused };
 [[nodiscard]] OriginVerdict judge_origin(std::string_view origin, std::string_view host,
                                          const std::vector<std::string>& allowed);
@@ -33,7 +33,7 @@ enum class OriginVerdict : std::uint8_t { kNone, kSame, kAllowed, kRefused };
 // Equal in time that depends on the lengths alone.
 [[nodiscard]] bool equal_secret(std::string_view a, std::string_view b);
 
-// Whom limits count as one client: an IPv4 address, or an IPv6 /64.
+// What limits count as one client: an IPv4 address, or an IPv6 /64.
 using ClientKey = std::array<std::uint8_t, 16>;
 
 // Token buckets by client, bounded in number: when all are taken, new clients share one.

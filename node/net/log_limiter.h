@@ -1,4 +1,4 @@
-// Internal to node/net: keeps clients and peers from filling the log.
+// Internal to node/net: prevents clients and peers from filling the log.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace imi::node {
 
-// At most kNetLogPerSecond lines a second a kind; the next line that passes says how many did not.
-// One thread.
+// At most kNetLogPerSecond lines per second and kind; the next line that passes says how many did
+// not. One thread.
 template <std::size_t kKinds>
 class LogLimiter {
  public:

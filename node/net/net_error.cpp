@@ -26,7 +26,7 @@ namespace {
 std::string sentence(const NetError& e) {
   switch (e.reason) {
     case NetError::Reason::kBadAddress:
-      return "'" + e.subject + "' is not an address to use; write host:port";
+      return "'" + e.subject + "' is not a usable address; write host:port";
     case NetError::Reason::kPortInUse:
       return "another process listens on " + e.subject +
              "; stop it, or choose another port in the configuration";

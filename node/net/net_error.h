@@ -1,5 +1,6 @@
 // What can go wrong when a listener or a TLS identity is set up. Later failures of single
-// connections are no errors of the node: they are counted and logged (see the stats and log hooks).
+// connections are not errors of the node: they are counted and logged (see the stats and log
+// hooks).
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ struct NetError {
 // A sentence that says what to do.
 [[nodiscard]] std::string describe(const NetError& e);
 
-// Where the network tells what happens. Both servers limit their own rate before they call this
-// (at most kNetLogPerSecond lines a second a kind; how many were left out is said in the next
+// Receives the network's log lines. Both servers limit their own rate before they call this
+// (at most kNetLogPerSecond lines per second and kind; how many were left out is said in the next
 // line), so that no client can fill the log. Called on an I/O thread; must not block.
 enum class NetLogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 using NetLog = std::function<void(NetLogLevel, std::string_view line)>;

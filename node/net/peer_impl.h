@@ -1,5 +1,5 @@
 // Internal to node/net: the two classes behind PeerTransport. Everything here runs on the
-// transport's I/O thread but what says otherwise.
+// transport's I/O thread unless noted otherwise.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
@@ -134,7 +134,7 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
 
 inline constexpr std::size_t kNobody = SIZE_MAX;
 
-// A connection that ends sooner did not work: the next one is tried later and later.
+// A connection that ends sooner counts as failed: the next attempts are made later and later.
 inline constexpr std::chrono::seconds kWorkingAfter{10};
 // How often the same reason for not being connected is logged.
 inline constexpr std::chrono::seconds kTellAgain{60};
@@ -164,7 +164,7 @@ class PeerTransport::Impl : public std::enable_shared_from_this<PeerTransport::I
     SteadyClock::time_point barred_until{};
     std::chrono::milliseconds bar{};  // the last one
     SteadyClock::time_point live_since{};
-    // What was logged last of why it is not connected, so that each dialling is not.
+    // The last logged reason for not being connected, so that not each attempt is logged.
     std::optional<PeerRefusal> told;
     SteadyClock::time_point told_at{};
     // The run whose connection a newer run took over. If it comes back, both are alive: two

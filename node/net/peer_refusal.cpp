@@ -39,7 +39,8 @@ std::string_view describe(PeerRefusal r) {
       return "its TLS key is not the one pinned for this peer; check that the address is this "
              "peer's, and compare the pins";
     case PeerRefusal::kTlsFailed:
-      return "no mutual TLS 1.3 with it; check that it is an IMI node, that it has our key's pin, "
+      return "no mutual TLS 1.3 with it; check that it is an IMI node, that it has this node's "
+             "pin, "
              "and both clocks and versions";
     case PeerRefusal::kWrongChain: return "it is of another chain; compare the two genesis files";
     case PeerRefusal::kWrongVersion:
@@ -48,32 +49,32 @@ std::string_view describe(PeerRefusal r) {
       return "it does not speak the IMI peer protocol; check the address and port";
     case PeerRefusal::kHandshakeLate: return "it did not finish its handshake in time";
     case PeerRefusal::kHalfOpenFull:
-      return "too many handshakes are under way; if this goes on, limit who can reach the peer "
+      return "too many handshakes are in progress; if this persists, limit who can reach the peer "
              "port";
     case PeerRefusal::kObserversFull:
-      return "as many observers are connected as allowed; raise the limit or use another node";
+      return "the maximum number of observers is connected; raise the limit or use another node";
     case PeerRefusal::kSelf:
       return "it is this node itself; remove this node's address from its peers, or look for a "
              "second copy of its key";
     case PeerRefusal::kReplaced: return "a better connection to it took its place";
-    case PeerRefusal::kBadFrame: return "it sent a frame that cannot be";
+    case PeerRefusal::kBadFrame: return "it sent an invalid frame";
     case PeerRefusal::kTooLarge: return "it sent a message larger than allowed";
-    case PeerRefusal::kSilent: return "nothing was heard from it; look at it and at the network";
-    case PeerRefusal::kNotReading: return "it does not take what is sent to it";
+    case PeerRefusal::kSilent: return "nothing was heard from it; check it and the network";
+    case PeerRefusal::kNotReading: return "it does not read what is sent to it";
     case PeerRefusal::kClosed: return "it or the network closed the connection";
     case PeerRefusal::kUnresolved:
       return "its host name does not resolve; check the name in peers.addresses, and DNS";
     case PeerRefusal::kConnectionRefused:
-      return "nothing listens there; is it running, is its port right";
+      return "nothing listens there; check that it is running and that its port is right";
     case PeerRefusal::kUnreachable:
-      return "it cannot be reached; is it running, is its address right";
+      return "it cannot be reached; check that it is running and that its address is right";
     case PeerRefusal::kCutOff: return "it misbehaved and was cut off for a while";
     case PeerRefusal::kStopping: return "this node is stopping";
   }
   IMI_CHECK(false, "a refusal out of range");
 }
 
-// An attempt came to nothing. Each is dialled again and again, so the same reason is logged once a
+// An attempt failed. Peers are dialled again and again, so the same reason is logged once per
 // minute.
 void PeerTransport::Impl::note_failure(Peer* p, const PeerConnection& c, PeerRefusal why) {
   const std::string detail = c.detail().empty() ? "" : " (" + c.detail() + ")";

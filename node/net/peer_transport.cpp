@@ -13,7 +13,7 @@ namespace imi::node {
 
 namespace {
 
-// OpenSSL's copy of a configured pin table is this callback: it is asked once a handshake, after
+// OpenSSL's copy of a configured pin table is this callback: it is asked once per handshake, after
 // the other side sent its certificate; that it also holds the key is shown by the handshake itself.
 int verify_certificate(X509_STORE_CTX* store, void* argument) {
   const auto* owner = static_cast<const PeerTransport::Impl*>(argument);
@@ -196,7 +196,7 @@ void PeerTransport::Impl::accept() {
 
 void PeerTransport::Impl::on_accept(const NetCode& ec, Tcp::socket socket) {
   if (ec) {
-    // Out of descriptors, most likely: trying at once would spin.
+    // Most likely out of descriptors: retrying at once would spin.
     accept_timer_.expires_after(std::chrono::milliseconds(100));
     accept_timer_.async_wait([this](const NetCode&) {
       if (!stopping_) accept();

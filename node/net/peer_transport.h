@@ -4,7 +4,7 @@
 // pin is configured; nothing else gets past the handshake (no CA, no names, no resumption). Before
 // the first message both sides exchange a hello {magic, protocol version, genesis id, run,
 // features}: another chain or version is refused by name. Features are bits by which a peer says
-// what it understands beyond the version; who does not know a bit ignores it.
+// what it understands beyond the version; a node that does not know a bit ignores it.
 //
 // What is promised: messages of one class to one peer arrive in order, whole and unaltered while
 // one connection lasts. Nothing is promised across connections: what was queued or under way when a
@@ -17,7 +17,7 @@
 // message follow. Length 2..kMaxFragmentBytes + 1; a message's fragments sum to <=
 // kMaxMessageBytes.
 //
-// One connection a pair. Both sides dial, with jittered exponential back-off; when both succeed,
+// One connection per pair. Both sides dial, with jittered exponential back-off; when both succeed,
 // the one that the node with the lower pin dialled stays. A peer that was restarted (another `run`)
 // replaces its old connection at once.
 //
@@ -81,10 +81,10 @@ struct PeerLimits {
   std::size_t max_unreleased_bytes = 32u << 20;  // received and not released, per peer
   std::size_t max_half_open = 64;                // handshakes under way, incoming
   std::size_t reserved_half_open = 32;           // of those, only for the addresses of validators
-  std::size_t max_half_open_per_address = 8;     // for addresses that are no validator's
+  std::size_t max_half_open_per_address = 8;     // for addresses that are not validators'
   std::size_t max_observers = 32;                // connected at a time
-  // Handshakes begun a second by addresses that are no validator's: each costs the I/O thread about
-  // half a millisecond before the key is known.
+  // Handshakes begun per second by addresses that are not validators': each costs the I/O thread
+  // about half a millisecond before the key is known.
   double max_strangers_per_second = 50;
 
   std::chrono::milliseconds handshake_deadline{5'000};  // TCP, TLS and hello together
@@ -127,18 +127,18 @@ struct PeerMessage {
 
 // Why a connection ended or was never made. For logs and status.
 enum class PeerRefusal : std::uint8_t {
-  kUnknownKey,     // a certificate whose pin is nobody's
+  kUnknownKey,     // a certificate with an unknown pin
   kWrongKey,       // another certificate than that of the peer that was dialled
   kTlsFailed,      // TLS older than 1.3, no certificate, not TLS at all
   kWrongChain,     // another genesis
   kWrongVersion,   // another protocol version
-  kNotImi,         // the hello is no hello
+  kNotImi,         // the hello is malformed
   kHandshakeLate,  // not finished by the deadline
   kHalfOpenFull,   // too many handshakes under way
   kObserversFull,
   kSelf,               // our own key
   kReplaced,           // the pair has a better connection
-  kBadFrame,           // a length or channel that cannot be
+  kBadFrame,           // an invalid length or channel
   kTooLarge,           // a message beyond kMaxMessageBytes
   kSilent,             // nothing heard for silence_deadline
   kNotReading,         // it took nothing for write_deadline, or its vote queue overflowed
@@ -169,7 +169,7 @@ struct PeerTransportOptions {
   std::uint64_t features = 0;   // what this node understands
   std::vector<PeerInfo> peers;  // this node itself included: recognised by its pin
   PeerLimits limits;
-  // The wall clock told to peers and compared with theirs, microseconds since 1970; absent: the
+  // The wall clock sent to peers and compared with theirs, microseconds since 1970; absent: the
   // system's. Called on the I/O thread.
   std::function<std::int64_t()> wall_us;
   NetLog log;
@@ -193,10 +193,10 @@ struct PeerStats {
   std::uint64_t dropped = 0;  // messages dropped because a queue was full
   std::uint64_t queued_bytes = 0;
   std::uint64_t round_trip_us = 0;  // of the last ping; 0: none yet
-  // Its wall clock minus ours, by its own word, while connected; exact to half a round trip.
+  // Its wall clock, as it claims, minus ours, while connected; exact to half a round trip.
   std::optional<std::int64_t> clock_ahead_us;
   std::uint64_t features = 0;  // as the connected peer announced them
-  std::uint64_t cut_off = 0;   // how often it was disconnected for misbehaviour
+  std::uint64_t cut_off = 0;   // times it was disconnected for misbehaviour
 };
 struct PeerTransportStats {
   std::vector<PeerStats> peers;  // without this node itself

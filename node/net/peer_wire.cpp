@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kMagic = "IMI-peer";
 constexpr std::size_t kHelloBytes = 8 + 2 + 32 + 8 + 8;
 constexpr std::size_t kPingBytes = 1 + 8 + 8;
-// A small message may keep a little room that it grew by; a large one gives it back.
+// A small message may keep a little unused capacity; a large one gives it back.
 constexpr std::size_t kKeepCapacity = 4096;
 
 template <class T>
@@ -125,7 +125,7 @@ bool SendQueue::push(TrafficClass c, SharedBytes message) {
   const auto i = static_cast<std::size_t>(c);
   Lane& lane = lanes_[i];
   const std::size_t n = message->size();
-  // One message always fits an empty lane, so that a small limit cannot block a class for ever.
+  // One message always fits an empty lane, so that a small limit cannot block a class permanently.
   if (lane.bytes != 0 && lane.bytes + n > limits_[i]) return false;
   lane.bytes += n;
   total_ += n;

@@ -1,5 +1,5 @@
 // Internal to node/net: the bytes between peers, without any socket. See peer_transport.h for the
-// format. Pure; one thread a value.
+// format. Pure; one thread per value.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct Hello {
   std::uint16_t version = kPeerProtocolVersion;
   Hash256 genesis_id;
   std::uint64_t run = 0;       // random, one per start of the process
-  std::uint64_t features = 0;  // bits that the receiver does not know say nothing to it
+  std::uint64_t features = 0;  // the receiver ignores bits that it does not know
 };
 [[nodiscard]] Bytes encode_hello(const Hello& h);
 // kNotImi, or kWrongVersion when a later version may have more to say.
@@ -41,7 +41,7 @@ struct Ping {
 
 void append_fragment(Bytes& out, std::uint8_t channel, bool more, ByteView part);
 
-// Puts fragments together. Allocates only for bytes that have come, but for the rest of one
+// Puts fragments together. Allocates only for bytes that have come, except for the rest of one
 // fragment (<= kMaxFragmentBytes).
 class FrameReader {
  public:
@@ -72,7 +72,7 @@ class SendQueue {
   explicit SendQueue(const PeerLimits& limits)
       : limits_{limits.vote_queue_bytes, limits.control_queue_bytes, limits.bulk_queue_bytes} {}
 
-  // False if the class has no room.
+  // False if the class is full.
   [[nodiscard]] bool push(TrafficClass c, SharedBytes message);
   // Appends fragments, most urgent first, until `out` has at least `enough` bytes or nothing waits.
   // Returns the number of messages that were finished.

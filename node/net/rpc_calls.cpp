@@ -261,7 +261,7 @@ void CallHost::dispatch(std::uint64_t request, std::size_t part, rpc::Id id,
       slots_[request - first_request_].started + server_.options_.limits.handler_deadline;
   auto target = std::make_shared<RpcResponder::Target>(
       server_.inbox_, server_.reads_, caller_, std::move(address), std::move(id), call, deadline);
-  // Nobody waits for a notification's answer, and its own will go nowhere.
+  // No one waits for a notification's answer, and its own is discarded.
   if (silent) answer_part(request, part, "", 204);
   server_.run_handler(std::move(call), asker, RpcResponder(std::move(target)));
 }

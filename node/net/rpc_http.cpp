@@ -290,7 +290,7 @@ void HttpConnection::on_request(HttpRequest request) {
   const auto target = read_target(request);
   const Resource resource = target ? resource_at(target->path) : Resource::kNone;
   const auto refusal = target ? check_access(request, resource, cors) : target.error();
-  // Only the path of the RPC is upgraded: others may be open to those who have no token.
+  // Only the path of the RPC is upgraded: others may be open to clients without a token.
   if (!refusal && resource == Resource::kRpc && boost::beast::websocket::is_upgrade(request)) {
     return upgrade(std::move(request));
   }
@@ -390,7 +390,7 @@ void HttpConnection::upgrade(HttpRequest request) {
     answer_error(begin(0), e);
     return;
   }
-  // It will count for who asked, where it counted for a proxy.
+  // It will count for the client that asked, where it counted for a proxy.
   if (asker_.key != client().key &&
       server_.connections_of(asker_.key) >= server_.options_.limits.max_connections_per_address) {
     return answer_error(begin(0),

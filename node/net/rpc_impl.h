@@ -1,5 +1,5 @@
-// Internal to node/net: the classes behind RpcServer. All run on the server's I/O thread but what
-// says otherwise.
+// Internal to node/net: the classes behind RpcServer. All run on the server's I/O thread unless
+// noted otherwise.
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
@@ -22,7 +22,7 @@ namespace imi::node {
 class CallHost;
 class RpcWebSocket;
 
-// Whose call something is: of the limits, and for logs.
+// The client that a call belongs to: for limits and logs.
 struct RpcClient {
   ClientKey key{};
   std::string text;
@@ -44,7 +44,7 @@ struct Caller {
   std::atomic<std::size_t> answer_bytes{0};  // answers made and not taken by the client
 };
 
-// Where answers from any thread wait for the I/O thread: one wake-up for as many as have come. It
+// Where answers from any thread wait for the I/O thread: one wake-up for all that have come. It
 // also counts the memory of requests and answers, because responders may outlive the server.
 class Inbox {
  public:

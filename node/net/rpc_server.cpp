@@ -56,7 +56,7 @@ std::expected<void, NetError> RpcServer::Impl::open() {
   auto proxies = ProxyList::parse(options_.proxies);
   if (!proxies) {
     return std::unexpected(NetError{NetError::Reason::kBadAddress, proxies.error(),
-                                    "a proxy is named by its address or network"});
+                                    "a proxy must be given as an address or network"});
   }
   proxies_ = std::move(*proxies);
   auto acceptor = listen_on(io_, options_.address, options_.port);
@@ -122,7 +122,7 @@ void RpcServer::Impl::accept() {
 void RpcServer::Impl::on_accept(const NetCode& ec, Tcp::socket socket) {
   if (ec) {
     log(RpcLogKind::kAcceptFailed, NetLogLevel::kWarning, "cannot accept: " + ec.message());
-    // Out of descriptors, most likely: trying at once would spin.
+    // Most likely out of descriptors: retrying at once would spin.
     accept_timer_.expires_after(std::chrono::milliseconds(50));
     accept_timer_.async_wait([this](const NetCode&) {
       if (!stopping_) accept();
@@ -189,7 +189,7 @@ std::optional<rpc::RpcError> RpcServer::Impl::charge(const ClientKey& client, st
     return rate_.take(client, static_cast<double>(calls), SteadyClock::now());
   }();
   if (wait.count() == 0) return std::nullopt;
-  log(RpcLogKind::kRateLimited, NetLogLevel::kInfo, "a client is over its rate of calls");
+  log(RpcLogKind::kRateLimited, NetLogLevel::kInfo, "a client exceeds its rate of calls");
   return make_error(Error::kRateLimited, {{"retry_after_ms", wait.count()}});
 }
 
@@ -215,7 +215,7 @@ void RpcServer::Impl::run_handler(RpcRequest request, const FairQueue::Asker& as
   reads_->run(asker, std::move(work));
 }
 
-// A handler that throws costs its caller an `internal` and not everyone the node: the responder
+// A handler that throws costs its caller an `internal` and does not stop the node: the responder
 // goes uncalled, and that answers.
 void RpcServer::Impl::call_handler(RpcRequest request, RpcResponder responder) {
   if (!responder.begin()) return;

@@ -10,7 +10,7 @@
 //   GET  /metrics        Prometheus text
 //   GET  /openrpc.json   the OpenRPC document
 //
-// HEAD stands wherever GET does, and OPTIONS everywhere; queries on paths that take none are
+// HEAD works wherever GET does, and OPTIONS everywhere; queries on paths that take none are
 // ignored. What two programs could read differently (the framing of a request above all) is refused
 // and the connection closed, see node/net/http_request.h. WebSocket clients may offer the
 // subprotocols `jsonrpc` and `jsonrpc-2.0`.
@@ -27,14 +27,14 @@
 // reads on that many threads of a pool and submissions on one more, so that reads cannot hold them
 // up; health and metrics callbacks always on the I/O thread. A handler on the I/O thread must not
 // block. Clients get equal shares of the pool's time (and connections of their client's), and with
-// more than one thread one of them takes only short calls, so that reads which take long hold up no
+// more than one thread one of them takes only short calls, so that long reads do not delay
 // others (node/net/fair_queue.h). A Responder may be called from any thread, at once or later,
 // exactly once; later calls are ignored; one that is dropped uncalled answers `internal`, so that
-// no client waits for ever. Outcomes are turned to text on the thread that calls the Responder.
+// no client waits indefinitely. Outcomes are turned to text on the thread that calls the Responder.
 //
 // Bounds: everything in RpcLimits. A call whose client has gone, or whose deadline passed, while it
 // waited is not begun; one for whose answer there is no memory is answered `server-busy`. A client
-// that is beyond one is answered with the named error where the protocol still allows an answer,
+// that exceeds one is answered with the named error where the protocol still allows an answer,
 // and disconnected otherwise.
 #pragma once
 
@@ -94,7 +94,7 @@ struct RpcServerOptions {
   // rebinding needs a name.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;  // full origins, "https://portal.example"
-  // Reverse proxies whose word is taken for whom they speak (node/net/forwarded.h): addresses, or
+  // Reverse proxies that are trusted to name their clients (node/net/forwarded.h): addresses, or
   // networks as "10.0.0.0/8". Clients behind them have limits of their own.
   std::vector<std::string> proxies;
   std::string bearer_token;  // if not empty: needed for all but /healthz, /readyz
@@ -109,7 +109,7 @@ struct RpcRequest {
   const rpc::MethodSpec* method = nullptr;  // never null
   boost::json::object params;               // bound: declared names, types and ranges
   RpcTransport transport{};
-  std::string client;  // address, for logs; behind a proxy the one that it tells
+  std::string client;  // address, for logs; behind a proxy the one that it names
 };
 
 // Answers one call. Copyable; all copies answer the same call. Thread-safe.
@@ -129,9 +129,9 @@ class RpcResponder {
   // True once the client has gone or the deadline passed: an answer would not be read.
   [[nodiscard]] bool abandoned() const;
   // To be asked where work that was queued for the call begins, and between its steps. False, with
-  // the call answered if somebody still waits, where the work would be for nothing: the client has
-  // gone, the deadline passed, or there is no memory for another answer (`server-busy`). The server
-  // asks before it calls a handler.
+  // the call answered if its client still waits, where the work would be for nothing: the client
+  // has gone, the deadline passed, or there is no memory for another answer (`server-busy`). The
+  // server asks before it calls a handler.
   [[nodiscard]] bool begin() const;
 
  private:
@@ -186,7 +186,7 @@ class RpcServer {
   [[nodiscard]] std::string address() const;  // "127.0.0.1:8645"
 
   // Thread-safe. Sends `value_json` to those who subscribed to the topic, and, for kSubmissions,
-  // to those who named `key` or no key at all. Costs nothing while nobody subscribes.
+  // to those who named `key` or no key at all. Costs nothing without subscribers.
   void publish(RpcTopic topic, std::string_view key, std::string value_json);
   // Thread-safe and cheap: whether publish() would reach anyone.
   [[nodiscard]] bool has_subscribers(RpcTopic topic) const;

@@ -100,7 +100,7 @@ void RpcWebSocket::read() {
   constexpr std::size_t kPiece = 64u << 10;
   const RpcLimits& l = server_.options_.limits;
   if (reading_ || closed_ || closing_ || hanging_up_) return;
-  // What has begun is read to its end: it cannot be put off for ever.
+  // What has begun is read to its end: it cannot be delayed indefinitely.
   if (!message_since_ &&
       (slots_.size() >= l.max_pipelined || answer_bytes() > l.max_answer_bytes)) {
     return;
@@ -278,7 +278,7 @@ void RpcWebSocket::hang_up(websocket::close_code code, const std::string& why) {
   message_since_.reset();
   mark_gone();
   if (!reading_) drop_input();  // else Beast may still write to it
-  server_.log(RpcLogKind::kBadRequest, NetLogLevel::kInfo, "hung up on a WebSocket: " + why);
+  server_.log(RpcLogKind::kBadRequest, NetLogLevel::kInfo, "closed a WebSocket: " + why);
   stream_.async_close({code, why}, [me = self()](const NetCode&) { me->close(); });
 }
 

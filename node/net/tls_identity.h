@@ -40,7 +40,7 @@ inline constexpr const char* kTlsCertificateFile = "tls.crt";
 [[nodiscard]] std::expected<void, NetError> save_tls_identity(const TlsIdentity& identity,
                                                               const std::filesystem::path& folder);
 
-// Reads both files and checks that they belong together and that nobody else can read the key.
+// Reads both files and checks that they belong together and that no one else can read the key.
 [[nodiscard]] std::expected<TlsIdentity, NetError> load_tls_identity(
     const std::filesystem::path& folder);
 

@@ -1,8 +1,8 @@
 // How many files and connections this process may have open at a time, shared out before anything
 // is served.
 //
-// A node that finds no descriptor for its safety log or its store has to stop, and nothing that
-// clients do may bring it there: the store, the peers and the node's own files come first, and the
+// A node that finds no descriptor for its safety log or its store has to stop, and clients
+// must not be able to cause that: the store, the peers and the node's own files come first, and the
 // RPC's clients get what is left.
 #pragma once
 

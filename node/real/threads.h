@@ -40,7 +40,7 @@ class ThreadLoop final : public Loop {
 // overtake), as Ports demands of executor and log_writer.
 class ThreadWorker final : public Worker {
  public:
-  // Of `name` 15 bytes are shown. `nice`: 0..19, how far its threads give way to the others.
+  // The first 15 bytes of `name` are shown. `nice`: 0..19, how far its threads give way to others.
   ThreadWorker(Loop& loop, unsigned threads, const char* name, int nice = 0);
   ~ThreadWorker() override;  // finishes what runs, drops what waits
   void run(Priority priority, Task work, Task done) override;

@@ -1,4 +1,4 @@
-"""A node that lies: a proxy between `imi` and a true node, with a switch for each lie.
+"""A node that lies: a proxy between `imi` and an honest node, with a switch for each lie.
 
     with LyingNode(address, "flip-a-bit") as node:
         run("enterprise", "show", USCC, "--node", node.address)

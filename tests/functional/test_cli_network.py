@@ -1,4 +1,4 @@
-"""A real network of four validators, driven word for word through `imi`."""
+"""A real network of four validators, driven through `imi`."""
 
 import json
 import os
@@ -73,7 +73,7 @@ class Cli(NetworkTest):
         told = self.ok(self.imi("network", "status"))  # a quorum serves
         self.assertIn("3 of 4", told.err)
         self.assertIn("validator-3 (down)", told.err)
-        # Three of four go on, and reads fail over to them.
+        # Three of four continue, and reads fail over to them.
         self.ok(self.imi("enterprise", "show", uscc(0)))
         self.ok(self.imi("network", "up", "--tie-to-parent"))
         self.ok(self.imi("network", "status"))
@@ -126,7 +126,7 @@ class Cli(NetworkTest):
         self.assertEqual(again["answer"], shown["answer"])
         self.assertEqual(again["verified"]["height"], shown["verified"]["height"])
         # Neither another file nor another network's proof is renewed, and FILE stays as it was.
-        self.exits(BAD_INPUT, self.imi("proof", "renew", trusted), "not a whole proof file")
+        self.exits(BAD_INPUT, self.imi("proof", "renew", trusted), "not a complete proof file")
         bad = bytearray(saved.read_bytes())
         bad[-40] ^= 1  # in a hash of a path
         saved.write_bytes(bytes(bad))
@@ -158,7 +158,7 @@ class Cli(NetworkTest):
             self.assertNotIn("ever had: nothing", j["meaning"])
             self.assertEqual(j["answer"]["kind"], kind)
             self.assertIn(f"kind {kind}", " ".join(self.ok(run(*check)).out.split()))
-        # A later page is no whole record, and one past the end says where that is.
+        # A later page is not a whole record, and one past the end says where that is.
         j = self.ok(self.imi("--json", "enterprise", "show", code, "--from", "1")).json()
         self.assertEqual([j["complete"], j["from"], j["shown"]], [False, 1, 1])
         out = self.ok(self.imi("enterprise", "show", code, "--from", "1", "--out", saved)).out
@@ -380,7 +380,7 @@ class Cli(NetworkTest):
         path = self.file("twice.csv", "\n".join([head, first, second, first, other]) + "\n")
         check = self.exits(BAD_INPUT, self.imi("import", "events", path, "--as", FOOD, "--check"),
                            "1 rows are bad", "repeat an earlier row")
-        self.assertIn("twice.csv:5:1: source_key: row 2 has the same one with another content",
+        self.assertIn("twice.csv:5:1: source_key: row 2 has the same one with different content",
                       " ".join(check.out.split()))
         done = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD,
                                 "--skip-bad-rows")).json()
@@ -396,7 +396,7 @@ class Cli(NetworkTest):
         path = self.file("two.csv", rows.replace("doc 9200", "doc 1"))
         for _ in range(2):
             done = self.exits(REFUSED, self.imi("--json", "import", "penalties", path, "--as",
-                                                FOOD, "--wait", "--resume"), "another content")
+                                                FOOD, "--wait", "--resume"), "different content")
             self.assertEqual(done.json()["conflicts"], 1, str(done))
         self.assertRegex(done.json()["refusals"][0]["message"],
                          r"^the ledger has it with another doc \(event [0-9a-f]{64}\)$")
@@ -425,7 +425,7 @@ class Cli(NetworkTest):
             err = process.communicate(timeout=30)[1]
             if cut == signal.SIGINT:
                 self.assertEqual(process.returncode, INTERRUPTED, err)
-                self.assertIn("goes on from here", err)
+                self.assertIn("resumes from here", err)
         done = self.ok(self.imi("--json", "import", "events", path, "--as", FOOD, "--batch",
                                 "500")).json()
         self.assertEqual(done["refused"], 0, done)

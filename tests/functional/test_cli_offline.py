@@ -1,4 +1,4 @@
-"""What `imi` does without a network: help, usage errors, keys, exit codes. Word for word."""
+"""What `imi` does without a network: help, usage errors, keys, exit codes."""
 
 import os
 import pathlib
@@ -82,7 +82,7 @@ class Offline(ImiTest):
 
     def test_numbers_of_the_command_line_are_decimal(self):
         nowhere = ("--node", "127.0.0.1:1", "--timeout", "1s")
-        # 08 and 09 are no numbers in base eight; 010 is ten (the network's tests see that).
+        # 08 and 09 are not numbers in base eight; 010 is ten (the network's tests see that).
         self.exits(UNREACHABLE, self.imi("block", "08", "--no-verify", *nowhere))
         for wrong in ("0x10", "1e3", "1,000", "+5", " 5", "5.0", "99999999999999999999"):
             self.exits(USAGE, self.imi("block", wrong, "--no-verify", *nowhere), "HEIGHT")

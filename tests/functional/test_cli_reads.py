@@ -1,4 +1,4 @@
-"""What `imi` believes of a node and what it does not; how it bears hung, silent and lost ones."""
+"""What `imi` accepts from a node and what not; how it copes with hung, silent and lost ones."""
 
 import contextlib
 import json
@@ -48,7 +48,7 @@ class Reads(NetworkTest):
     def nodes(self):
         return self.imi("--json", "network", "status").json()["nodes"]
 
-    # ---- what is believed --------------------------------------------------------------------
+    # ---- what is accepted --------------------------------------------------------------------
 
     def test_a_block_is_believed_only_as_certified(self):
         height = next(h for h in range(1, 40)
@@ -70,7 +70,7 @@ class Reads(NetworkTest):
             with self.subTest(what), liar(address, "block", lie) as node:
                 self.exits(UNVERIFIED, self.imi("block", height, "--node", node),
                            "does not verify")
-        # A block without its own certificate is believed under that of one which descends from it.
+        # A block without its own certificate is accepted under that of one which descends from it.
         with liar(address, "block", lambda b: b["height"] == height and
                   b.pop("certificate", None)) as node:
             j = self.ok(self.imi("--json", "block", height, "--node", node)).json()

@@ -1,5 +1,5 @@
 """Nodes killed with SIGKILL under load: nothing acknowledged is lost, nothing is applied twice, and
-the network goes on. Times are printed, not asserted: a slow machine is no defect."""
+the network goes on. Times are printed, not asserted: a slow machine is not a defect."""
 
 import json
 import os
@@ -54,7 +54,7 @@ class Kill(NetworkTest):
             load.kill()
         done = json.loads(out)
         self.assertEqual((load.returncode, done["refused"]), (0, 0), out + err)
-        # A batch under way at the kill may be told of by the journal, by the ledger, or both.
+        # A batch in flight at the kill may be reported by the journal, by the ledger, or both.
         self.assertEqual(self.transitions(0), ROWS)
 
         began = time.monotonic()

@@ -1,6 +1,6 @@
-"""What a node refuses to start on, word for word: keys, ports, stores, a full disk. Every refusal
-ends the process with exit code 7 and one sentence that says what, where and what to do; nothing in
-the folder is changed, and the node starts again once the cause is gone."""
+"""What a node refuses to start on, and with which words: keys, ports, stores, a full disk. Every
+refusal ends the process with exit code 7 and one sentence that says what, where and what to do;
+nothing in the folder is changed, and the node starts again once the cause is gone."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ NODE = 3
 
 
 def can_mount():
-    """True where this process may make a mount namespace of its own."""
+    """True if this process may create its own mount namespace."""
     probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return probe.returncode == 0
@@ -55,7 +55,7 @@ class NodeStart(NetworkTest):
         wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "the node ends")
 
     def setUp(self):
-        # The folder as it was: each test may spoil it.
+        # The folder as it was: each test may damage it.
         self.kept = self.temporary / "kept"
         shutil.copytree(self.folder, self.kept, symlinks=True)
 
@@ -103,7 +103,7 @@ class NodeStart(NetworkTest):
             shutil.copy(self.home / "validator-0" / "keys" / name, self.folder / "keys" / name)
         self.refused("TLS key", "restore the right key")
 
-    # ---- one process a folder, one a port --------------------------------------------------------
+    # ---- one process per folder, one per port ----------------------------------------------------
 
     def test_a_second_node_on_the_same_folder(self):
         self.starts()
@@ -204,7 +204,7 @@ class NodeStart(NetworkTest):
             wait_until(lambda: ports.exists() or node.poll() is not None, "it listens")
             self.assertIsNone(node.poll())
             rpc = json.loads(ports.read_text(encoding="utf-8"))["rpc"]
-            # One connection that is there before the others, to ask over.
+            # One connection that exists before the others, to ask over.
             asking = http.client.HTTPConnection("127.0.0.1", rpc, timeout=20)
 
             def height():
@@ -217,7 +217,7 @@ class NodeStart(NetworkTest):
             for n in range(limit):
                 idle.append(socket.create_connection(("127.0.0.1", rpc), timeout=20,
                                                      source_address=(f"127.0.1.{n % 16 + 1}", 0)))
-            # The last one was seen, taken or refused: a refusal is told.
+            # The last one was seen, accepted or refused: a refusal is reported.
             self.assertIn(b"server-busy", idle[-1].recv(4096))
             opened = len(os.listdir(f"/proc/{node.pid}/fd"))
             self.assertLess(opened, limit - 256, "the ledger's files are left")
@@ -237,7 +237,7 @@ class NodeStart(NetworkTest):
 
     # ---- a full disk -----------------------------------------------------------------------------
 
-    @unittest.skipUnless(can_mount(), "needs the right to mount (root)")
+    @unittest.skipUnless(can_mount(), "needs permission to mount (root)")
     def test_a_full_disk_halts_the_node_by_name_and_loses_nothing(self):
         # The node's data on a small file system of its own; the other three go on without it.
         data = self.folder / "data"
@@ -263,7 +263,7 @@ class NodeStart(NetworkTest):
 
 
 class BadRequests(NetworkTest):
-    """Requests that no client of ours makes."""
+    """Requests that none of this project's clients makes."""
 
     def post(self, body, **headers):
         address = json.loads(self.imi("--json", "network", "status").out)["nodes"][0]["rpc"]

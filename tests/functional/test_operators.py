@@ -1,4 +1,4 @@
-"""Nobody is left guessing: what operators are told; and a command that fails changes nothing."""
+"""What operators are told; and that a command that fails changes nothing."""
 
 import contextlib
 import json
@@ -87,7 +87,7 @@ class Operators(NetworkTest):
         shutil.copytree(self.home, copy)
         nodes = json.loads(run("--json", "network", "status", home=copy).out)["nodes"]
         self.assertEqual([n["running"] for n in nodes], [False] * 4)
-        self.assertIn("down already", self.ok(run("network", "down", home=copy)).out)
+        self.assertIn("already down", self.ok(run("network", "down", home=copy)).out)
         self.assertEqual([n["running"] for n in self.nodes()], [True] * 4)
         shutil.rmtree(copy)
 
@@ -252,7 +252,7 @@ class Operators(NetworkTest):
             wait_until(lambda: not ready(), "the next block halts it")
             shown = self.ok(self.imi("network", "status"))
             self.assertIn("halted: disk full", shown.out)
-            self.assertIn("imi network up restarts those halted", shown.err)
+            self.assertIn("imi network up restarts the halted nodes", shown.err)
             self.assertEqual(self.nodes()[NODE]["pid"], node.pid)
             self.assertIn("halted (", get(address, "/readyz")[1])
             self.assertRegex(get(address, "/metrics")[1], r'imi_halted\{reason="[a-z-]+-full"\} 1')

@@ -1,4 +1,4 @@
-// A file that somebody imports.
+// A file to import.
 #include <sstream>
 
 #include "cli/csv.h"

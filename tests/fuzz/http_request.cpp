@@ -1,5 +1,5 @@
 // What anyone may send to the RPC port: the requests taken are the same in whatever pieces they
-// come, and each has one length that everybody agrees on. (A broken one that does not end may be
+// come, and each has one unambiguous length. (A broken one that does not end may be
 // refused at once or not yet.)
 #include "node/net/http_request.h"
 

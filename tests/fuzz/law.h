@@ -1,4 +1,4 @@
-// The law every decoder is held to: what decodes, encodes back to the same bytes.
+// The law for every decoder: what decodes, encodes back to the same bytes.
 #pragma once
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // Runs every file of the given folders through the fuzz target, and every prefix and single-bit
-// change of the small ones, so that a corpus says something without a fuzzer too.
+// change of the small ones, so that a corpus is useful without a fuzzer too.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

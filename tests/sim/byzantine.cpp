@@ -323,7 +323,7 @@ bool ByzantineMember::censor(std::uint16_t from, const node::SharedBytes& frame,
   return true;
 }
 
-// Every push is dropped; who is told that it was taken is the kind of censorship.
+// Every push is dropped; the kind of censorship is which members are told that it was accepted.
 bool ByzantineMember::keep_out(std::uint16_t from, const node::SharedBytes& frame, Out& out) {
   if ((*frame)[0] != static_cast<std::uint8_t>(node::FrameKind::kPush)) return false;
   const auto push = node::read_frame<node::PushFrame>(*frame);

@@ -26,7 +26,7 @@
 
 namespace imi::sim {
 
-// How a member keeps submissions that others push to it out of its blocks.
+// How a member excludes submissions that others push to it from its blocks.
 enum class Censorship : std::uint8_t {
   kNone,
   kNeverAck,  // it never says that it has them

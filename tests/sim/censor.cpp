@@ -33,7 +33,7 @@ class Censor final : public Scenario {
   }
 
  private:
-  // The censors' blocks are not empty: without these it were the progress timer's business.
+  // The censors' blocks are not empty: without these it would be the progress timer's business.
   void own_clients() {
     after(100'000, 400'000, [this] {
       const auto liars = c_.liars();
@@ -46,7 +46,7 @@ class Censor final : public Scenario {
     after(500'000, 2'000'000, [this] {
       const std::size_t number = c_.submit_new(100 * kSecond, all_honest(), false);
       const SubmissionId id = c_.submission(number).known.id;
-      c_.count("submission that censors must not keep out");
+      c_.count("submission that censors must not exclude");
       const Micros bound = c_.inclusion_bound();
       c_.queue().schedule(kWorld, bound, [this, id, bound] {
         if (!running_) return;

@@ -37,7 +37,7 @@ std::uint16_t byzantine_members(const RunOptions& o) {
 
 bool directed(Plan plan) { return plan > Plan::kEquivocate; }
 
-// Of what a run has by default: some rules take long to come to bear.
+// Relative to a run's default: some rules take long to take effect.
 std::uint64_t events_of(const RunOptions& o) {
   switch (o.plan) {
     case Plan::kCensor: return 12 * o.events;
@@ -58,7 +58,7 @@ std::uint32_t rotation_of(const RunOptions& o) {
   return o.plan == Plan::kCensor ? 8 : 24;
 }
 
-// Rules that take long to come to bear have longer runs.
+// Rules that take long to take effect have longer runs.
 Micros fault_time_of(const RunOptions& o) {
   return o.plan == Plan::kCensor ? 110 * kSecond : 60 * kSecond;
 }
@@ -268,7 +268,7 @@ void Cluster::mark_connected(std::uint16_t a, std::uint16_t b, bool on) {
 void Cluster::on_disconnect(std::uint16_t by, std::uint16_t peer) {
   const bool liar = peer == outsider() || !oracle_->honest(MemberId(peer));
   if (!liar && oracle_->honest(MemberId(by))) {
-    oracle_->report("peers", "honest member " + std::to_string(by) + " punishes honest member " +
+    oracle_->report("peers", "honest member " + std::to_string(by) + " disconnects honest member " +
                                  std::to_string(peer));
   }
   ++counters_["liar disconnected"];
@@ -281,7 +281,7 @@ void Cluster::on_leaves_view(std::uint16_t i, View to) {
   const bool nobody_may =
       options_.plan == Plan::kPester || (options_.plan == Plan::kCalm && liars().empty());
   if (!nobody_may || !counts(i)) return;
-  // But one planned view change per cap of the timers, to take along a member that f liars, who
+  // But one planned view change per cap of the timers, to take along a member that f liars, which
   // feigned their wishes, and a cause of its own made leave (C4).
   const Micros cap = Micros{world_.genesis().parameters.max_timeout_ms} * 1000;
   const bool feigned = mind_->traits().feign_wishes;
@@ -331,7 +331,7 @@ void Cluster::take_down(std::uint16_t i, bool power_cut) {
 // A process that stopped over a disk fault is started again by its operator.
 void Cluster::restart_halted() {
   for (std::uint16_t i = 0; i < size(); ++i) {
-    // One that came to another head is to be looked at first, not started again.
+    // One that came to another head has to be examined first, not started again.
     if (host(i).up() && host(i).halted() && !host(i).halted_on_mismatch()) {
       take_down(i, rng_.chance_ppm(300'000));
       boot(i);
@@ -385,7 +385,7 @@ void Cluster::send(std::size_t number, std::uint16_t gateway) {
                        });
 }
 
-// One peer's flood is that peer's loss alone.
+// One peer's flood costs only that peer.
 void Cluster::on_refused(std::uint16_t gateway, const node::SubmitError& error) {
   const auto* refusal = std::get_if<node::NodeRefusal>(&error);
   if (options_.plan != Plan::kPester || refusal == nullptr || !counts(gateway)) return;
@@ -394,7 +394,7 @@ void Cluster::on_refused(std::uint16_t gateway, const node::SubmitError& error) 
                                " turns a client away for what one peer floods it with");
 }
 
-// A client that was not told sends the very same bytes again, to anybody.
+// A client without an answer sends the same bytes again, to any node.
 void Cluster::retry(std::size_t number) {
   queue_.schedule(kWorld, rng_.range_i64(kSecond / 2, 3 * kSecond), [this, number] {
     PendingSubmission& p = submissions_[number];

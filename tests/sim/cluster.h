@@ -1,5 +1,5 @@
 // A whole cluster from one seed: machines, network, clients, a fault plan; then healing, and the
-// demand that everything comes right.
+// requirement that everything recovers.
 #pragma once
 
 #include <map>
@@ -22,7 +22,7 @@ enum class Plan : std::uint8_t {
   kPartition,
   kEquivocate,
   kPester,    // clients and members that try to force view changes (I26)
-  kCensor,    // primaries that keep submissions out (C6)
+  kCensor,    // primaries that exclude submissions (C6)
   kStale,     // withheld NEW-VIEWs that come when they are stale (A4)
   kPipeline,  // heights of one pipeline prepared in different views (A3)
   kSlowLink,  // catch-up over a link on which an answer takes seconds (D2)
@@ -77,7 +77,8 @@ class Cluster {
   // ---- for scenarios --------------------------------------------------------------------------
 
   [[nodiscard]] std::uint16_t size() const { return options_.replicas; }
-  // The index of a peer that is no validator: it has no machine, only what scenarios send for it.
+  // The index of a peer that is not a validator: it has no machine, only what scenarios send for
+  // it.
   [[nodiscard]] std::uint16_t outsider() const { return options_.replicas; }
   [[nodiscard]] Host& host(std::uint16_t i) { return *hosts_[i]; }
   [[nodiscard]] bool counts(std::uint16_t i) const;  // honest, with its safety state
@@ -97,7 +98,7 @@ class Cluster {
   void take_down(std::uint16_t i, bool power_cut);
   void reconnect_all();
   void set_client_gap(Micros min, Micros max) { client_gap_ = {min, max}; }
-  // What C6 promises for a submission that all honest members hold.
+  // What C6 guarantees for a submission that all honest members hold.
   [[nodiscard]] Micros inclusion_bound();
   // Returns the submission's number. `retried`: given to any member, until it is acknowledged.
   std::size_t submit_new(Micros life, const std::vector<std::uint16_t>& gateways,
@@ -125,7 +126,7 @@ class Cluster {
   [[nodiscard]] bool connected(std::uint16_t a, std::uint16_t b) const;
   void set_connected(std::uint16_t a, std::uint16_t b, bool on, Micros delay);
   void mark_connected(std::uint16_t a, std::uint16_t b, bool on);
-  // Disconnects after a while, unless the link was mended meanwhile.
+  // Disconnects after a while, unless the link was restored meanwhile.
   void break_if_cut(std::uint16_t a, std::uint16_t b, Micros delay);
   void restart_halted();
   void on_disconnect(std::uint16_t by, std::uint16_t peer);
@@ -159,7 +160,7 @@ class Cluster {
   std::unique_ptr<Scenario> scenario_;  // of a directed plan
   View left_for_;                       // I26: the view change that feigned wishes may cause
   Micros left_at_ = 0;
-  Micros alone_since_ = 0;  // when somebody was first seen alone in `changing`
+  Micros alone_since_ = 0;  // when a member was first seen alone in `changing`
   Clients clients_;
   std::vector<PendingSubmission> submissions_;
   Rng rng_;

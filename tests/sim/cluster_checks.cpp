@@ -1,4 +1,4 @@
-// What is demanded after healing, and what a run reports.
+// What is required after healing, and what a run reports.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -103,7 +103,7 @@ void Cluster::check_liveness() {
            });
 }
 
-// C4: nobody stays behind in a view change that the others do not make.
+// C4: no member stays behind in a view change that the others do not make.
 void Cluster::check_nobody_changing() {
   if (oracle_->violation()) return;
   wait_for("C4", "the return of every honest member to an active view", 20 * kSecond, [&] {
@@ -125,7 +125,7 @@ std::optional<std::uint16_t> Cluster::alone_in_changing() {
   return who;
 }
 
-// In a directed plan, whose links are good but where its scenario says otherwise.
+// In a directed plan, whose links are good unless its scenario says otherwise.
 void Cluster::watch_changing() {
   queue_.schedule(kWorld, kSecond / 4, [this] {
     if (!clients_running_) return;

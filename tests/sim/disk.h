@@ -13,7 +13,7 @@
 // count as clean although they never reached the disk (Rebello et al., ATC'20): processes, also
 // later ones, read the bytes until a power cut shows zeros in their place.
 //
-// One disk a simulated machine; it outlives the processes that use it. Single-threaded.
+// One disk per simulated machine; it outlives the processes that use it. Single-threaded.
 #pragma once
 
 #include <functional>

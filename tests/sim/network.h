@@ -85,7 +85,7 @@ class Network {
   std::vector<Micros> slowness_;
   std::vector<Micros> bulk_slowness_;
   Lose lose_;
-  std::vector<Micros> last_arrival_;  // a link; for in_order
+  std::vector<Micros> last_arrival_;  // per link; for in_order
   std::vector<bool> up_;
   NetworkCounters counters_;
 };

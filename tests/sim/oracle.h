@@ -1,12 +1,12 @@
 // The judge: sees every message that leaves, every record that becomes durable, every execution,
-// and holds them against the invariants of docs/PROTOCOL.md by number. It shares no code with
-// consensus beyond the message types and the digests; what it knows it has from watching.
+// and checks them against the invariants of docs/PROTOCOL.md by number. It shares no code with
+// consensus beyond the message types and the digests; what it knows it has observed.
 //
 // Incremental: each call looks at what has just happened and keeps what later checks need. The
 // first violation stays. Members that are Byzantine are watched (their votes count in tallies, as
 // they do for the honest) and never judged.
 //
-// Single-threaded; one oracle a run.
+// Single-threaded; one oracle per run.
 #pragma once
 
 #include <bitset>
@@ -65,7 +65,7 @@ class Oracle {
   explicit Oracle(const OracleSetup& setup);
 
   [[nodiscard]] const std::optional<Violation>& violation() const { return violation_; }
-  // For findings that others make (liveness, a node that stopped without a reason).
+  // For findings made elsewhere (liveness, a node that stopped without a reason).
   void report(std::string invariant, std::string text);
 
   // ---- messages (oracle_votes.cpp) ----------------------------------------------------------

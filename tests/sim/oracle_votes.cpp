@@ -315,7 +315,7 @@ void Oracle::see_new_view(MemberId m, const consensus::SignedMessage& signed_mes
   }
 }
 
-// A3, told apart from consensus' own code: at each height the certificate of the highest view, from
+// A3, independent of consensus' own code: at each height the certificate of the highest view, from
 // the stable block up, as long as each builds on the one below.
 std::map<Height, BlockId> Oracle::carried_over(const consensus::NewView& message,
                                                Height start) const {
@@ -421,7 +421,7 @@ void Oracle::check_prepared_certificate(const consensus::PreparedCertificate& c)
     // Its own vote counts for a member once it is on disk: it leaves after the same sync.
     if (!sent && !facts(s.member).accepted.contains({{c.view, c.header.height}, id})) {
       violate("I10", "a prepared certificate names member " + std::to_string(s.member.value) +
-                         ", who never prepared: " + where);
+                         ", which never prepared: " + where);
     }
   }
 }
@@ -437,7 +437,7 @@ void Oracle::check_commit_certificate(const consensus::CommitCertificate& c) {
     const bool sent = commits != slot.commit.end() && commits->second.test(s.member.value);
     if (!sent && !facts(s.member).commit_votes.contains({{c.view, c.height}, c.id})) {
       violate("I10", "a commit certificate names member " + std::to_string(s.member.value) +
-                         ", who never committed: " + where);
+                         ", which never committed: " + where);
     }
   }
   // Its holder's own COMMIT may be on its disk and not sent: the certificate decides all the same.
@@ -456,7 +456,7 @@ void Oracle::check_checkpoint_certificate(const chain::CheckpointCertificate& c)
     const bool sent = it != signed_heads.end() && it->second == digest;
     if (!sent && !facts(s.member).checkpoints.contains({c.head.height, digest})) {
       violate("I10", "a certificate names member " + std::to_string(s.member.value) +
-                         ", who never signed that head: " + where);
+                         ", which never signed that head: " + where);
     }
   }
 }

@@ -1,6 +1,6 @@
-// Clients, an observer and members other than the primary, who do what they may and what they may
-// not, on a network that is mostly idle and on which nothing is wrong: nobody may leave the view
-// (I26), no client may be turned away, and whoever floods is cut off.
+// Clients, an observer and members other than the primary do what they may and what they may not,
+// on a network that is mostly idle and on which nothing is wrong: no member may leave the view
+// (I26), no client may be turned away, and a peer that floods is cut off.
 #include <algorithm>
 
 #include "node/wire.h"
@@ -19,7 +19,7 @@ class Pester final : public Scenario {
 
   void start() override {
     c_.set_client_gap(200'000, 2'500'000);
-    // All kinds together, or one of them by itself.
+    // All kinds together, or one of them alone.
     if (rng_.chance_ppm(700'000)) only_ = rng_.below(kKinds);
     if (rng_.chance_ppm(400'000)) {
       c_.mind().traits().feign_wishes = true;
@@ -128,7 +128,7 @@ class Pester final : public Scenario {
     }
   }
 
-  // A member gives a valid submission to one other, and to nobody else.
+  // A member gives a valid submission to one other, and to no one else.
   void lone_push() {
     c_.count("submission pushed to one member only");
     push(a_liar(), some_honest(), {make(60'000).bytes});

@@ -28,7 +28,7 @@ struct Expectation {
   std::optional<ByzantineTraits> lies = std::nullopt;  // one member lies in this way alone
 };
 
-// Everybody is shown the same block that breaks a rule.
+// All are shown the same block that breaks a rule.
 ByzantineTraits bad_blocks() {
   ByzantineTraits t;
   t.bad_blocks = true;

@@ -1,5 +1,5 @@
 // Seeded randomness for simulation: xoshiro256** seeded by splitmix64 (Blackman and Vigna, 2018).
-// Integers only, so that a seed means the same run with every compiler. One stream a concern
+// Integers only, so that a seed means the same run with every compiler. One stream per concern
 // (network, disk, faults, clients): drawing more in one never shifts another.
 #pragma once
 

@@ -19,7 +19,7 @@ namespace {
 
 // ---- a worker process ---------------------------------------------------------------------------
 
-// One line a fact; texts come last on their line, newlines in them as '\x01'.
+// One line per fact; texts come last on their line, newlines in them as '\x01'.
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', '\x01');
   return text;

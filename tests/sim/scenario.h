@@ -1,6 +1,6 @@
 // What a directed plan does: a script that leads the cluster to where one rule matters. It acts at
 // times drawn from the seed and by what it sees on the wire, never by the state of the code under
-// test. One scenario a run; single-threaded.
+// test. One scenario per run; single-threaded.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ class Scenario {
   virtual ~Scenario() = default;
 
   virtual void start() = 0;  // all machines are up
-  // The faults are over: undo what heal() does not know of. What must hold on a cluster that is
-  // still at fault (a slow link) is undone in after_catch_up().
+  // The faults are over: undo what heal() does not know of. What must hold on a cluster that
+  // still has a fault (a slow link) is undone in after_catch_up().
   virtual void stop() { running_ = false; }
   virtual void after_catch_up() {}
 
@@ -37,7 +37,7 @@ class Scenario {
 // Null for plans that are not directed.
 [[nodiscard]] std::unique_ptr<Scenario> make_scenario(Cluster& cluster, Plan plan, Rng rng);
 
-// One a file, for make_scenario().
+// One per file, for make_scenario().
 [[nodiscard]] std::unique_ptr<Scenario> make_pester(Cluster& cluster, Rng rng);
 [[nodiscard]] std::unique_ptr<Scenario> make_censor(Cluster& cluster, Rng rng);
 [[nodiscard]] std::unique_ptr<Scenario> make_stale(Cluster& cluster, Rng rng);

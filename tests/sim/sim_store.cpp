@@ -30,7 +30,7 @@ std::expected<void, StoreError> SimStore::write(const ledger::WriteBatch& batch,
   }
   const bool dying = budget_ != UINT64_MAX;
   if (dying) {
-    if (budget_ == 0) return {};  // the process is dead: nobody hears the answer
+    if (budget_ == 0) return {};  // the process is dead: no one receives the answer
     --budget_;
   }
   if (durability == ledger::Durability::kSynced && !dying) {

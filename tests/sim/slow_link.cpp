@@ -1,5 +1,5 @@
 // One member falls behind and catches up over a link on which an answer with blocks or bodies takes
-// seconds. It gets there in the end, and nobody takes a late answer for a lie (D2, I24).
+// seconds. It gets there in the end, and no peer takes a late answer for a lie (D2, I24).
 #include "tests/sim/scenario.h"
 
 namespace imi::sim {

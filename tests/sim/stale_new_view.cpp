@@ -3,7 +3,7 @@
 // The trap. In view v-1 one honest member, the victim, is heard by the liars alone, and it alone
 // gets their votes: so it prepares a block Y that nobody else can. All leave for view v, whose
 // primary is a liar. It builds a valid NEW-VIEW that proposes Y again, on the victim's certificate,
-// and shows it to nobody; the victim hears only the liars. The others go on to view v+1, where the
+// and withholds it; the victim hears only the liars. The others go on to view v+1, where the
 // liars hide what they know, and decide another block X at Y's height. Now the victim is shown X's
 // commit certificate and then the NEW-VIEW of view v, both of them genuine.
 #include <algorithm>

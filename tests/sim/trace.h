@@ -1,5 +1,5 @@
 // What happened, twice: as a hash over every event (same seed, same hash), and as a short tail of
-// records that is turned into text only when somebody has to read it.
+// records that is turned into text only when it has to be read.
 #pragma once
 
 #include <array>

@@ -32,7 +32,7 @@ void SerialWorker::finish() {
   const Job job = std::move(jobs_.front());
   jobs_.pop_front();
   job.work();
-  // Between the two a process may die: what was done is durable, and nobody knows.
+  // Between the two a process may die: what was done is durable, and unreported.
   queue_.schedule(life_, 1, job.done);
   busy_ = false;
   if (!jobs_.empty()) begin();

@@ -1,4 +1,4 @@
-// The chain that a simulated cluster runs: its genesis, everybody's keys, and the submissions that
+// The chain that a simulated cluster runs: its genesis, all keys, and the submissions that
 // clients make. Keys are the same in every run; what clients do comes from the run's seed.
 #pragma once
 
@@ -49,7 +49,7 @@ class Clients {
   [[nodiscard]] ClientSubmission make(chain::TimeMs expiry);
   // The same submission under another signature of its author: equal id, other content hash.
   [[nodiscard]] ClientSubmission twin_of(const ClientSubmission& submission) const;
-  // A copy whose signature does not hold; another one for each `variant`.
+  // A copy with an invalid signature; a different one for each `variant`.
   [[nodiscard]] static node::SharedBytes forgery_of(const ClientSubmission& submission,
                                                     std::uint32_t variant);
   [[nodiscard]] Rng& rng() { return rng_; }

@@ -4,7 +4,7 @@
 
 using namespace imi;
 
-TEST_CASE("hexadecimal text goes both ways and refuses what it cannot be") {
+TEST_CASE("hexadecimal text round-trips, and malformed text is refused") {
   const Bytes b{0x00, 0xff, 0x1a};
   CHECK(to_hex(b) == "00ff1a");
   CHECK(from_hex("00FF1a").value() == b);

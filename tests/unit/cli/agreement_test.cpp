@@ -1,5 +1,5 @@
-// What `imi import --check` calls good is not refused: the check and execution are given the same
-// rows, and must say the same of each.
+// What `imi import --check` accepts is not refused: the check and execution are given the same
+// rows, and must agree on each.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -139,7 +139,7 @@ Count compare(World& w, const ledger::test::Agency& author, const char* kind, Ro
       REQUIRE_MESSAGE(said[i].has_value() == !ok, std::string(kind), " ", i, ": ",
                       ledger::test::what(done[i]));
       if (!ok) REQUIRE(*said[i] == done[i].refusal);
-      // The part of the check that needs no ledger refuses nothing else than execution does.
+      // The part of the check that needs no ledger refuses nothing that execution accepts.
       const auto fields = ledger::check_fields(entries[i], *w.policy, ledger::day_of(time));
       if (!fields) REQUIRE(!ok);
     }
@@ -149,7 +149,7 @@ Count compare(World& w, const ledger::test::Agency& author, const char* kind, Ro
 
 }  // namespace
 
-TEST_CASE("The check and execution say the same of thousands of generated rows") {
+TEST_CASE("The check and execution agree on thousands of generated rows") {
   World w;
   Rows rows(w);
   w.time = w.time.plus(3 * 86'400'000);

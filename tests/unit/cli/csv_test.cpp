@@ -42,7 +42,7 @@ TEST_CASE("CSV: fields, quotes, doubled quotes, commas and new lines inside quot
   CHECK(r.rows[2] == Row{"two\nlines", ""});
 }
 
-TEST_CASE("CSV: a byte order mark, CRLF, a last line without an end and empty lines are taken") {
+TEST_CASE("CSV: a byte order mark, CRLF, a last line without an end and empty lines are accepted") {
   const Read r = read_all("\xEF\xBB\xBFuscc,名称\r\n\r\n1,\"佛山\"\r\n2,x");
   CHECK(r.errors.empty());
   REQUIRE(r.rows.size() == 3);
@@ -116,14 +116,14 @@ TEST_CASE("CSV: a carriage return alone ends a row") {
   CHECK(r.numbers == std::vector<std::uint64_t>{1, 2, 4});
 }
 
-TEST_CASE("CSV: rows that hold nothing are padding") {
+TEST_CASE("CSV: empty rows are padding") {
   const Read r = read_all("a,b\n1,2\n,,\n  ,\u3000\n\"\",\n\n3,4\n,,\n\x1A");
   CHECK(r.errors.empty());
   REQUIRE(r.rows.size() == 3);
   CHECK(r.numbers == std::vector<std::uint64_t>{1, 2, 7});
 }
 
-TEST_CASE("Bytes that are not UTF-8: the plausible readings are shown, none is told as a fact") {
+TEST_CASE("Bytes that are not UTF-8: the plausible readings are shown, none is claimed as a fact") {
   const auto hint = [](std::string_view text) { return not_utf8_hint(text, 0); };
   const std::string latin = hint("M\xfcller Imbiss");
   CHECK(latin.find("'Müller Imbiss'") != std::string::npos);

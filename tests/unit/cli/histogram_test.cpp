@@ -28,7 +28,7 @@ TEST_CASE("A histogram's quantiles lie at most 3.2 % above the sorted list's") {
   CHECK(h.count() == values.size());
 }
 
-TEST_CASE("An empty histogram and extreme values are no special case") {
+TEST_CASE("An empty histogram and extreme values need no special case") {
   Histogram h;
   CHECK(h.quantile(500) == 0);
   h.add(0);

@@ -107,7 +107,7 @@ TEST_CASE("A refused row is given back, one that the ledger has already is not")
   CHECK(!j->covers(3));
 }
 
-TEST_CASE("A torn tail at any byte is cut off, and what was whole before it stands") {
+TEST_CASE("A torn tail at any byte is cut off, and the whole entries before it are kept") {
   const TempPath t;
   {
     auto j = Journal::open(t.path, header());

@@ -37,13 +37,13 @@ TEST_CASE("Columns are found by name, in any order") {
   CHECK(reader->next(r) == false);
 }
 
-TEST_CASE("A header that does not fit is refused with what was meant") {
+TEST_CASE("A header that does not fit is refused with a suggestion") {
   const auto why = [](const std::string& text) {
     const TempFile f(".csv", text);
     auto reader = RecordReader::open(f.path, kSpec);
     return reader ? std::string() : describe(reader.error());
   };
-  CHECK(why("uscc,amount_yaun\n").find("'amount_yuan' meant") != std::string::npos);
+  CHECK(why("uscc,amount_yaun\n").find("did you mean 'amount_yuan'") != std::string::npos);
   CHECK(why("note\n").find("'uscc' is missing") != std::string::npos);
   CHECK(why("uscc,uscc\n").find("twice") != std::string::npos);
   CHECK(why("").find("empty") != std::string::npos);
@@ -188,7 +188,7 @@ TEST_CASE("Content decides what a file is, not its name") {
   CHECK(codes(TempFile(".jsonl", "\xEF\xBB\xBF{\"uscc\":\"U1\"}").path) == Codes{"U1"});
 }
 
-TEST_CASE("A gzip that is cut short is no shorter file") {
+TEST_CASE("A gzip that is cut short is not accepted as a shorter file") {
   std::string rows = "uscc,note\n";
   for (int i = 0; i < 2000; ++i)
     rows += "U" + std::to_string(i) + "," + std::to_string(i * i) + "\n";
@@ -202,15 +202,15 @@ TEST_CASE("Columns without a name are padding as long as they hold nothing") {
   CHECK(codes(TempFile(".csv", "uscc,,note\nU1,,x\nU2, ,y,,\n").path) == Codes{"U1", "U2"});
   const auto bad = codes(TempFile(".csv", "uscc,note,\nU1,x,lost\n").path);
   REQUIRE(bad.size() == 1);
-  CHECK(bad[0].find("'lost' stands in a column without a name") != std::string::npos);
+  CHECK(bad[0].find("'lost' is in a column without a name") != std::string::npos);
   CHECK(codes(TempFile(".csv", " USCC ;Note\nU1;x\n").path) == Codes{"U1"});
 }
 
-TEST_CASE("JSON lines: repeated keys and long numbers are refused, each for what it is") {
+TEST_CASE("JSON lines: repeated keys and long numbers are refused, each for its reason") {
   const auto why = [](const std::string& line) { return codes(TempFile(".jsonl", line).path)[0]; };
   const std::string twice =
       why("{\"uscc\":\"U1\",\"amount_yuan\":\"50000\",\"amount_yuan\":\"5\"}");
-  CHECK(twice.find("'amount_yuan' is twice") != std::string::npos);
+  CHECK(twice.find("'amount_yuan' appears twice") != std::string::npos);
   const std::string big = why("{\"uscc\":20260001234567890123}");
   CHECK(big.find("20260001234567890123") != std::string::npos);
   CHECK(big.find("fraction") == std::string::npos);

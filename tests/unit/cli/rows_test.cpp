@@ -170,7 +170,7 @@ TEST_CASE("The texts of recorded facts make the same facts again") {
   CHECK(*again == facts);
 }
 
-TEST_CASE("Rows are known by what the ledger knows them by") {
+TEST_CASE("Rows are identified by what identifies them on the ledger") {
   const ledger::Catalog c = catalog();
   const auto events = make_mapper("events", {&c, {}, false});
   REQUIRE(events->key());
@@ -274,12 +274,13 @@ TEST_CASE("Entries in JSON: what is wrong is named by entry and field") {
             .find("field 'subject': an id may be a person's") != std::string::npos);
   CHECK(why("[]").find("no entries") != std::string::npos);
   CHECK(why("7").find("array") != std::string::npos);
-  CHECK(why(R"([{"kind":"event.recrod"}])").find("'event.record' meant") != std::string::npos);
+  CHECK(why(R"([{"kind":"event.recrod"}])").find("did you mean 'event.record'") !=
+        std::string::npos);
   CHECK(why(R"([{"kind":"event.withdraw","eid":"12"}])").find("field 'eid'") != std::string::npos);
   CHECK(why((R"([{"kind":"att.status","aid":")" + std::string(64, 'a') +
              R"(","action":"revoke","reasn":"replaced"}])")
                 .c_str())
-            .find("'reason' meant") != std::string::npos);
+            .find("did you mean 'reason'") != std::string::npos);
 }
 
 TEST_CASE("Rows are folded to one form before anything is compared") {
@@ -307,7 +308,7 @@ TEST_CASE("Rows are folded to one form before anything is compared") {
   CHECK(ledger::key_of(*entry_of("source_key", "K1").source) == ledger::key_of(*plain.source));
 }
 
-TEST_CASE("A code issued against its check character needs a word, and no other code is offered") {
+TEST_CASE("A code with a wrong check character needs as_issued, and no other code is offered") {
   const std::string odd = "91990604M0007QKA93";
   const auto map = [&](bool by_default, const char* mark, const std::string& code) {
     RowOptions options;

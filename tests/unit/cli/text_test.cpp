@@ -23,7 +23,7 @@ TEST_CASE("Text is cut at a column, never inside a character") {
   CHECK(cut("abc", 0).empty());
 }
 
-TEST_CASE("Well-formed UTF-8 is told from malformed by its first bad byte") {
+TEST_CASE("Malformed UTF-8 is recognised by its first bad byte") {
   CHECK(!first_invalid_utf8("佛山 ok"));
   CHECK(first_invalid_utf8("ab\xB7\xF0") == 2);
   CHECK(first_invalid_utf8("\xC0\x80") == 0);          // overlong
@@ -32,7 +32,7 @@ TEST_CASE("Well-formed UTF-8 is told from malformed by its first bad byte") {
   CHECK(first_invalid_utf8("a\xE7\xA6") == 1);         // truncated
 }
 
-TEST_CASE("A name cannot carry escape sequences or turn the line round") {
+TEST_CASE("A name cannot carry escape sequences or reverse the line") {
   CHECK(printable("a\x1b[31mb") == "a\\u{1B}[31mb");
   CHECK(printable("a\u202Eb") == "a\\u{202E}b");
   CHECK(printable("a\nb\tc\r") == "a\\u{A}b\\u{9}c\\u{D}");
@@ -86,7 +86,7 @@ TEST_CASE("Lines wrap at spaces, and anywhere between Chinese characters") {
   }
 }
 
-TEST_CASE("A mistyped word finds the nearest one, a far one none") {
+TEST_CASE("A mistyped word finds the nearest one; a distant one finds none") {
   const std::vector<std::string> words = {"network", "import", "submit", "enterprise", "status"};
   CHECK(nearest("netwrok", words) == "network");
   CHECK(nearest("imprt", words) == "import");
@@ -167,7 +167,7 @@ TEST_CASE("Colour is written only when asked for, and does not shift columns") {
   CHECK(t.render(80, true).find("\x1b[32mup\x1b[0m     1") != std::string::npos);
 }
 
-TEST_CASE("The progress line tells share, count, rate and time to go, and fits") {
+TEST_CASE("The progress line shows share, count, rate and time to go, and fits") {
   const std::string line = progress_line("events", 4'000, 8'000, 2'000, 100, false);
   CHECK(line.find("50%") != std::string::npos);
   CHECK(line.find("4,000 of 8,000") != std::string::npos);

@@ -58,18 +58,18 @@ TEST_CASE("Times are shown in the ledger's calendar, UTC+8") {
   CHECK(time_text(57'600'000) == "1970-01-02 00:00:00");
 }
 
-TEST_CASE("Days in other forms are refused with what was probably meant") {
+TEST_CASE("Days in other forms are refused with a suggestion") {
   const auto why = [](const char* text) {
     const auto v = parse_day(text);
     return v ? std::string("taken") : v.error().reason;
   };
   CHECK(why("44927").find("number of a day") != std::string::npos);
-  CHECK(why("2026/3/5").find("2026-03-05 meant") != std::string::npos);
-  CHECK(why("2026年3月5日").find("2026-03-05 meant") != std::string::npos);
-  CHECK(why("20260305").find("2026-03-05 meant") != std::string::npos);
-  CHECK(why("2026-03-05 00:00:00").find("2026-03-05 meant") != std::string::npos);
-  CHECK(why("5/3/2026").find("meant") == std::string::npos);
-  CHECK(why("2026/13/5").find("meant") == std::string::npos);
+  CHECK(why("2026/3/5").find("did you mean 2026-03-05") != std::string::npos);
+  CHECK(why("2026年3月5日").find("did you mean 2026-03-05") != std::string::npos);
+  CHECK(why("20260305").find("did you mean 2026-03-05") != std::string::npos);
+  CHECK(why("2026-03-05 00:00:00").find("did you mean 2026-03-05") != std::string::npos);
+  CHECK(why("5/3/2026").find("did you mean") == std::string::npos);
+  CHECK(why("2026/13/5").find("did you mean") == std::string::npos);
 }
 
 TEST_CASE("What a spreadsheet destroyed is refused by name, what merely looks odd is not") {

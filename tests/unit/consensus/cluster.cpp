@@ -182,7 +182,7 @@ void Cluster::apply(std::size_t i, Effects effects) {
     transmit(i, s);
   }
   for (const Execute& e : effects.execute) {
-    // One executor thread a node: in order.
+    // One executor thread per node: in order.
     node.executor_free =
         std::max(node.executor_free, tick_) + 1 + dice_.below(options_.executor_delay_ticks + 1);
     schedule(node.executor_free - tick_, i, true, [this, i, e] { execute(i, e); });

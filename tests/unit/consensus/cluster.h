@@ -101,13 +101,13 @@ class Cluster {
     return nodes_[i].disk.heads[h];
   }
 
-  // What the oracle saw go wrong; empty is good.
+  // The violations that the oracle saw; empty if none.
   std::vector<std::string> violations;
   std::map<std::string, std::uint64_t> counters;
   std::vector<Evidence> evidence;
   std::map<std::size_t, HaltReason> halts;
   std::map<std::size_t, std::uint8_t> signing_stops;
-  // Members the oracle does not hold to honesty.
+  // Members that the oracle does not expect to be honest.
   std::set<std::size_t> faulty;
   Hash256 trace;  // hash of everything that was sent, in order: same seed, same trace
 

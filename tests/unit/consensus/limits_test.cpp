@@ -1,5 +1,5 @@
-// Bounded things that must not lose what matters: blocks voted for, submissions of blocks that came
-// to nothing, and long messages to slow members.
+// Bounded things that must not lose what matters: blocks voted for, submissions of abandoned
+// blocks, and long messages to slow members.
 #include <doctest/doctest.h>
 
 #include "tests/unit/consensus/solo.h"
@@ -61,7 +61,7 @@ TEST_CASE("no block voted for is dropped, however many views fail at its height 
     REQUIRE(sent_payload<BlockData>(e) != nullptr);
     CHECK(sent_payload<BlockData>(e)->block == b);
   }
-  // An empty block is voted for all the same, so the height can still be decided;
+  // An empty block is voted for nevertheless, so the height can still be decided;
   CHECK(s.propose(view, s.m.block(Height(1), BlockId{}, s.now_ms + 100), {}) == 1);
   // and so is what a NEW-VIEW re-proposes, known or not.
   const ItemFacts late = Members::item(99, s.now_ms + 60'000);
@@ -110,7 +110,8 @@ TEST_CASE("submissions of a view that was left come back when a checkpoint overt
   CHECK(e.returned[0].reason == ReturnReason::kNotChosen);
 }
 
-TEST_CASE("a NEW-VIEW goes to a slow member again ever more rarely, and to each by itself (A8)") {
+TEST_CASE(
+    "a NEW-VIEW goes to a slow member again ever more rarely, for each member separately (A8)") {
   Config patient;  // the view is not left meanwhile
   patient.progress_timeout_ms = patient.max_view_timeout_ms = 60'000;
   Solo s(4, 1, patient);  // the primary of view 1

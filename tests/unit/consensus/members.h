@@ -142,7 +142,7 @@ struct Members {
     return new_view(leader(v), n);
   }
 
-  // The statement that a signed message of m makes by itself.
+  // The statement that a signed message of m makes on its own.
   [[nodiscard]] std::vector<Statement> statements(const SignedMessage& message) const {
     std::vector<Statement> out;
     StatementFinder(config.genesis, set, [&](const FoundStatement& s) {

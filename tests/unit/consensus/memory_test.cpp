@@ -59,13 +59,13 @@ TEST_CASE("a validator that starts asks its peers, and signs nothing before q - 
   CHECK_FALSE(s.replica.is_voter());
   const Block b = s.m.block(Height(1), BlockId{}, s.now_ms);
   CHECK(signed_sent(s.receive(s.m.pre_prepare(View(0), b))) == 0);
-  // It asks again, and only who has not answered.
+  // It asks again, and only those that have not answered.
   CHECK(signed_sent(s.answer(2)) == 0);
   CHECK(s.replica.signing().answers == 1);
   std::size_t asked = 0;
   for (int i = 0; i < 10; ++i) asked += sent(s.tick(), MessageKind::kAskLastSeen);
   CHECK(asked == 2);
-  // The same peer again is no second answer; nor is one to an earlier start's question.
+  // The same peer again does not count twice; nor does an answer to an earlier start's question.
   s.answer(2);
   s.answer(3, {}, 4);
   CHECK(s.state() == Signing::State::kAwaitingPeers);
@@ -107,7 +107,8 @@ TEST_CASE("what peers saw beyond its memory, under its own signature, silences i
   shown(m.new_view(View(1), changes, {}));
 }
 
-TEST_CASE("what it remembers is no news, and a bare or forged claim silences nobody") {
+TEST_CASE(
+    "a statement that it remembers changes nothing, and a bare or forged claim silences nobody") {
   const Members m(4);
   const Block b = m.block(Height(1), BlockId{}, 1'000'000);
   SafetyState state;
@@ -166,7 +167,7 @@ TEST_CASE("each member keeps the last of each kind that it saw others sign, and 
 }
 
 TEST_CASE(
-    "what was seen rides on records that are synced anyway, and on an idle chain goes alone") {
+    "what was seen is written with records that are synced anyway, and alone on an idle chain") {
   Solo s;
   const Members& m = s.members;
   SafetyState durable;
@@ -178,7 +179,7 @@ TEST_CASE(
   };
   const Block b1 = m.block(Height(1), BlockId{}, s.now_ms);
   fold(s.started);
-  // A vote alone is no reason for a sync.
+  // A vote alone does not cause a sync.
   const Effects vote = s.receive(m.prepare(MemberId(2), View(0), Height(1), m.id_of(b1)));
   CHECK(vote.persist.empty());
   CHECK(durable.seen.empty());

@@ -76,7 +76,7 @@ TEST_CASE("q-1 PREPAREs make a prepared certificate, q COMMITs a decision, which
   CHECK(sent(e, MessageKind::kCheckpoint) == 1);
 }
 
-TEST_CASE("the same vote again, or from the same member, never counts twice (fault 2)") {
+TEST_CASE("the same vote again, or from the same member, never counts twice") {
   Case c;
   c.propose(c.b1);
   c.prepares(c.b1, {2});
@@ -100,7 +100,7 @@ TEST_CASE("two ids by one member leave one evidence pair of each kind (D5)") {
   c.commits(c.b1, {3});
   e = c.commits(x, {3});
   REQUIRE(e.evidence.size() == 1);
-  // Both halves verify by themselves: anybody can be shown them.
+  // Each half verifies on its own: it can be shown to anyone.
   CHECK(c.verifier().verify(*e.evidence[0].first, std::nullopt));
   CHECK(c.verifier().verify(*e.evidence[0].second, std::nullopt));
 }
@@ -205,7 +205,7 @@ TEST_CASE("heights beyond the window wait in a bounded buffer, further ones are 
   CHECK(ignored(c.receive(at(2 * window + 1)), Ignored::kHeightBeyondWindow));
 }
 
-TEST_CASE("the primary proposes while the pipeline has room, and never a repeated item") {
+TEST_CASE("the primary proposes while the pipeline has a free slot, and never a repeated item") {
   Config config;
   config.pipeline = 2;
   Case c(4, 0, config);
@@ -251,7 +251,7 @@ TEST_CASE("a decision against the accepted proposal returns its items and moves 
   CHECK(e.execute[0].id == c.members.id_of(c.b1));
 }
 
-TEST_CASE("a block nobody asked for is not kept") {
+TEST_CASE("a block that was not asked for is not kept") {
   Case c;
   CHECK(ignored(c.receive(c.members.wrap(MemberId(2), BlockData{c.b1})), Ignored::kNotWanted));
   CHECK(

@@ -89,7 +89,7 @@ TEST_CASE(
   CHECK(*h.pending.waiting_since() == 2);  // the second again
 }
 
-TEST_CASE("what is in a block does not wait, and waits anew when it comes back") {
+TEST_CASE("what is in a block does not wait, and starts to wait again when it comes back") {
   Held h;
   const ItemFacts a = h.add(1, 60'000);
   h.pending.set_in_block(a.content, true);

@@ -340,7 +340,7 @@ TEST_CASE("STATUS is answered with what its sender lacks, and not too often (A8)
   CHECK(sent(e, MessageKind::kCommit) == 1);
 }
 
-TEST_CASE("blocks voted for are handed to whoever asks by id") {
+TEST_CASE("blocks voted for are given to any member that asks by id") {
   Solo s;
   const auto blocks = make_chain(s.members, 1);
   s.receive(s.members.pre_prepare(View(0), blocks[0]));
@@ -353,7 +353,8 @@ TEST_CASE("blocks voted for are handed to whoever asks by id") {
 }
 
 // A FETCH is small and its answer is not: nothing that a member invents may win it a second one.
-TEST_CASE("a FETCH is answered for its own height alone, once a while a member and block (A8)") {
+TEST_CASE(
+    "a FETCH is answered for its own height alone, once per interval, member and block (A8)") {
   Solo s;
   const auto blocks = make_chain(s.members, 2);
   for (const Block& b : blocks) s.receive(s.members.pre_prepare(View(0), b));

@@ -1,4 +1,4 @@
-// NEW-VIEWs that are valid and out of date: they change nothing and stop nobody (A4).
+// NEW-VIEWs that are valid but out of date: they change nothing and stop no member (A4).
 #include <doctest/doctest.h>
 
 #include "tests/unit/consensus/solo.h"

@@ -1,4 +1,4 @@
-// Leaving and entering views, seen by one replica, and the choice of O by itself.
+// Leaving and entering views, seen by one replica, and the choice of O on its own.
 #include <doctest/doctest.h>
 
 #include "consensus/new_view.h"
@@ -214,11 +214,11 @@ TEST_CASE("executed heights that are re-proposed are voted for again (A4)") {
   const Effects e = s.receive(s.members.new_view(View(1), changes, {b1.header}));
   REQUIRE(sent(e, MessageKind::kPrepare) == 1);
   CHECK(sent_payload<Prepare>(e)->id == s.members.id_of(b1));
-  CHECK(e.execute.empty());  // once a height (I13)
+  CHECK(e.execute.empty());  // once per height (I13)
 }
 
 TEST_CASE(
-    "a submission that the primary holds and leaves out of blocks with room is complained of") {
+    "a submission that the primary holds and leaves out of blocks with space causes a complaint") {
   const auto complains = [](bool full, bool at_primary, std::uint64_t shields = 0) {
     Solo s;
     for (std::uint64_t n = 0; n < shields; ++n) {  // the primary has them, and they are not due
@@ -257,7 +257,7 @@ TEST_CASE(
   CHECK_FALSE(complains(false, false));  // the primary never had it
 }
 
-TEST_CASE("what a decided block has is not complained of, though its bodies are not here yet") {
+TEST_CASE("what a decided block has causes no complaint, though its bodies are not here yet") {
   Solo s;
   const ItemFacts late = Members::item(1, kNow + 100'000);
   s.give(PendingAdded{{late}});

@@ -32,7 +32,7 @@ struct Waiting : Solo {
 
 }  // namespace
 
-TEST_CASE("a member whose timer ran out tells its wish at once, stays and goes on voting (C4)") {
+TEST_CASE("a member whose timer ran out sends its wish at once, stays and continues to vote (C4)") {
   Waiting s;
   const auto e = s.until_wish();
   REQUIRE(e);
@@ -46,7 +46,7 @@ TEST_CASE("a member whose timer ran out tells its wish at once, stays and goes o
   CHECK(sent(s.receive(s.members.pre_prepare(View(0), b)), MessageKind::kPrepare) == 1);
 }
 
-TEST_CASE("a wish is withdrawn, and that is told, when its cause is gone (C4)") {
+TEST_CASE("a wish is withdrawn, and the withdrawal sent, when its cause is gone (C4)") {
   Waiting s;
   REQUIRE(s.until_wish());
   const ItemFacts item = Members::item(1, kNow + 500'000);
@@ -92,7 +92,7 @@ TEST_CASE("a VIEW-CHANGE counts as a wish, for good (C4)") {
   CHECK(s.left(20) == 1);
 }
 
-TEST_CASE("wishes of others alone move nobody, however many (C4)") {
+TEST_CASE("wishes of others alone move no member, however many (C4)") {
   Solo s;
   for (int round = 0; round < 100; ++round) {
     for (const MemberId m : ids({0, 2, 3})) {
@@ -158,7 +158,8 @@ TEST_CASE("f+1 VIEW-CHANGEs that one member holds are relayed to those that lack
   CHECK(relayed == std::set<MemberId>{MemberId(1), MemberId(2)});
 }
 
-TEST_CASE("one slow link costs nothing: nobody leaves, and the chain goes on (C4, I26)") {
+TEST_CASE(
+    "one slow link costs nothing: no member leaves the view, and the chain continues (C4, I26)") {
   Cluster c({});
   // Member 3 hears nothing of the primary and of one backup.
   c.lose = [](MemberId from, MemberId to, const SignedMessage&) {
@@ -194,7 +195,7 @@ TEST_CASE("a liar that wishes and signs VIEW-CHANGEs all the time forces no view
   CHECK(c.lowest_executed() > 50);
 }
 
-TEST_CASE("a member that alone left a view comes back, over a restart too (C4)") {
+TEST_CASE("a member that alone left a view comes back, even after a restart (C4)") {
   for (const bool restarts : {false, true}) {
     Cluster c({});
     c.submit(4);

@@ -44,7 +44,7 @@ TEST_CASE(
   CHECK(load_key(file));
 }
 
-TEST_CASE("links, folders and pipes are no key files, and an existing key is never overwritten") {
+TEST_CASE("links, folders and pipes are not key files, and an existing key is never overwritten") {
   const Folder f;
   SeededRandom random(2);
   const SecretKey key = SecretKey::generate(random);

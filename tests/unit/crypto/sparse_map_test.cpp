@@ -35,7 +35,7 @@ TEST_CASE("present and absent paths of a map written out by hand") {
   CHECK(verify_absent({}, path_of(0xff), {}));
 }
 
-TEST_CASE("a leaf that stands elsewhere does not prove that a path is free") {
+TEST_CASE("a leaf at another place does not prove that a path is free") {
   const Small m;
   // 0x00 is present. Neither b (in the other half) nor a itself may deny it.
   CHECK(verify_absent(m.root, m.a.path, {{m.hc, m.ha}, m.b}).error() ==

@@ -179,7 +179,7 @@ TEST_CASE("Recording is refused by name, and leaves no trace") {
   CHECK(w.rows_of(sid).empty());
 }
 
-TEST_CASE("The day of an event is held against the block's day in UTC+8, to the millisecond") {
+TEST_CASE("The day of an event is compared with the block's day in UTC+8, to the millisecond") {
   World w;
   const SubjectId sid = w.enterprise(1);
   const Day tomorrow = w.today().next();

@@ -45,7 +45,7 @@ TEST_CASE("A code issued against its check character is registered where the ent
   CHECK(parse_uscc_as_issued("91350100M000100Y43").error() == CodeError::kFits);
 }
 
-TEST_CASE("A refusal says what was wrong as its reader knows it") {
+TEST_CASE("A refusal says what was wrong in the reader's terms") {
   const auto says = [](RefusalCode code, RefusalField field, std::int64_t a, std::int64_t b) {
     return describe(Refusal{code, field, a, b});
   };

@@ -341,7 +341,7 @@ TEST_CASE("before anything is certified, answers come without proof only") {
 
 // ---- persons ----------------------------------------------------------------------------------
 
-TEST_CASE("a person's record is answered to the person, with proof, and to nobody else") {
+TEST_CASE("a person's record is given to that person, with proof, and to nobody else") {
   World w;
   const chain::TimeMs now = w.db->certified().time;
   ReplayGuard guard;
@@ -413,7 +413,7 @@ TEST_CASE("the memory of answered queries is bounded by time and number") {
   CHECK(note(another, random.fixed<Hash256>(), later) == ReplayGuard::Seen::kFirst);
 }
 
-TEST_CASE("one person's queries fill that person's share and lock nobody else out") {
+TEST_CASE("one person's queries fill only that person's share") {
   ReplayGuard guard;
   crypto::SeededRandom random(2);
   const chain::TimeMs now(1'000'000);

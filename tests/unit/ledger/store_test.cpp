@@ -170,7 +170,7 @@ TEST_CASE("an older and a newer store format are told apart and refused") {
   CHECK(open_leveldb(folder.path() / "s").error().reason == Reason::kCorruption);
 }
 
-TEST_CASE("a store that should be there and is not, is refused rather than made anew") {
+TEST_CASE("a store that should exist but does not is refused rather than created again") {
   const TempFolder folder;
   LevelDbOptions options;
   options.create_if_missing = false;

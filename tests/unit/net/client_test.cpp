@@ -19,7 +19,7 @@ using imi::rpc::ExitCode;
 
 namespace {
 
-// An address where nobody listens: it was free a moment ago.
+// An address where nothing listens: it was free a moment ago.
 NodeAddress nobody() {
   RpcNet gone;
   return gone.address();
@@ -102,7 +102,8 @@ TEST_CASE("the ledger's own errors come back as they are, with their exit codes"
   CHECK(c.call("event", {{"eid", "x"}}).error().error == Error::kInvalidParams);
 }
 
-TEST_CASE("a node that is down, deaf or not ready is passed over, and the good one remembered") {
+TEST_CASE(
+    "a node that is down, unresponsive or not ready is passed over, and the good one remembered") {
   RpcNet good;
   Deaf deaf;
   SUBCASE("refused") {
@@ -116,7 +117,7 @@ TEST_CASE("a node that is down, deaf or not ready is passed over, and the good o
     CHECK(c.current() == good.address());
     CHECK(c.call("status", {}));
   }
-  SUBCASE("a read does not wait for a deaf node as long as for the last one") {
+  SUBCASE("a read does not wait for an unresponsive node as long as for the last one") {
     Deaf other;
     Client c = client_of({deaf.address(), other.address(), good.address()}, 20s);
     const auto begin = std::chrono::steady_clock::now();
@@ -143,7 +144,7 @@ TEST_CASE("a node that is down, deaf or not ready is passed over, and the good o
     Client c = client_of({first, good.address()});
     CHECK(c.call("status", {}));
     CHECK(c.current() == good.address());
-    // If all are so, the node's own reason is told.
+    // If all are, the node's own reason is reported.
     Client only = client_of({first, nobody()});
     const auto r = only.call("status", {});
     REQUIRE_FALSE(r);
@@ -162,7 +163,7 @@ TEST_CASE("if no node answers, the error says what each one did") {
   CHECK(r.error().message.find("no-such-host.invalid") != std::string::npos);
 }
 
-TEST_CASE("a connection that the node closed meanwhile is made anew without a word") {
+TEST_CASE("a connection that the node closed meanwhile is silently re-established") {
   RpcServerOptions o;
   o.limits.idle_timeout = 40ms;
   RpcNet net(o);
@@ -191,7 +192,7 @@ TEST_CASE("a call can be interrupted while it waits") {
   CHECK(r.error().data.at("interrupted") == true);
 }
 
-TEST_CASE("what is no IMI node is said to be none") {
+TEST_CASE("a server that is not an IMI node is reported as such") {
   RpcServerOptions o;
   RpcNet net(o);
   Client c = client_of({net.address()});
@@ -246,7 +247,7 @@ TEST_CASE("the response reader takes answers in any pieces, one after the other"
   }
 }
 
-TEST_CASE("the load client keeps many calls under way and accounts for every one") {
+TEST_CASE("the load client keeps many calls in flight and accounts for every one") {
   RpcNet net;
   std::vector<int> answers(5000, 0);
   LoadClientOptions o;
@@ -305,7 +306,7 @@ TEST_CASE("when a node goes, its calls fail by name and later ones wait for it t
   CHECK_FALSE(LoadClient::connect(nowhere, [](LoadClient::Done&) {}));
 }
 
-TEST_CASE("one node is asked without failover, and what it did is told apart") {
+TEST_CASE("one node is asked without failover, and its kinds of failure are distinguished") {
   RpcNet good;
   Deaf deaf;
   Client c = client_of({nobody(), deaf.address(), good.address()});

@@ -18,7 +18,7 @@ ClientKey key_of(std::size_t n) {
   return k;
 }
 
-// Workers and clients in virtual time: a client keeps `window` calls of `cost` each under way.
+// Workers and clients in virtual time: a client keeps `window` calls of `cost` each in flight.
 class Machine {
  public:
   explicit Machine(unsigned workers) : workers_(workers) {}
@@ -118,7 +118,7 @@ TEST_CASE("eight clients of heavy reads slow another's light reads by less than 
   }
 }
 
-TEST_CASE("light reads are slowed by no more where the heavy ones come to the same method") {
+TEST_CASE("light reads are not slowed more if the heavy ones use the same method") {
   const std::size_t alone = light_reads(2, 0, kHeavy);
   CHECK(light_reads(2, 8, {"status", 35'000, 64}) * 2 > alone);
 }
@@ -138,7 +138,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("who comes late or comes back has no claim to the time that others used before") {
+TEST_CASE(
+    "a client that comes late or comes back has no claim to the time that others used before") {
   Machine m(1);
   const std::size_t first = m.add({"enterprise", 10'000, 4});
   m.run_until(30 * kSecond);
@@ -149,7 +150,7 @@ TEST_CASE("who comes late or comes back has no claim to the time that others use
   CHECK(m.load(second).worked < 6 * kSecond);
 }
 
-TEST_CASE("light reads from the address of the heavy ones are slowed by no more either") {
+TEST_CASE("light reads from the address of the heavy ones are not slowed more either") {
   const std::size_t alone = light_reads(2, 0, kHeavy);
   CHECK(light_reads(2, 8, {"enterprise", 35'000, 64, 500}, {"status", 100, 1, 500}) * 2 > alone);
   CHECK(light_reads(2, 8, {"status", 35'000, 64, 500}, {"status", 100, 1, 500}) * 2 > alone);

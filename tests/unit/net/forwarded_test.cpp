@@ -58,7 +58,7 @@ TEST_CASE("every form of an address is read") {
   CHECK(client("10.0.0.1", "for=\"[2001:db8:9::1]:4711\"", "") == "2001:db8:9::1");
 }
 
-TEST_CASE("an address that is hidden or unreadable ends the search at the proxy that told it") {
+TEST_CASE("an address that is hidden or unreadable ends the search at the proxy that reported it") {
   for (const char* text : {"unknown", "_hidden", "203.0.113", "203.0.113.9:", "203.0.113.9:x",
                            "[::1", "203.0.113.9 1.1.1.1", "localhost", "1.1.1.1,"}) {
     CAPTURE(text);
@@ -71,7 +71,7 @@ TEST_CASE("an address that is hidden or unreadable ends the search at the proxy 
   CHECK(client("10.0.0.1", "for=\"203.0.113.9, for=1.1.1.1", "") == "10.0.0.1");
 }
 
-TEST_CASE("where both headers are there and disagree, it is the proxy that counts") {
+TEST_CASE("if both headers are present and disagree, the proxy itself counts") {
   CHECK(client("10.0.0.1", "for=203.0.113.9", "203.0.113.9") == "203.0.113.9");
   CHECK(client("10.0.0.1", "for=1.1.1.1", "203.0.113.9") == "10.0.0.1");
 }

@@ -1,5 +1,5 @@
-// What a stranger, a liar or a broken machine does to a peer port: a raw TLS client against a real
-// transport.
+// What a stranger, a liar or a broken machine may do to a peer port: a raw TLS client against a
+// real transport.
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -117,7 +117,7 @@ TEST_CASE("a client without a certificate is refused") {
   CHECK(t.witness().wait_refused(PeerRefusal::kTlsFailed));
 }
 
-TEST_CASE("a client whose key is nobody's is refused by name") {
+TEST_CASE("a client with an unknown key is refused by name") {
   Target t;
   RawPeer peer(t.port(), &test_identity(5));
   CHECK(peer.is_closed_by_other());
@@ -231,7 +231,7 @@ TEST_CASE("connections that stop in the handshake are ended by the deadline") {
   CHECK(t.witness().wait_refused(PeerRefusal::kHandshakeLate));
 }
 
-TEST_CASE("a flood of half-open connections is capped and does not keep a validator out") {
+TEST_CASE("a flood of half-open connections is capped and does not lock a validator out") {
   PeerLimits limits;
   limits.max_half_open = 12;
   limits.reserved_half_open = 4;
@@ -241,7 +241,7 @@ TEST_CASE("a flood of half-open connections is capped and does not keep a valida
   for (int i = 0; i < 40; ++i) flood.push_back(tcp_connect(t.port()));
   CHECK(t.witness().wait_refused(PeerRefusal::kHalfOpenFull));
   CHECK(t.net.node(0).stats().half_open <= 6);
-  // The validator's own address has places of its own, whoever else is there.
+  // The validator's own address has reserved places, whoever else connects.
   t.net.node(0).set_address(PeerId(1), "127.0.0.1:1");
   t.net.start(1);
   t.net.link(1, 0);
@@ -258,7 +258,7 @@ TEST_CASE("strangers that come one after the other, too fast, are refused before
     (void)peer.is_closed_by_other();
   }
   CHECK(t.witness().wait_refused(PeerRefusal::kHalfOpenFull));
-  // A validator's address is no stranger's.
+  // A validator's address is not a stranger's.
   t.net.node(0).set_address(PeerId(1), "127.0.0.1:1");
   t.net.start(1);
   t.net.link(1, 0);
@@ -272,6 +272,6 @@ TEST_CASE("log lines of one kind are few however many strangers knock") {
     (void)peer.is_closed_by_other();
   }
   REQUIRE(t.witness().wait([&] { return t.witness().refused.size() == 60; }));
-  // Few a second; the loop above takes well under ten.
+  // Few per second; the loop above takes well under ten.
   CHECK(t.witness().read([&] { return t.witness().log.size(); }) <= 10 * kNetLogPerSecond);
 }

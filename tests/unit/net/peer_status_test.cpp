@@ -1,4 +1,4 @@
-// What the transport tells about peers: their clocks, and why one is not connected.
+// What the transport reports about peers: their clocks, and why one is not connected.
 #include <algorithm>
 #include <thread>
 
@@ -63,7 +63,7 @@ TEST_CASE("the clock of a connected peer is measured against one's own") {
   CHECK_FALSE(stats_of(net.node(0), "node-2").clock_ahead_us);
 }
 
-TEST_CASE("why a peer is not connected is told by name and logged once, not at each attempt") {
+TEST_CASE("the reason why a peer is not connected is named and logged once, not at each attempt") {
   PeerNet net(2, {.backoff_min = std::chrono::milliseconds(1),
                   .backoff_max = std::chrono::milliseconds(2)});
   net.start(1);

@@ -9,7 +9,7 @@
 using namespace imi;
 using namespace imi::node;
 
-TEST_CASE("four nodes that dial each other at once end with one connection a pair") {
+TEST_CASE("four nodes that dial each other at once end with one connection per pair") {
   PeerNet net(4);
   net.start_all_linked();
   REQUIRE(net.wait_connected());
@@ -50,7 +50,7 @@ TEST_CASE("messages arrive whole and, within a class, in order") {
   CHECK(s.bytes_in > kMaxMessageBytes);
 }
 
-TEST_CASE("a message to nobody, to oneself, empty or too large is not queued") {
+TEST_CASE("a message to an unknown peer, to oneself, empty or too large is not queued") {
   PeerNet net(2);
   net.start_all_linked();
   REQUIRE(net.wait_connected());
@@ -180,7 +180,7 @@ TEST_CASE("votes pass while bodies fill their queue, and bodies are dropped") {
   CHECK(bodies_before <= 4);
 }
 
-TEST_CASE("a peer whose process stands still is noticed, and so is one that takes nothing") {
+TEST_CASE("a peer whose process is suspended is noticed, and so is one that reads nothing") {
   // Node 1's I/O thread blocks in a callback: it neither reads nor answers.
   PeerLimits limits;
   limits.ping_interval = std::chrono::milliseconds(40);
@@ -274,7 +274,7 @@ TEST_CASE("a peer that is cut off again is barred for longer, and is so once per
         std::chrono::steady_clock::now() - since));
     CHECK(net.node(0).stats().peers[0].cut_off == n);
   }
-  CHECK(away[0].count() >= 39);  // at least the bar; nothing is said of how much more
+  CHECK(away[0].count() >= 39);  // at least the bar; how much more is not specified
   CHECK(away[1].count() >= 79);
   CHECK(away[2].count() >= 159);
   CHECK(away[3].count() >= 159);
@@ -297,7 +297,7 @@ TEST_CASE("each side learns the other's features, those it does not know include
   CHECK(net.node(0).features(PeerId(1)) == 0);
 }
 
-TEST_CASE("messages that nobody has dealt with are bounded in number too, however small") {
+TEST_CASE("messages that are not processed yet are bounded in number too, however small") {
   PeerLimits limits;
   limits.max_unreleased_bytes = 100 * kMessageCost;
   PeerNet net(2, limits);

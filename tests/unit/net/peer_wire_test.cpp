@@ -112,7 +112,7 @@ TEST_CASE("a message cut off half-way is sent again from its start on a new conn
   CHECK(f.frames[0].second == Bytes(200'000, 7));
 }
 
-TEST_CASE("lengths and channels that cannot be are refused before anything is allocated") {
+TEST_CASE("invalid lengths and channels are refused before anything is allocated") {
   CHECK(refusal(Bytes{0xff, 0xff, 0xff, 0xff, 0}) == PeerRefusal::kBadFrame);  // 4 GiB
   CHECK(refusal(Bytes{0, 0, 0, 0, 0}) == PeerRefusal::kBadFrame);
   CHECK(refusal(Bytes{1, 0, 0, 0, 0}) == PeerRefusal::kBadFrame);     // an empty message
@@ -149,11 +149,11 @@ TEST_CASE("before the hello nothing else is accepted") {
   CHECK(r.error() == PeerRefusal::kNotImi);
 }
 
-TEST_CASE("a hello says version, chain, run and features, and other bytes are refused by name") {
+TEST_CASE("a hello states version, chain, run and features, and other bytes are refused by name") {
   Hello h;
   h.genesis_id.bytes[3] = 9;
   h.run = 0x0123456789abcdef;
-  h.features = 0xfedcba9876543210;  // also bits that nobody has given a meaning yet
+  h.features = 0xfedcba9876543210;  // including bits that have no meaning yet
   const Bytes bytes = encode_hello(h);
   const auto back = decode_hello(bytes);
   REQUIRE(back);

@@ -228,7 +228,7 @@ TEST_CASE("405 says what is allowed, and an unknown path is 404 for every method
   CHECK(has(head_of(net, request("OPTIONS /healthz")), "Allow: GET, HEAD, OPTIONS"));
 }
 
-TEST_CASE("a target may be the URL of this very host, and nothing else that is not a path") {
+TEST_CASE("a target is a path or the URL of this host, and nothing else") {
   RpcNet net;
   const auto status = [&](std::string_view line) {
     return head_of(net, request(line)).substr(9, 3);

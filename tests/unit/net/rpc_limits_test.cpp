@@ -111,7 +111,7 @@ TEST_CASE("a body above the limit is refused on its announcement, and when it li
   CHECK(fits.post(call_text("status") + std::string(5000, ' ')).status == 200);
 }
 
-TEST_CASE("a length of 4 GiB and lengths that are none are refused and allocate nothing") {
+TEST_CASE("a length of 4 GiB and malformed lengths are refused and allocate nothing") {
   RpcNet net;
   for (const char* length : {"4294967296", "18446744073709551616", "-1", "x", "1, 2"}) {
     CAPTURE(length);
@@ -165,7 +165,7 @@ TEST_CASE("long headers, long paths and what is not HTTP are refused") {
   }
 }
 
-TEST_CASE("headers are bounded also where each comes in a piece of its own") {
+TEST_CASE("headers are bounded even if each comes in a separate piece") {
   RpcNet net;
   RawHttp http(net);
   std::size_t sent = 0;
@@ -230,7 +230,7 @@ TEST_CASE("an idle connection is closed after a while, one that waits for its an
   CHECK(waits.receive().status == 200);
 }
 
-TEST_CASE("a handler that does not answer is answered for at the deadline") {
+TEST_CASE("a call whose handler does not answer is answered at the deadline") {
   RpcNet net(with([](RpcLimits& l) { l.handler_deadline = 50ms; }));
   RawHttp http(net);
   const auto a = http.post(call_text("submission", {{"id", kHash}}, 9));
@@ -275,7 +275,7 @@ TEST_CASE("requests of one connection in work are bounded and all are answered i
   }
 }
 
-TEST_CASE("a flood of connections is refused with a reason and leaves those that are there alone") {
+TEST_CASE("a flood of connections is refused with a reason and leaves existing ones alone") {
   RpcNet net(with([](RpcLimits& l) { l.max_connections = 8; }));
   RawHttp first(net);
   CHECK(first.post(call_text("status")).status == 200);
@@ -291,7 +291,7 @@ TEST_CASE("a flood of connections is refused with a reason and leaves those that
 }
 
 // To tell whether an object has its type, the undefined-behaviour sanitizer opens a pipe: without
-// descriptors it finds fault with every virtual call.
+// descriptors it reports every virtual call.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define IMI_CHECKS_WITH_PIPES
@@ -427,7 +427,7 @@ TEST_CASE("answers of a batch that is not complete count as held") {
   CHECK(eventually([&] { return net.server->stats().buffered_bytes == 0; }));
 }
 
-TEST_CASE("an answer is priced by its size: a large one is not one call") {
+TEST_CASE("an answer is charged by its size: a large one is not one call") {
   RpcNet net(with([](RpcLimits& l) {
     l.calls_per_second = 0.001;
     l.calls_burst = 50;
@@ -440,7 +440,7 @@ TEST_CASE("an answer is priced by its size: a large one is not one call") {
   CHECK(http.post(call_text("status")).status == 429);
 }
 
-TEST_CASE("a read is priced by the time that it took of a worker") {
+TEST_CASE("a read is charged by the time that it took on a worker") {
   RpcServerOptions o;
   o.handler_threads = 1;
   o.limits.calls_per_second = 0.001;
@@ -451,7 +451,7 @@ TEST_CASE("a read is priced by the time that it took of a worker") {
   });
   RawHttp http(net);
   CHECK(http.post(call_text("head")).status == 200);
-  // The time is told after the answer.
+  // The time is charged after the answer.
   CHECK(eventually([&] { return http.post(call_text("status")).status == 429; }));
 }
 

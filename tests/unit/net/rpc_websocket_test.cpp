@@ -128,7 +128,7 @@ TEST_CASE("subscribers get heads, and the submissions they named, until they uns
   CHECK_FALSE(net.server->has_subscribers(RpcTopic::kHeads));
 }
 
-TEST_CASE("subscriptions are bounded and end with the connection; nobody ends another's") {
+TEST_CASE("subscriptions are bounded and end with the connection; no client can end another's") {
   RpcServerOptions o;
   o.limits.max_subscriptions = 2;
   RpcNet net(o);
@@ -183,7 +183,7 @@ TEST_CASE("a page of another site cannot open a WebSocket, and broken frames end
   CHECK(eventually([&] { return net.server->stats().websockets_open == 0; }));
 }
 
-TEST_CASE("the first subprotocol that is spoken here is agreed to, and none where none is") {
+TEST_CASE("the first supported subprotocol is agreed to, and none if none is supported") {
   RpcNet net;
   const auto agreed = [&](std::string_view offer) {
     const RawSocket ws(net, "Sec-WebSocket-Protocol: " + std::string(offer) + "\r\n");

@@ -54,7 +54,7 @@ struct Behind : Running {
 
 }  // namespace
 
-TEST_CASE("a node catches up however long an answer takes, and blames nobody for it") {
+TEST_CASE("a node catches up however long an answer takes, and disconnects no peer for it") {
   for (const bool observer : {false, true}) {
     for (const std::uint64_t delay_us : {1'500'000U, 3'400'000U, 20'000'000U}) {
       CAPTURE(observer);
@@ -93,7 +93,7 @@ TEST_CASE("peers that never answer hold catch-up up a little and do not stop it"
   CHECK(c.node(c.me).disconnected.empty());
 }
 
-TEST_CASE("answers that nobody asked for are dropped unread, as many as they are") {
+TEST_CASE("unrequested answers are dropped unread, however many there are") {
   Running c;
   c.commit(0, 0, 3);
   TestNode& n = c.node(0);

@@ -58,7 +58,7 @@ TEST_CASE("proxies are named by address or network, and others are refused by na
   }
 }
 
-TEST_CASE("a line that is none of a configuration's is named, whatever is in it") {
+TEST_CASE("a line that is not valid in a configuration is named, whatever is in it") {
   const std::string good(kGood);
   const auto with = [&](std::string_view line) { return good + std::string(line) + "\n"; };
   for (const std::string_view line : {"[",
@@ -88,7 +88,7 @@ TEST_CASE("a line that is none of a configuration's is named, whatever is in it"
   CHECK(error_of(with("x = \"" + std::string(5000, 'a') + "\"")).find("line 17") !=
         std::string::npos);
   CHECK(error_of(with("threds = 2")).find("threds") != std::string::npos);
-  // A misspelt key is told before the one that is missing for it.
+  // A misspelt key is reported before the one that is missing because of it.
   std::string misspelt = good;
   misspelt.replace(misspelt.find("data ="), 4, "daat");
   CHECK(error_of(misspelt).find("node.daat") != std::string::npos);

@@ -99,7 +99,7 @@ TEST_CASE("a repeat long after is found in the ledger") {
   CHECK(again->height == first->height);
 }
 
-TEST_CASE("bad submissions are refused by name before they are spread") {
+TEST_CASE("bad submissions are refused by name before they are disseminated") {
   Running c;
   auto forged = *c.submission(1);
   forged.signature.bytes[10] ^= 1;
@@ -121,7 +121,7 @@ TEST_CASE("bad submissions are refused by name before they are spread") {
   for (const auto& n : c.nodes) CHECK(n->driver->status().pool_items == 0);
 }
 
-TEST_CASE("nobody takes an agency's share of the pool by naming it") {
+TEST_CASE("naming an agency does not take its share of the pool") {
   Running c;
   c.run_for(50);
   const auto forged = in_the_name_of_the_agency(c, 1);
@@ -130,7 +130,7 @@ TEST_CASE("nobody takes an agency's share of the pool by naming it") {
       c.chain.random().fixed<ledger::AuthorId>(), crypto::SecretKey::generate(c.chain.random()),
       {ledger::test::TestChain::enterprise(1)}, forged->header.expiry);
   CHECK(early_refusal(c.node(0).submit(*nobody, WaitFor::kAccepted)) == "no-such-author");
-  // Nor through a member that lets it pass.
+  // Nor through a member that does not check.
   push(c.node(1), 0, *forged);
   push(c.node(2), 0, *nobody);
   c.run_for(50);
@@ -141,7 +141,7 @@ TEST_CASE("nobody takes an agency's share of the pool by naming it") {
   CHECK(c.node(1).driver->counters().submissions_rejected_by_state == 1);
 }
 
-TEST_CASE("a block with a submission that the pool would not take is voted for all the same") {
+TEST_CASE("a block with a submission that the pool would refuse is voted for nevertheless") {
   Running c;
   c.run_for(50);
   TestNode& primary = c.primary();
@@ -209,7 +209,7 @@ TEST_CASE("several hundred submissions through all nodes share blocks and are ea
   for (const auto& n : c.nodes) CHECK(n->entries_executed == 400);
 }
 
-TEST_CASE("nothing signed leaves before the safety log returned") {
+TEST_CASE("nothing signed leaves before the safety log has returned") {
   Running c;
   c.run_for(50);
   TestNode& backup = c.node((c.primary().index + 1) % 4);
@@ -221,7 +221,7 @@ TEST_CASE("nothing signed leaves before the safety log returned") {
   CHECK(backup.driver->status().log_groups_queued > 0);
 }
 
-TEST_CASE("a killed primary is replaced, what clients were promised stays, and it catches up") {
+TEST_CASE("a killed primary is replaced, acknowledged entries stay, and it catches up") {
   Running c;
   c.commit(0, 0, 5);
   TestNode& dead = c.primary();
@@ -290,7 +290,7 @@ TEST_CASE("a node that was cut off for many blocks catches up from peers") {
   c.commit(slow.index, 500, 2);
 }
 
-TEST_CASE("bodies that never arrived by push are fetched from who holds the block") {
+TEST_CASE("bodies that never arrived by push are fetched from a member that holds the block") {
   Running c;
   c.run_for(50);
   const std::uint32_t victim = (c.primary().index + 1) % 4;
@@ -366,7 +366,7 @@ TEST_CASE("a validator without its safety log observes, and the other three comm
   CHECK(silent.votes_sent == 0);
 }
 
-TEST_CASE("a full disk halts the node by name while reads may go on; the others commit") {
+TEST_CASE("a full disk halts the node by name while reads may continue; the others commit") {
   Running c;
   c.commit(0, 0, 2);
   TestNode& full = c.node((c.primary().index + 1) % 4);
@@ -381,7 +381,7 @@ TEST_CASE("a full disk halts the node by name while reads may go on; the others 
   CHECK(refusal(full.submit(*c.submission(30), WaitFor::kAccepted)) ==
         NodeRefusal::Reason::kHalted);
   CHECK_FALSE(full.driver->status().ready);
-  // Room was made: a restart reads its log again and takes part.
+  // Space was freed: a restart reads its log again and takes part.
   full.kill();
   full.files.fail_append.reset();
   full.files.power_cut();
@@ -401,7 +401,7 @@ TEST_CASE("a failed sync halts the node for good and reads stop") {
   CHECK_FALSE(reads_may_go_on(bad.halted->code));
 }
 
-TEST_CASE("a client that waits longer than it allowed is told so, and its fate stays knowable") {
+TEST_CASE("a client that waits longer than it allowed is told so, and can still learn the fate") {
   Running c;
   c.run_for(50);
   for (std::uint32_t i = 1; i < 4; ++i) c.node(i).kill();

@@ -121,7 +121,7 @@ TEST_CASE("two different signed messages about the same thing are evidence, and 
   CHECK_FALSE(k.holds(pair_of(k.c, unsigned_kind, unsigned_kind)));
 }
 
-TEST_CASE("one pair a member, kind and epoch is kept, through restarts and power cuts") {
+TEST_CASE("one pair per member, kind and epoch is kept, through restarts and power cuts") {
   Kept k;
   const EvidencePair first = pair_of(k.c, prepare(k.c, 1), prepare(k.c, 1));
   const EvidencePair second = pair_of(k.c, commit(k.c, 1), commit(k.c, 1));

@@ -99,7 +99,7 @@ std::string fate_of(const boost::json::object& o) { return std::string(o.at("fat
 
 }  // namespace
 
-TEST_CASE("who gives the expiry that was signed learns that a submission expired, with proof") {
+TEST_CASE("a caller that gives the signed expiry learns that a submission expired, with proof") {
   World w;
   const auto never = w.chain.submit({TestChain::enterprise(1)});  // is never sent
   const chain::TimeMs expiry = never->header.expiry;
@@ -144,7 +144,7 @@ TEST_CASE("an entry's place in the log can be proved long after its fate was pru
   CHECK(w.error("log_proof", placed) == "not-found");
 }
 
-TEST_CASE("what the state says against a submission is told by name") {
+TEST_CASE("a submission that the state contradicts is refused by name") {
   World w;
   const auto told = [&](ledger::RefusalCode code, std::optional<std::uint32_t> entry) {
     w.node.refusal = ledger::EarlyRefusal{{code}, entry};

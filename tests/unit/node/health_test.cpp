@@ -84,7 +84,7 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("clocks that agree within the tolerance and the measurement's error are no problem") {
+TEST_CASE("clocks that agree within the tolerance and the measurement's error are not a problem") {
   CHECK(judged({0, 500, -900}).problem.empty());
   CHECK(judged({}).problem.empty());
   CHECK(judged({}).own_ahead_ms == std::nullopt);
@@ -121,7 +121,7 @@ TEST_CASE("block times ahead of clocks that agree are explained") {
   CHECK(judged({0, 0, 0}, 1'500).problem.empty());
   CHECK(says(judged({0, 0, 0}, kHour), "the clocks agree now, so they were fast when it was made"));
   CHECK(says(judged({}, kHour), "this clock is slow, or"));
-  // An idle chain's last block is behind: no matter of clocks.
+  // An idle chain's last block is behind: not a matter of clocks.
   CHECK(judged({0, 0, 0}, -kHour).problem.empty());
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("what peers claim cannot overflow") {
 }
 
 TEST_CASE(
-    "a node is ready only while heads are certified, its clock is right and its disk has room") {
+    "a node is ready only while heads are certified, its clock is right and its disk has space") {
   Watched w;
   CHECK(w.look_for(60'000).ready());
 
@@ -155,7 +155,7 @@ TEST_CASE(
     CHECK(w.look().ready());
     CHECK(w.told("clocks of this node and its peers agree again") == 1);
   }
-  SUBCASE("another's clock is wrong: that does not keep this node from committing") {
+  SUBCASE("another's clock is wrong: that does not prevent this node from committing") {
     w.peers[1].clock_ahead_us = kHour * 1000;
     const NodeHealth h = w.look_for(10'000);
     CHECK(h.ready());
@@ -182,7 +182,7 @@ TEST_CASE(
     CHECK(w.look().answers);
     CHECK_FALSE(w.look().ready());
   }
-  SUBCASE("it halted on a full disk and goes on reading") {
+  SUBCASE("it halted on a full disk and still serves reads") {
     w.status.halted = HaltReport{HaltCode::kLedgerFull, "no space"};
     CHECK(w.look().answers);
     CHECK(w.look().why() == "halted (ledger-full): no space");

@@ -33,7 +33,7 @@ struct Idle : Running {
     run_for(300);
   }
   [[nodiscard]] std::uint32_t backup(std::uint32_t i) { return (primary().index + i) % 4; }
-  // Nobody leaves the view, nobody is about to.
+  // No member leaves the view or is about to.
   void nothing_happens(std::uint64_t ms) {
     run_for(ms);
     CHECK(highest_view() == 0);
@@ -82,7 +82,7 @@ TEST_CASE("one member's pushes of submissions that are not due change no view") 
   c.nothing_happens(60'000);
 }
 
-TEST_CASE("a submission that two signatures carry is decided once and holds up nobody") {
+TEST_CASE("a submission under two signatures is decided once and delays nothing") {
   Idle c;
   const auto a = c.submission(50);
   const auto twin = signed_again(*a);
@@ -104,7 +104,7 @@ TEST_CASE("a submission that two signatures carry is decided once and holds up n
   }
 }
 
-TEST_CASE("a twin that one member alone holds marks no member alone") {
+TEST_CASE("a twin held by one member only leaves no member alone in a view change") {
   Idle c;
   const auto a = c.submission(50);
   const auto twin = signed_again(*a);
@@ -242,7 +242,7 @@ TEST_CASE("a primary that refuses what is in order is deposed for leaving it out
 TEST_CASE("a primary whose connections break again and again does not escape complaints") {
   Censored c;
   c.submit_victim(c.backup(1));
-  // It acknowledges, then its connections come anew, each second.
+  // It acknowledges, then its connections are re-established each second.
   c.filter = [&c](std::uint32_t from, std::uint32_t to, const Bytes& frame) {
     if (to != c.censor || !is_push(frame)) return true;
     const auto push = read_frame<PushFrame>(frame);
@@ -307,7 +307,8 @@ TEST_CASE("what reached one validator alone is pushed again to all of them") {
   CHECK(c.run_until([&] { return c.node(c.backup(2)).driver->status().pool_items == 1; }, 6'000));
 }
 
-TEST_CASE("a planned rotation moves the primary on, fails nobody and costs a client little (C8)") {
+TEST_CASE(
+    "a planned rotation moves the primary on, fails no request and costs a client little (C8)") {
   Running c;
   const std::uint64_t heights = c.chain.genesis().parameters.rotation_heights;
   REQUIRE(heights > 0);

@@ -1,4 +1,4 @@
-// A validator that lost or rolled back its memory, as its operator brings it about: whole nodes
+// A validator that lost or rolled back its memory, as its operator may cause it: whole nodes
 // over disks that are restored and wiped (B6).
 #include <doctest/doctest.h>
 
@@ -106,7 +106,7 @@ TEST_CASE("a second init after total loss signs nothing") {
   CHECK(c.victim().votes_sent == votes);
 }
 
-TEST_CASE("lost memory is noticed after the whole network lost its power") {
+TEST_CASE("lost memory is noticed after the whole network lost power") {
   for (const bool wiped : {false, true}) {
     Idle c;
     for (const auto& n : c.nodes) {

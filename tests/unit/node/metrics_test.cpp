@@ -1,4 +1,4 @@
-// The metrics follow the Prometheus text format, each with HELP and TYPE, and stand in the
+// The metrics follow the Prometheus text format, each with HELP and TYPE, and are in the
 // documents.
 #include <doctest/doctest.h>
 
@@ -144,7 +144,7 @@ TEST_CASE("silence, clocks, peers and latencies are among the metrics") {
   CHECK(at("imi_safety_log_sync_seconds_count") == "0");
 }
 
-TEST_CASE("the table of metrics in docs/OPERATIONS.md is that of the metrics there are") {
+TEST_CASE("the table of metrics in docs/OPERATIONS.md is that of the existing metrics") {
   std::ifstream in(IMI_SOURCE_DIR "/docs/OPERATIONS.md");
   std::stringstream text;
   text << in.rdbuf();

@@ -68,7 +68,7 @@ TEST_CASE("a peer that pushes forged submissions is cut off and turns no client 
     c.commit(0, 0, 1);
     TestNode& n = c.node(0);
     const std::vector<SharedBytes> many(4'096, encoded(forged(c, 1)));
-    n.verify_us = 1'280;  // 40 us a signature
+    n.verify_us = 1'280;  // 40 us per signature
     Flood flood(c, n, liar, make_push_frame(7, many));
     Clients clients;
     for (int i = 0; i < 10; ++i) {
@@ -86,13 +86,13 @@ TEST_CASE("a peer that pushes forged submissions is cut off and turns no client 
   }
 }
 
-TEST_CASE("a peer whose good pushes fill its share is not cut off, and turns nobody else away") {
+TEST_CASE("a peer whose valid pushes fill its share is not cut off, and displaces no one else") {
   for (const std::uint32_t busy : {kMember, kObserver}) {
     CAPTURE(busy);
     Running c(1);
     c.commit(0, 0, 1);
     TestNode& n = c.node(0);
-    // Signed by nobody that the chain knows: each has to be verified, and the state refuses it.
+    // Signed by keys unknown to the chain: each has to be verified, and the state refuses it.
     const auto unknown = c.chain.submit_as(
         ledger::AuthorId{}, crypto::SecretKey::generate(c.chain.random()),
         {ledger::test::TestChain::enterprise(9)}, chain::TimeMs(n.now().value + 60'000));
@@ -127,7 +127,7 @@ TEST_CASE("a peer whose good pushes fill its share is not cut off, and turns nob
   }
 }
 
-TEST_CASE("one peer's backlog stands before nobody else's work, and all observers' before none") {
+TEST_CASE("one peer's backlog delays no other's work, and nor does that of all observers") {
   constexpr std::uint32_t kObservers = 8;
   Running c(kObservers);
   c.commit(0, 0, 1);
@@ -154,7 +154,7 @@ TEST_CASE("one peer's backlog stands before nobody else's work, and all observer
   CHECK(answered.front() == 2);
 }
 
-TEST_CASE("forged bodies of a peer cost it the connection, and the block gets its bodies") {
+TEST_CASE("forged bodies cost a peer the connection, and the block gets its bodies") {
   Running c;
   c.commit(0, 0, 1);
   const std::uint32_t victim = (c.primary().index + 1) % 4;
@@ -162,7 +162,7 @@ TEST_CASE("forged bodies of a peer cost it the connection, and the block gets it
   TestNode& n = c.node(victim);
   const std::vector<SharedBytes> many(4'096, encoded(forged(c, 1)));
   const SharedBytes lies = make_bodies_frame(many);
-  // It never gets a push; who is the liar answers its requests with forgeries.
+  // It never gets a push; the liar answers its requests with forgeries.
   c.filter = [&](std::uint32_t from, std::uint32_t to, const Bytes& frame) {
     if (to == victim && frame[0] == static_cast<std::uint8_t>(FrameKind::kPush)) return false;
     if (to == victim && from == liar && frame[0] == static_cast<std::uint8_t>(FrameKind::kBodies)) {
@@ -234,7 +234,7 @@ TEST_CASE("a submission with an entry of a later version costs its sender nothin
   CHECK(n.disconnected.empty());
 }
 
-TEST_CASE("a flood of frames that nobody understands holds up its own sender's credit") {
+TEST_CASE("a flood of frames of unknown kinds holds up only its sender's credit") {
   Running c;
   c.run_for(50);
   TestNode& n = c.node(0);

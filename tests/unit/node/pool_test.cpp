@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kMaxExpiry = 600'000;
 constexpr BatchLimits kBatch{1000, 1'000'000, std::size_t{1} << 30};
 
-// A body with the digests that the pool goes by; nobody checks its signature here.
+// A body with the digests that the pool uses; its signature is not checked here.
 Body make(std::uint8_t author, std::uint32_t n, std::int64_t expiry = 1000, std::size_t size = 100,
           std::uint8_t signature = 0) {
   auto s = std::make_shared<ledger::Submission>();
@@ -50,7 +50,7 @@ TEST_CASE("items of one author leave in the order they came") {
   CHECK(pool.items() == 20);
 }
 
-TEST_CASE("authors take turns, so a flood by one does not keep another out of the next block") {
+TEST_CASE("authors take turns, so a flood by one does not exclude another from the next block") {
   Pool pool({});
   for (std::uint32_t n = 0; n < 500; ++n) REQUIRE(pool.add(make(1, n), n, true));
   const Body quiet = make(2, 0);
@@ -68,7 +68,7 @@ TEST_CASE("the same content is known, another signature under the same id is a c
   CHECK(pool.items() == 1);
 }
 
-TEST_CASE("count, bytes and each author's share are bounded, and a share leaves room for others") {
+TEST_CASE("count, bytes and each author's share are bounded, and a share leaves space for others") {
   PoolLimits limits;
   SUBCASE("count") {
     limits.max_items = 3;
@@ -142,7 +142,7 @@ TEST_CASE("expiry follows the chain's time and frees the author's share") {
   CHECK(pool.add(make(1, 2, 300), 0, true));
 }
 
-TEST_CASE("items of a block that came to nothing go back to the front, in order") {
+TEST_CASE("items of an abandoned block go back to the front, in order") {
   Pool pool({});
   std::vector<chain::ContentHash> order;
   for (std::uint32_t n = 0; n < 6; ++n) {
@@ -167,7 +167,7 @@ TEST_CASE("what is in another member's block is not proposed, unless that block 
   CHECK(take(pool).items.size() == 1);
 }
 
-TEST_CASE("a new view makes void what the last one proposed, but for what was decided") {
+TEST_CASE("a new view voids what the last one proposed, except what was decided") {
   Pool pool({});
   const Body decided = make(1, 0);
   const Body proposed = make(1, 1);
@@ -178,7 +178,7 @@ TEST_CASE("a new view makes void what the last one proposed, but for what was de
   CHECK(contents(take(pool)) == std::vector{proposed.content()});
 }
 
-TEST_CASE("who holds what is remembered, for the push to a primary that has not got it") {
+TEST_CASE("it is remembered which member holds what, for the push to a primary that lacks it") {
   Pool pool({});
   const Body a = make(1, 0);
   const Body b = make(1, 1);

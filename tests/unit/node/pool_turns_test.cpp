@@ -1,4 +1,4 @@
-// Whose turn it is in the pool: compared with what is plainly right, over many random histories,
+// Whose turn it is in the pool: compared with a simple model, over many random histories,
 // and counted, so that a block costs what it takes and not how many wait.
 #include <doctest/doctest.h>
 
@@ -105,7 +105,7 @@ void check_batch(const Model& model, const Pool::Batch& batch, std::uint32_t max
   }
   CHECK(known == batch.items.size());  // nothing undue, expired or unknown
   for (const auto& [author, items] : takeable) {
-    // In turn: nobody gets two more than one who still has something.
+    // In turn: no author gets two more than one that still has something.
     if (served[author] < items.size()) CHECK(served[author] + 1 >= most);
   }
 }
@@ -133,7 +133,7 @@ TEST_CASE(
             {next - 1, expiry, b.content(), expiry <= time + kMaxExpiry});
       } else if (what == 5) {
         time += pick(60);
-      } else if (what == 6 && !model.taken.empty()) {  // a block came to nothing: all of it back
+      } else if (what == 6 && !model.taken.empty()) {  // a block was abandoned: all of it back
         std::vector<std::pair<std::uint32_t, Model::Entry>> back;
         for (const auto& [content, entry] : model.taken) back.push_back(entry);
         std::ranges::sort(back, {}, [](const auto& e) { return e.second.n; });
@@ -208,7 +208,7 @@ TEST_CASE("a block costs what it takes, however many authors wait, are not due o
   CHECK(late.looked_at <= 100 + Pool::kMaxPassedOver);
 }
 
-TEST_CASE("an item that found no room is the first of the next block, not starved by small ones") {
+TEST_CASE("an item that did not fit is the first of the next block, not starved by small ones") {
   Pool pool({});
   const Body large = make(7, 0, 500, 950);
   for (std::uint32_t n = 0; n < 5; ++n) REQUIRE(pool.add(make(1, n, 500), 0, true));
@@ -241,7 +241,7 @@ TEST_CASE("an item that is not due holds up nothing behind it, and comes first o
     CHECK(due.items[0].content == far.content());
   }
   SUBCASE("it is removed") { CHECK(pool.remove(far.id())); }
-  SUBCASE("it is in another member's block, which comes to nothing") {
+  SUBCASE("it is in another member's block, which is abandoned") {
     pool.mark_taken(far.content(), 0);
     CHECK(pool.queued() == 0);
     pool.requeue(far.content());

@@ -47,7 +47,7 @@ struct Network {
       identities.push_back(std::move(*identity));
     }
   }
-  // Valid by the machine's clock, which the drivers go by.
+  // Valid by the machine's clock, which the drivers use.
   [[nodiscard]] std::shared_ptr<const Bytes> submission(std::uint32_t n) {
     const chain::TimeMs expiry(SystemClock().now().value + 120'000);
     return std::make_shared<const Bytes>(

@@ -7,13 +7,13 @@
 
 namespace imi::node::test {
 
-TEST_CASE("why a validator signs nothing is told after a restart as before") {
+TEST_CASE("the reason why a validator signs nothing survives a restart") {
   Cluster c;
   for (const auto& n : c.nodes) n->init();
   for (const auto& n : c.nodes) n->start();
   c.run_for(50);
   TestNode& node = c.node(2);
-  // Its own key signed what it does not remember: a copy of the key is at work.
+  // Its own key signed what it does not remember: a copy of the key is in use.
   consensus::SignedMessage m;
   m.sender = chain::MemberId(2);
   const consensus::Prepare p{node.driver->status().view, node.driver->status().decided.next(),

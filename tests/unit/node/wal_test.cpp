@@ -310,7 +310,7 @@ TEST_CASE("a full disk and a failed sync are named, and the log refuses everythi
     const auto failed = wal->append({{vote(1)}, {}});
     REQUIRE_FALSE(failed);
     CHECK(failed.error().reason == WalError::Reason::kNoSpace);
-    CHECK(describe(failed.error()).find("make room") != std::string::npos);
+    CHECK(describe(failed.error()).find("free some space") != std::string::npos);
   }
   SUBCASE("sync") {
     log.files.fail_sync = IoError::Reason::kIo;

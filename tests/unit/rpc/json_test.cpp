@@ -57,7 +57,8 @@ TEST_CASE("what is not JSON is refused") {
   }
 }
 
-TEST_CASE("a key that is twice in one object is refused, also when it is written differently") {
+TEST_CASE(
+    "a key that appears twice in one object is refused, also when it is written differently") {
   CHECK(refused(R"({"a":1,"a":1})") == Error::kDuplicateKey);
   CHECK(refused(R"({"a":1,"\u0061":2})") == Error::kDuplicateKey);
   CHECK(refused(R"([{"x":{"method":1,"b":2,"method":3}}])") == Error::kDuplicateKey);
@@ -94,7 +95,7 @@ TEST_CASE("a call is read with every form of id") {
   CHECK(only_call(*d).is_notification());
 }
 
-TEST_CASE("a call that is no call is answered with its id where that can be read") {
+TEST_CASE("a malformed call is answered with its id where that can be read") {
   for (const char* text :
        {R"({"id":3,"method":"head"})", R"({"jsonrpc":"1.0","id":3,"method":"head"})",
         R"({"jsonrpc":"2.0","id":3})", R"({"jsonrpc":"2.0","id":3,"method":5})",
@@ -218,7 +219,7 @@ TEST_CASE("long results are written whole") {
   CHECK(*r->outcome == v);
 }
 
-TEST_CASE("a client refuses answers that are no JSON-RPC") {
+TEST_CASE("a client refuses answers that are not JSON-RPC") {
   for (const char* text :
        {"", "<html>", "[]", "{}", R"({"jsonrpc":"2.0","id":1})", R"({"id":1,"result":1})",
         R"({"jsonrpc":"2.0","id":1,"result":1,"error":{"code":1,"message":""}})",

@@ -129,7 +129,7 @@ TEST_CASE("GET targets are bound to the methods they stand for") {
   CHECK(bind_rest("/v1/attestations/" + kHash + "?prove=false"));
 }
 
-TEST_CASE("GET targets that stand for nothing are refused by name") {
+TEST_CASE("GET targets that match nothing are refused by name") {
   const auto error = [](std::string_view target) {
     const auto r = bind_rest(target);
     REQUIRE_FALSE(r);
