@@ -331,13 +331,15 @@ ReplayGuard::Seen ReplayGuard::note(const SubjectId& sid, const Hash256& digest,
                                     chain::TimeMs signed_at, chain::TimeMs now) {
   const std::lock_guard lock(mutex_);
   // A query is fresh for a window on either side of its time.
-  while (!by_time_.empty() && by_time_.begin()->first.first.value < now.value - kQueryWindowMs) {
+  since_.value = std::max(since_.value, now.value - kQueryWindowMs);
+  while (!by_time_.empty() && by_time_.begin()->first.first < since_) {
     const auto& [when, person] = *by_time_.begin();
     const auto share = of_person_.find(person);
     if (--share->second == 0) of_person_.erase(share);
     seen_.erase(when.second);
     by_time_.erase(by_time_.begin());
   }
+  if (signed_at < since_) return Seen::kTooOld;
   if (seen_.contains(digest)) return Seen::kRepeat;
   const auto share = of_person_.find(sid);
   if (share != of_person_.end() && share->second >= kMaxQueriesOfPerson) return Seen::kFull;
@@ -369,6 +371,7 @@ std::expected<Reply, QueryError> answer_person(const LedgerReader& reader, const
   switch (terms.guard.note(query.body.question.sid, digest, query.body.time, terms.now)) {
     case ReplayGuard::Seen::kFirst: break;
     case ReplayGuard::Seen::kRepeat: return std::unexpected(error(Reason::kReplayed));
+    case ReplayGuard::Seen::kTooOld: return std::unexpected(error(Reason::kStaleQuery));
     case ReplayGuard::Seen::kFull: return std::unexpected(error(Reason::kBusy));
   }
   return answer_any(reader, query.body.question, prove);

@@ -87,16 +87,22 @@ struct SignedQuery {
 
 // Remembers the signed queries of the freshness window, so that none is answered twice. Bounded:
 // when full it refuses (kBusy) rather than forget, and one person's share is full long before all
-// of it is, so that nobody shuts the others out. Thread-safe.
+// of it is, so that nobody shuts the others out. What it cannot remember is refused: queries signed
+// before `since`, when the memory began, and those as old as others it has forgotten, though the
+// clock was set back since. Thread-safe.
 class ReplayGuard {
  public:
-  // Forgets what is older than the window. kFull: this person's share, or all of it.
-  enum class Seen : std::uint8_t { kFirst, kRepeat, kFull };
+  explicit ReplayGuard(chain::TimeMs since) : since_(since) {}
+
+  // Forgets what is older than the window. kFull: this person's share, or all of it. kTooOld:
+  // signed before the memory reaches.
+  enum class Seen : std::uint8_t { kFirst, kRepeat, kFull, kTooOld };
   [[nodiscard]] Seen note(const SubjectId& sid, const Hash256& digest, chain::TimeMs signed_at,
                           chain::TimeMs now);
 
  private:
   std::mutex mutex_;
+  chain::TimeMs since_;                                             // guarded by mutex_
   std::set<Hash256> seen_;                                          // guarded by mutex_
   std::map<std::pair<chain::TimeMs, Hash256>, SubjectId> by_time_;  // guarded by mutex_
   std::map<SubjectId, std::size_t> of_person_;                      // guarded by mutex_

@@ -72,7 +72,8 @@ struct ResponseReader::State {
   std::size_t max_body;
   At at = At::kHead;
   bool begun = false;
-  std::string line;  // the head, or a line of the chunked form
+  std::string line;            // the head, or a line of the chunked form
+  std::size_t head_bytes = 0;  // of all heads before the body, and of the trailers
   std::uint64_t left = 0;
   bool chunked = false;
   std::optional<std::uint64_t> length;
@@ -234,7 +235,8 @@ std::expected<std::size_t, std::string> ResponseReader::feed(std::string_view by
     const std::string_view piece = in.substr(0, end == std::string_view::npos ? end : end + 1);
     s.line += piece;
     in.remove_prefix(piece.size());
-    if (s.line.size() > (s.at == At::kHead ? kMaxHeaderBytes : kMaxChunkLine)) {
+    if (s.at == At::kHead || s.at == At::kTrailer) s.head_bytes += piece.size();
+    if (s.head_bytes > kMaxHeaderBytes || (s.at != At::kHead && s.line.size() > kMaxChunkLine)) {
       return std::unexpected("not an HTTP answer: its headers do not end");
     }
     if (s.at == At::kHead && s.line.size() >= 5 && !s.line.starts_with("HTTP/")) {

@@ -135,14 +135,14 @@ std::expected<void, Failure> Socket::send_all(std::string_view bytes, Deadline d
 std::expected<std::size_t, Failure> Socket::receive(char* to, std::size_t size, Deadline deadline,
                                                     const std::function<bool()>& interrupted) {
   for (;;) {
-    const ssize_t n = ::recv(fd_, to, size, 0);
-    if (n >= 0) return static_cast<std::size_t>(n);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
-      return std::unexpected(Failure{std::strerror(errno)});
-    }
+    // Asked before every read: where the other side always has more, no read would ever wait.
     if (auto ready = wait_for(fd_, POLLIN, deadline, interrupted); !ready) {
       return std::unexpected(ready.error());
+    }
+    const ssize_t n = ::recv(fd_, to, size, 0);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
+      return std::unexpected(Failure{std::strerror(errno)});
     }
   }
 }

@@ -85,16 +85,28 @@ void show_peers(Session& s) {
 void show_evidence(Session& s) {
   json::array all;
   std::uint64_t total = 0;
+  const auto deadline = std::chrono::steady_clock::now() + s.timeout();
   do {
+    if (std::chrono::steady_clock::now() > deadline) {
+      fail(rpc::make_error(rpc::Error::kBadResponse,
+                           {{"address", s.client().current().text()},
+                            {"why", fmt::format("its list of evidence does not end within {}",
+                                                duration_text(s.timeout().count()))}}));
+    }
     const json::value page = s.call("evidence", {{"from", all.size()}});
     total = number_member(page, "total");
     const json::value& pairs = member(page, "pairs");
     if (!pairs.is_array() || pairs.get_array().empty()) break;
     for (const json::value& p : pairs.get_array()) all.push_back(p);
   } while (all.size() < total);
-  if (s.out().json()) return s.out().emit(json::object{{"total", total}, {"pairs", all}});
-  if (all.empty())
-    return s.out().line("none: this node has seen no member sign two conflicting messages");
+  if (s.out().json()) {
+    return s.out().emit(json::object{{"total", total}, {"pairs", all}, {"verified", false}});
+  }
+  if (all.empty()) {
+    s.out().line("none: the node reports no member that signed two different messages");
+    s.out().line();
+    return s.out().styled_line(unverified_text(s), Style::kDim);
+  }
   Table t({{"member", Align::kLeft, 8}, {"epoch", Align::kRight}, {"signed two of kind"}});
   for (const json::value& p : all) {
     t.add({text_member(p, "name"), grouped(number_member(p, "epoch")),
@@ -102,7 +114,8 @@ void show_evidence(Session& s) {
   }
   s.out().show(t);
   s.out().line();
-  s.out().styled_line("--json has the signed messages, which anyone can check", Style::kDim);
+  s.out().styled_line(
+      unverified_text(s) + "; --json has the signed messages, which anyone can check", Style::kDim);
 }
 
 void call_rpc(Session& s, const std::string& method, const std::string& params) {

@@ -406,9 +406,14 @@ void list_agencies(Session& s) {
                             {"nodes_answered", all.nodes_answered},
                             {"not_verified", json::array{"that no agency is missing"}}});
   s.out().show(t);
-  if (!all.problem.empty()) {
-    return s.out().warn("only the genesis document was read, later changes are missing: " +
-                        all.problem);
+  if (all.problem) {
+    s.out().warn(
+        "agencies with status \"?\" are listed as of genesis, and later ones are missing: " +
+        all.problem->what);
+    // Without a node the list of the genesis document is what there is; a node that gave an answer
+    // without a proof is an error here as everywhere.
+    if (all.problem->exit == ExitCode::kVerificationFailed) throw *all.problem;
+    return;
   }
   s.out().line();
   s.out().styled_line("verified: each agency, with its own proof", Style::kGood);

@@ -40,14 +40,20 @@ std::optional<ledger::AgencyState> read_agency(Session& s, const ledger::AgencyI
 }
 
 // Adds what one node reports and the ledger proves; false if the node gave no whole list. The first
-// id that does not exist ends what is taken from it.
+// id that does not exist, or comes twice, ends what is taken from it: no list goes on for ever.
 bool add_from(Session& s, std::size_t node, std::set<ledger::AgencyId>& known,
               std::vector<ListedAgency>& out) {
   std::optional<ledger::AgencyId> after;
+  std::set<ledger::AgencyId> listed;
   while (true) {
     const auto page = page_of(s, node, after);
     if (!page) return false;
     for (const ledger::AgencyId& id : *page) {
+      if (!listed.insert(id).second) {
+        s.out().warn(fmt::format("node {}: lists the agency {} twice",
+                                 s.client().nodes()[node].text(), to_hex(id)));
+        return false;
+      }
       if (!known.insert(id).second) continue;
       auto state = read_agency(s, id);
       if (!state) {
@@ -58,7 +64,6 @@ bool add_from(Session& s, std::size_t node, std::set<ledger::AgencyId>& known,
       out.push_back({id, state->profile, state});
     }
     if (page->size() < static_cast<std::size_t>(rpc::kMaxPage)) return true;
-    if (after == page->back()) return false;  // it does not go on
     after = page->back();
   }
 }
@@ -86,7 +91,7 @@ AgencyList all_agencies(Session& s) {
     std::ranges::move(later, std::back_inserter(list.agencies));
   } catch (const Failure& f) {
     if (f.exit == ExitCode::kInterrupted) throw;
-    list.problem = f.what;
+    list.problem = f;
   }
   return list;
 }

@@ -23,7 +23,8 @@ struct AgencyList {
   std::vector<ListedAgency> agencies;  // genesis first, the others by id
   std::size_t nodes_answered = 0;      // that listed later ones
   std::size_t nodes = 0;
-  std::string problem;  // why agencies could not be read: then it is the genesis document's list
+  // Why agencies could not be read: then some or all stand as the genesis document has them.
+  std::optional<Failure> problem;
 };
 
 // Throws Failure only for a genesis file that cannot be used, and on Ctrl-C.

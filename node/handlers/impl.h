@@ -43,7 +43,7 @@ class OutcomesCache {
 
 struct Handlers::Impl {
   Impl(HandlerOptions o, NodeAccess& n, ledger::LedgerDb& d, const Clock& c)
-      : options(std::move(o)), node(n), db(d), clock(c) {}
+      : options(std::move(o)), node(n), db(d), clock(c), replays(c.now()) {}
 
   using Method = void (Impl::*)(RpcRequest&, RpcResponder&);
   static const std::map<std::string_view, Method>& table();

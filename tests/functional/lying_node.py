@@ -18,6 +18,8 @@ The lies (of reads, of writes, and of the connection):
   hang-up            the connection ends after the call
   gigabyte           an answer of a gigabyte begins
   endless            an answer in chunks never ends
+  interim            answers "100 Continue" never end
+  trailers           the trailers of an answer never end
   not-json           an answer that is no JSON
   other-id           an answer to another call
 """
@@ -98,7 +100,7 @@ class LyingNode:
         call = json.loads(body)
         self.calls.append(call["method"])
         lie = self.lie if call["method"] != "status" or self.options.get("status") else None
-        if lie in ("silence", "hang-up", "gigabyte", "endless", "not-json"):
+        if lie in ("silence", "hang-up", "gigabyte", "endless", "interim", "trailers", "not-json"):
             return getattr(self, lie.replace("-", "_"))(handler)
         value = self.lied(lie, call, body)
         value.setdefault("jsonrpc", "2.0")
@@ -174,6 +176,19 @@ class LyingNode:
         handler.close_connection = True
         while not self._released.is_set():
             handler.wfile.write(b"100000\r\n" + b" " * (1 << 20) + b"\r\n")
+
+    def repeat(self, handler, begin, text):
+        handler.close_connection = True
+        handler.wfile.write(begin)
+        while not self._released.is_set():
+            handler.wfile.write(text * 1000)
+
+    def interim(self, handler):
+        self.repeat(handler, b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def trailers(self, handler):
+        self.repeat(handler, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    b"2\r\n{}\r\n0\r\n", b"A: b\r\n")
 
     def not_json(self, handler):
         self.send(handler, b"<html>verified: signed by 4 of 4 validators</html>", "text/html")

@@ -15,8 +15,8 @@ MARKET, FOOD = "market-440604", "food-440604"
 DIVISION = "440604010001"
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 PROOF_LIES = ("flip-a-bit", "drop-the-proof", "another-subject", "nothing-there")
-OTHER_LIES = ("refuse", "escapes", "silence", "hang-up", "gigabyte", "endless", "not-json",
-              "other-id")
+OTHER_LIES = ("refuse", "escapes", "silence", "hang-up", "gigabyte", "endless", "interim",
+              "trailers", "not-json", "other-id")
 
 
 def uscc(number):
@@ -104,6 +104,39 @@ class LyingNodes(NetworkTest):
                 j = self.ok(self.imi("--json", "block", "1", "--node", both)).json()
                 self.assertGreaterEqual(len(j["verified"]["signers"]), 3)
 
+    def test_a_list_of_agencies_that_goes_on_for_ever_is_ended_and_told(self):
+        ids = [a["id"] for a in self.ok(self.imi("--json", "agency", "list")).json()["agencies"]]
+        with self.liar(None) as node:
+            true, asked = node.lied, []
+
+            def lied(lie, call, body):
+                if call["method"] != "agencies":
+                    return true(lie, call, body)
+                asked.append(call)
+                page = ids[:1] * 199 + [ids[1 + len(asked) % 2]]  # no page ends as the one before
+                return {"id": call["id"], "result": {"ids": page}}
+
+            node.lied = lied
+            done = self.ok(self.imi("agency", "list", "--node", f"{node.address},{self.nodes[1]}"))
+            self.assertIn("twice", done.err)
+            self.assertIn("1 of 2 nodes", done.out)
+
+    def test_a_list_of_agencies_without_proofs_is_an_error(self):
+        for lie in ("drop-the-proof", "flip-a-bit"):
+            with self.subTest(lie), self.liar(lie) as node:
+                done = self.imi("agency", "list", "--node", node.address)
+                self.exits(UNVERIFIED, done, "status \"?\"")
+                self.assertNotIn("verified: each", done.out)
+
+    def test_evidence_is_shown_as_what_one_node_reports_and_has_an_end(self):
+        self.assertIs(self.ok(self.imi("--json", "node", "evidence")).json()["verified"], False)
+        self.assertIn("not verified", self.ok(self.imi("node", "evidence")).out)
+        with self.liar(None) as node:
+            node.lied = lambda lie, call, body: {
+                "id": call["id"], "result": {"total": 1 << 40, "pairs": [{"name": "x"}]}}
+            self.exits(UNREACHABLE, self.imi("--timeout", "1s", "node", "evidence", "--node",
+                                             node.address), node.address, "does not end")
+
     def test_where_all_nodes_lie_the_error_says_so(self):
         for lie, code in ((("flip-a-bit", "drop-the-proof"), UNVERIFIED),
                           (("nothing-there", "silence"), UNVERIFIED),
@@ -179,7 +212,7 @@ class LyingNodes(NetworkTest):
     def test_a_write_that_a_node_swallows_goes_to_another(self):
         before = self.transitions(5)
         lies = ("swallow-writes", "say-final", "silence", "hang-up", "gigabyte", "endless",
-                "not-json", "other-id")
+                "interim", "trailers", "not-json", "other-id")
         for n, lie in enumerate(lies):
             with self.subTest(lie), self.liar(lie) as node:
                 done = self.ok(self.imi("--timeout", "9s", *self.record(5, f"swallowed {n}"),

@@ -344,7 +344,7 @@ TEST_CASE("before anything is certified, answers come without proof only") {
 TEST_CASE("a person's record is given to that person, with proof, and to nobody else") {
   World w;
   const chain::TimeMs now = w.db->certified().time;
-  ReplayGuard guard;
+  ReplayGuard guard(chain::TimeMs(0));
   const QueryTerms terms{kThisNode, now, guard};
   const auto reader = w.db->reader();
   const auto told = [&](const SignedQuery& q) {
@@ -393,7 +393,7 @@ TEST_CASE("a person's record is given to that person, with proof, and to nobody 
 }
 
 TEST_CASE("the memory of answered queries is bounded by time and number") {
-  ReplayGuard guard;
+  ReplayGuard guard(chain::TimeMs(0));
   crypto::SeededRandom random(1);
   const chain::TimeMs now(1'000'000);
   const auto first = random.fixed<Hash256>();
@@ -413,8 +413,26 @@ TEST_CASE("the memory of answered queries is bounded by time and number") {
   CHECK(note(another, random.fixed<Hash256>(), later) == ReplayGuard::Seen::kFirst);
 }
 
-TEST_CASE("one person's queries fill only that person's share") {
-  ReplayGuard guard;
+TEST_CASE("a query signed before the memory of answered queries began is not answered") {
+  const chain::TimeMs start(1'000'000);
+  ReplayGuard guard(start);
+  crypto::SeededRandom random(3);
+  const auto sid = random.fixed<SubjectId>();
+  const auto note = [&](std::int64_t signed_at, std::int64_t now) {
+    return guard.note(sid, random.fixed<Hash256>(), chain::TimeMs(signed_at), chain::TimeMs(now));
+  };
+  // One that was answered before a restart is no longer known here.
+  CHECK(note(start.value - 1, start.value) == ReplayGuard::Seen::kTooOld);
+  CHECK(note(start.value, start.value) == ReplayGuard::Seen::kFirst);
+  // Nor is one that was forgotten before the clock was set back.
+  const std::int64_t later = start.value + 2 * kQueryWindowMs;
+  CHECK(note(later, later) == ReplayGuard::Seen::kFirst);
+  CHECK(note(start.value, start.value) == ReplayGuard::Seen::kTooOld);
+  CHECK(note(later - kQueryWindowMs, start.value) == ReplayGuard::Seen::kFirst);
+}
+
+TEST_CASE("one person's queries fill that person's share and lock nobody else out") {
+  ReplayGuard guard(chain::TimeMs(0));
   crypto::SeededRandom random(2);
   const chain::TimeMs now(1'000'000);
   const auto greedy = random.fixed<SubjectId>();

@@ -221,6 +221,22 @@ TEST_CASE("a server that is not an IMI node is reported as such") {
   CHECK(to_end.take().body == "abc");
 }
 
+TEST_CASE("an answer whose headers or trailers never end is given up") {
+  const auto given_up = [](std::string begin, const std::string& more) {
+    ResponseReader r(1000);
+    if (!r.feed(begin)) return false;
+    for (int i = 0; i < 100'000; ++i) {
+      if (!r.feed(more)) return true;
+    }
+    return false;
+  };
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n";
+  CHECK(given_up("HTTP/1.1 200 OK\r\n", "A: b\r\n"));
+  CHECK(given_up("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"));
+  CHECK(given_up(chunked, "A: b\r\n"));
+}
+
 TEST_CASE("the response reader takes answers in any pieces, one after the other") {
   const std::string two =
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"

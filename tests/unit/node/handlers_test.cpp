@@ -162,9 +162,13 @@ TEST_CASE("a signed query is answered once, by the node that it names, and by no
   const auto key = crypto::SecretKey::generate(w.chain.random());
   const ledger::SubjectPerson person = w.chain.person(key);
   w.chain.add(*w.db, {w.chain.submit({person})});
-  const auto query_for = [&](const Hash256& node) {
-    const ledger::SignedQueryBody body{
-        {}, {person.id, {}}, w.chain.random().fixed<ledger::Nonce>(), w.clock.now(), node};
+  const chain::TimeMs start = w.clock.now();
+  const auto query_for = [&](const Hash256& node, std::optional<chain::TimeMs> at = {}) {
+    const ledger::SignedQueryBody body{{},
+                                       {person.id, {}},
+                                       w.chain.random().fixed<ledger::Nonce>(),
+                                       at.value_or(w.clock.now()),
+                                       node};
     return boost::json::object{
         {"query", to_base64url(encode(ledger::sign_query(w.chain.id(), body, key)))}};
   };
@@ -178,6 +182,10 @@ TEST_CASE("a signed query is answered once, by the node that it names, and by no
   CHECK(w.result("person", query_for(*told)).contains("person"));
   CHECK(w.error("person", query_for(Hash256{{2}})) == "wrong-audience");
   CHECK(w.error("person", query_for(Hash256{})) == "wrong-audience");
+
+  // The process before this one may have answered what was signed while it ran.
+  const chain::TimeMs earlier(start.value - ledger::kQueryWindowMs / 2);
+  CHECK(w.error("person", query_for(*told, earlier)) == "query-expired");
 }
 
 TEST_CASE("evidence is shown in pages as it was signed, and counted in the status") {
