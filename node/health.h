@@ -23,6 +23,7 @@ struct PeerRow {
   std::string last_end;  // why the last connection or attempt ended, by name; empty: none did
   std::string why_not;   // the same as a sentence, with what the system said; empty if connected
   std::optional<std::int64_t> clock_ahead_us;  // of this node's clock; while connected
+  std::uint64_t cut_off = 0;                   // how often it was disconnected for misbehaviour
 };
 
 // Of the file system that holds the data folder.

@@ -64,6 +64,9 @@ void write_round_trips(MetricsText& out, const Sample& s) {
     if (p.connected) out.seconds(static_cast<std::int64_t>(p.round_trip_us), {{"peer", p.name}});
   }
 }
+void write_cut_off(MetricsText& out, const Sample& s) {
+  for (const PeerRow& p : s.peers) out.sample(p.cut_off, {{"peer", p.name}});
+}
 void write_head_idle(MetricsText& out, const Sample& s) {
   if (s.health.head_idle_us) out.seconds(static_cast<std::int64_t>(*s.health.head_idle_us));
 }
@@ -102,6 +105,8 @@ const Metric kMetrics[] = {
      write_peers_connected},
     {{"imi_peer_round_trip_seconds", kGauge, "Round trip of the last keep-alive."},
      write_round_trips},
+    {{"imi_peer_cut_off_total", kCounter, "Times that the peer was disconnected for misbehaviour."},
+     write_cut_off},
     {{"imi_peer_clock_ahead_seconds", kGauge, "The peer's clock minus this node's."},
      write_peer_clocks},
     {{"imi_clock_ahead_seconds", kGauge,
@@ -129,8 +134,16 @@ const Metric kMetrics[] = {
      [](const Sample& s) -> std::uint64_t { return s.counters.messages_in; }},
     {{"imi_messages_refused_total", kCounter, "Consensus messages that did not decode or verify."},
      [](const Sample& s) -> std::uint64_t { return s.counters.messages_refused; }},
+    {{"imi_messages_unknown_total", kCounter,
+      "Consensus messages of a kind that this program does not know."},
+     [](const Sample& s) -> std::uint64_t { return s.counters.messages_unknown; }},
     {{"imi_frames_malformed_total", kCounter, "Frames that no honest peer sends."},
      [](const Sample& s) -> std::uint64_t { return s.counters.frames_malformed; }},
+    {{"imi_frames_unknown_total", kCounter, "Frames of a kind that this program does not know."},
+     [](const Sample& s) -> std::uint64_t { return s.counters.frames_unknown; }},
+    {{"imi_pushes_dropped_total", kCounter,
+      "Pushes dropped because they were beyond the sender's share."},
+     [](const Sample& s) -> std::uint64_t { return s.counters.pushes_dropped; }},
     {{"imi_blocks_committed_total", kCounter, "Blocks decided."},
      [](const Sample& s) -> std::uint64_t { return s.counters.blocks_committed; }},
     {{"imi_blocks_proposed_total", kCounter, "Blocks proposed by this node."},
@@ -152,11 +165,18 @@ const Metric kMetrics[] = {
      [](const Sample& s) -> std::uint64_t { return s.counters.submissions_verified; }},
     {{"imi_submissions_refused_total", kCounter, "Submissions refused before the pool."},
      [](const Sample& s) -> std::uint64_t { return s.counters.submissions_refused; }},
+    {{"imi_submissions_forged_total", kCounter,
+      "Submissions whose sender, a peer, must have known that they are invalid."},
+     [](const Sample& s) -> std::uint64_t { return s.counters.submissions_forged; }},
     {{"imi_submissions_rejected_by_state_total", kCounter,
       "Submissions refused because the latest state contradicts them."},
      [](const Sample& s) -> std::uint64_t { return s.counters.submissions_rejected_by_state; }},
     {{"imi_blocks_synced_total", kCounter, "Blocks fetched from peers while catching up."},
      [](const Sample& s) -> std::uint64_t { return s.counters.blocks_synced; }},
+    {{"imi_sync_late_total", kCounter, "Catch-up answers that did not come in time."},
+     [](const Sample& s) -> std::uint64_t { return s.counters.sync_late; }},
+    {{"imi_sync_unasked_total", kCounter, "Catch-up answers that nobody had asked for."},
+     [](const Sample& s) -> std::uint64_t { return s.counters.sync_unasked; }},
     {{"imi_evidence_total", kCounter, "Pairs of contradicting messages seen."},
      [](const Sample& s) -> std::uint64_t { return s.counters.evidence; }},
     {{"imi_alarms_total", kCounter, "Times that others signed another head than this node's."},

@@ -76,7 +76,8 @@ std::vector<PeerRow> TransportNetwork::rows() const {
                 .bytes_out = p.bytes_out,
                 .last_end = p.last_end ? std::string(name(*p.last_end)) : std::string(),
                 .why_not = {},
-                .clock_ahead_us = p.clock_ahead_us};
+                .clock_ahead_us = p.clock_ahead_us,
+                .cut_off = p.cut_off};
     if (!p.connected && p.last_end) {
       row.why_not = describe(*p.last_end);
       if (!p.last_detail.empty()) row.why_not += " (" + p.last_detail + ")";

@@ -31,6 +31,12 @@ class Silent final : public NodeAccess {
   }
   [[nodiscard]] DriverCounters counters() const override {
     DriverCounters c;
+    c.messages_unknown = 1;
+    c.frames_unknown = 2;
+    c.pushes_dropped = 3;
+    c.submissions_forged = 4;
+    c.sync_late = 5;
+    c.sync_unasked = 6;
     c.commit_latency.add(700);
     c.commit_latency.add(700);
     c.commit_latency.add(60'000'000);
@@ -47,6 +53,7 @@ class Silent final : public NodeAccess {
     up.name = "validator-1";
     up.connected = true;
     up.clock_ahead_us = 1'500;
+    up.cut_off = 7;
     PeerRow down;
     down.name = "validator-2";
     down.last_end = "unresolved";
@@ -142,6 +149,25 @@ TEST_CASE("silence, clocks, peers and latencies are among the metrics") {
   CHECK(at("imi_commit_seconds_sum") == "60.0014");
   CHECK(at("imi_rpc_request_seconds_count") == "0");
   CHECK(at("imi_safety_log_sync_seconds_count") == "0");
+}
+
+TEST_CASE("what peers did that they should not have is among the metrics") {
+  const Parsed p(metrics_of_silent());
+  const std::pair<const char*, const char*> expected[] = {
+      {"imi_messages_unknown_total", "1"},
+      {"imi_frames_unknown_total", "2"},
+      {"imi_pushes_dropped_total", "3"},
+      {"imi_submissions_forged_total", "4"},
+      {"imi_sync_late_total", "5"},
+      {"imi_sync_unasked_total", "6"},
+      {R"(imi_peer_cut_off_total{peer="validator-1"})", "7"},
+      {R"(imi_peer_cut_off_total{peer="validator-2"})", "0"},
+  };
+  for (const auto& [name, value] : expected) {
+    CAPTURE(name);
+    REQUIRE(p.samples.contains(name));
+    CHECK(p.samples.at(name) == value);
+  }
 }
 
 TEST_CASE("the table of metrics in docs/OPERATIONS.md is that of the existing metrics") {
