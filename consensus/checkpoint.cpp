@@ -6,10 +6,13 @@
 namespace imi::consensus {
 
 void Replica::sign_checkpoint(const LedgerHead& head) {
+  IMI_INVARIANT("I2", head.height > stable_height_, head.height, stable_height_);
   SignResult vote = rules_.sign_checkpoint(head);
   if (vote) {
     persist(std::move(vote->records));
     const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
+    IMI_INVARIANT("I2", rules_.state().checkpoint && *rules_.state().checkpoint == head,
+                  head.height);
     own_checkpoints_[head.height] = message;
     send(std::nullopt, message);
     record_checkpoint(*me_, head, message->signature);
@@ -42,7 +45,9 @@ void Replica::record_checkpoint(MemberId member, const LedgerHead& head,
                   message(head, signature));
     return ignore(Ignored::kConflict);
   }
+  IMI_INVARIANT("I14", head.height > stable_height_, head.height, stable_height_);
   slot.checkpoints[member] = {head, digest, signature};
+  IMI_INVARIANT("I20", slot.checkpoints.size() <= set_.members.size(), head.height);
   raise_alarm(head.height);
   certify(head.height, digest);
 }
@@ -57,6 +62,7 @@ void Replica::certify(Height h, const Hash256& digest) {
     certificate.head = seen.head;
   }
   IMI_INVARIANT("I10", certificate.signatures.size() <= set_.members.size(), h);
+  IMI_INVARIANT("I20", certificate.signatures.empty() || certificate.head.height == h, h);
   if (certificate.signatures.size() >= quorum_.q) adopt_stable(certificate);
 }
 
@@ -84,6 +90,8 @@ void Replica::adopt_stable(const CheckpointCertificate& certificate) {
   const LedgerHead& head = certificate.head;
   const Height h = head.height;
   if (halted_ || h <= stable_height_) return;
+  IMI_INVARIANT("I10", certificate.signatures.size() >= quorum_.q, h,
+                certificate.signatures.size());
   if (const auto it = decided_.find(h); it != decided_.end() && it->second.id != head.block) {
     return halt(HaltReason::kConflictingDecision, h);
   }
@@ -133,6 +141,8 @@ bool Replica::decide_below(const CheckpointCertificate& certificate) {
     d.info = it->second;
     decide(it->first, std::move(d));
   }
+  IMI_INVARIANT("I7", halted_ || decided_tip_ >= certificate.head.height, decided_tip_,
+                certificate.head.height);
   return !halted_;
 }
 

@@ -28,6 +28,7 @@ Replica::BlockInfoPtr Replica::learn_block(Height h, std::shared_ptr<const Block
     info->block = std::move(block);
     info->id = id;
   }
+  IMI_INVARIANT("I12", info->id == id && info->block->header.height == h, h, id);
   if (Slot* slot = find_slot(h)) slot->blocks[id] = info;
   const auto decided = decided_.find(h);
   if (decided != decided_.end() && decided->second.id == id && !decided->second.info) {
@@ -46,6 +47,7 @@ Replica::BlockInfoPtr Replica::learn_block(Height h, std::shared_ptr<const Block
 
 void Replica::ask_bodies(Height h, BlockInfo& info) {
   if (info.bodies != Bodies::kUnknown) return;
+  IMI_INVARIANT("I12", info.block && info.block->header.height == h, h, info.id);
   if (info.block->items.empty()) {
     info.bodies = Bodies::kReady;
     return;
@@ -79,6 +81,8 @@ void Replica::fill_facts(BlockInfo& info, const std::vector<ItemFacts>& items) {
   info.repeats = std::ranges::adjacent_find(info.ids) != info.ids.end();
   IMI_INVARIANT("I12", info.ids.size() == info.block->items.size(), info.ids.size(),
                 info.block->items.size());
+  IMI_INVARIANT("I16", info.ids.empty() || info.min_expiry <= info.max_expiry, info.min_expiry,
+                info.max_expiry);
   info.bodies = Bodies::kReady;
 }
 
@@ -146,6 +150,7 @@ void Replica::decide(Height h, Decision decision) {
   IMI_INVARIANT("I7", !decision.info || decision.info->id == decision.id, h, decision.id);
   const auto existing = decided_.find(h);
   if (existing == decided_.end() && h <= executed_.height) return;
+  IMI_INVARIANT("I18", !decision.commit || decision.commit->epoch == set_.epoch, h, decision.id);
   if (existing != decided_.end()) {
     if (existing->second.id != decision.id) return halt(HaltReason::kConflictingDecision, h);
     if (!existing->second.commit) existing->second.commit = std::move(decision.commit);
@@ -163,6 +168,7 @@ void Replica::decide(Height h, Decision decision) {
   const View view = decision.view;
   const BlockInfoPtr info = decision.info;
   const BlockId id = decision.id;
+  IMI_INVARIANT("I13", h > executed_.height && h > emitted_, h, executed_.height, emitted_);
   decided_[h] = std::move(decision);
   release_undecided(h, id);
   on_progress(h, view);
@@ -204,6 +210,7 @@ void Replica::release_undecided(Height h, const BlockId& decided) {
     }
     abandoned_.erase(it);
   }
+  IMI_INVARIANT("I7", decided_.contains(h) && decided_.at(h).id == decided, h, decided);
   const Slot* slot = find_slot(h);
   if (slot != nullptr && slot->accepted && slot->proposal->id != decided) {
     if (const BlockInfoPtr info = find_info(h, slot->proposal->id)) release_items(*info);
@@ -218,6 +225,7 @@ void Replica::advance_tip() {
     if (it->second.header->parent != decided_link(decided_tip_)->id) {
       return halt(HaltReason::kConflictingDecision, h);
     }
+    IMI_INVARIANT("I13", h > emitted_ && !it->second.emitted, h, emitted_);
     decided_tip_ = h;
     out_.committed.push_back({h, it->second.view, it->second.id});
     if (config_.rotation_heights != 0 && h.value % config_.rotation_heights == 0 && !changing_ &&
@@ -230,6 +238,7 @@ void Replica::advance_tip() {
 // C2, C3, C5: a decision restarts the progress timer, may confirm the view, and lets the back-off
 // decay, at most one step per T.
 void Replica::on_progress(Height h, View view) {
+  IMI_INVARIANT("C3", !(confirmed_ && changing_) && last_commit_ <= tick_, view_, last_commit_);
   progress_base_ = tick_;
   last_commit_ = tick_;
   if (!changing_ && !confirmed_ && h > view_base_ && (view == view_ || h > settled_)) {
@@ -279,9 +288,13 @@ void Replica::on(const Executed& i) {
     return halt(HaltReason::kWrongExecution, h);
   }
   IMI_INVARIANT("I13", h <= emitted_ && h <= decided_tip_, h, emitted_, decided_tip_);
+  IMI_INVARIANT("I13", it->second.info && it->second.info->bodies == Bodies::kReady, h,
+                i.head.block);
+  IMI_INVARIANT("I15", i.head.time == it->second.info->block->header.time, h, i.head.time);
   executed_ = i.head;
   forget_executed(*it->second.info, i);
   if (h > stable_height_) {
+    IMI_INVARIANT("I2", !heads_.contains(h), h);
     heads_[h] = i.head;
     sign_checkpoint(i.head);
   } else if (h == stable_height_ && stable_->head != i.head &&
@@ -296,6 +309,7 @@ void Replica::forget_below() {
   IMI_INVARIANT("I13", base <= decided_tip_ && executed_.height <= emitted_, base, decided_tip_,
                 executed_.height, emitted_);
   decided_.erase(decided_.begin(), decided_.upper_bound(base));
+  IMI_INVARIANT("I7", decided_.empty() || decided_.begin()->first > base, base);
 }
 
 }  // namespace imi::consensus

@@ -2,6 +2,7 @@
 // starts asks for its own before it signs, and looks at every certificate for signatures of its own
 // that it does not remember.
 #include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -27,6 +28,7 @@ void Replica::note(const FoundStatement& s) {
   const auto it = seen_.find(key);
   if (it != seen_.end() && it->second.order() >= s.order()) return;
   seen_.insert_or_assign(key, s.take(config_.genesis));
+  IMI_INVARIANT("B6", set_.contains(s.member), s.member);
   if (unsaved_.empty()) unsaved_since_ = tick_;
   unsaved_.insert(key);
 }
@@ -82,6 +84,7 @@ void Replica::receive(const VerifiedMessage& m, const LastSeen& answer) {
   }
   if (!rules_.awaiting() || answer.start != start_number_) return ignore(Ignored::kNotWanted);
   answers_.insert(m->sender);
+  IMI_INVARIANT("I19", answers_.size() < set_.members.size(), answers_.size());
   if (answers_.size() >= answers_needed()) begin_signing();
 }
 
@@ -90,6 +93,7 @@ void Replica::begin_signing() {
   IMI_CHECK(answers_.size() >= answers_needed() || planted(Defect::kSignUnasked),
             "I19: a quorum less f has answered");
   rules_.begin_signing();
+  IMI_INVARIANT("I19", rules_.can_sign(), answers_.size());
   // The time that passed is charged to this member, not to the primary.
   progress_base_ = tick_;
   if (view_since_) view_since_ = tick_;

@@ -46,6 +46,7 @@ Choice choose(const GenesisId& genesis, const std::vector<SignedViewChange>& vie
   for (Height h = choice.stable_height().next();; h = h.next()) {
     const auto it = best.find(h);
     if (it == best.end() || it->second.header->parent != parent) break;
+    IMI_INVARIANT("A3", it->second.header->height == h, h);
     choice.headers.push_back(*it->second.header);
     parent = chain::block_id(genesis, *it->second.header);
   }
@@ -93,6 +94,7 @@ void Replica::try_new_view() {
   if (chosen.size() < quorum_.q) return;
   IMI_INVARIANT("I3", rules_.state().view == view_ && rules_.state().changing, view_,
                 rules_.state().view);
+  IMI_INVARIANT("A7", chosen.size() == quorum_.q, view_, chosen.size());
   const Choice choice = choose(config_.genesis, chosen);
   if (const auto against = contradiction(view_, choice.headers)) {
     if (against->broken || planted(Defect::kStaleNewViewHalts)) {
@@ -166,6 +168,7 @@ void Replica::enter_view(const std::shared_ptr<const SignedMessage>& message) {
   report_view();
   install_new_view(n);
   if (halted_) return;
+  IMI_INVARIANT("A4", decided_tip_ >= view_base_, decided_tip_, view_base_);
   release_abandoned();
   if (is_primary()) propose_empty_if_due();
 }
@@ -181,6 +184,7 @@ void Replica::install_new_view(const NewView& n) {
   }
   if (certificate != nullptr) adopt_stable(**certificate);
   if (halted_) return;
+  IMI_INVARIANT("I14", stable_height_ >= stable, stable_height_, stable);
   settled_ = n.proposals.empty() ? stable : n.proposals.back().header.height;
   for (const ReProposal& p : n.proposals) {
     if (halted_) return;

@@ -52,6 +52,7 @@ void Replica::receive(const VerifiedMessage& m, const PrePrepare& p) {
     }
   }
   slot.held[m->sender] = {m.share(), m.block_id(), now_, tick_};
+  IMI_INVARIANT("A5", slot.held.size() <= set_.members.size(), h, slot.held.size());
 }
 
 void Replica::receive(const VerifiedMessage& m, const Prepare& p) {
@@ -70,6 +71,7 @@ void Replica::receive(const VerifiedMessage& m, const Prepare& p) {
     }
   }
   slot.prepares[m->sender] = vote;
+  IMI_INVARIANT("I6", slot.prepares.size() <= set_.members.size(), p.height, slot.prepares.size());
   slot.tally_prepares = true;
 }
 
@@ -88,6 +90,7 @@ void Replica::receive(const VerifiedMessage& m, const Commit& c) {
     }
   }
   slot.commits[m->sender] = vote;
+  IMI_INVARIANT("I10", slot.commits.size() <= set_.members.size(), c.height, slot.commits.size());
   count_commits(c.height, c.view, c.id);
 }
 
@@ -256,6 +259,10 @@ bool Replica::accept(Slot& slot, const BlockInfoPtr& info) {
                 !link(h.prev()) || planted(Defect::kTimeUnchecked) ||
                     link(h.prev())->time < info->block->header.time,
                 h);
+  IMI_INVARIANT("I5", !changing_ && vote_view_ == view_, view_, vote_view_);
+  IMI_INVARIANT("I9",
+                !lagging() && link(h.prev()) && link(h.prev())->id == info->block->header.parent, h,
+                info->id);
   const bool leading = chain::primary(set_, vote_view_) == *me_;
   SignResult vote = leading
                         ? rules_.sign_pre_prepare(vote_view_, *info->block)
@@ -264,6 +271,9 @@ bool Replica::accept(Slot& slot, const BlockInfoPtr& info) {
     slot.refused = true;
     return false;
   }
+  const SafetyState::AtHeight& known = rules_.state().heights.at(h);
+  IMI_INVARIANT("I1", known.accepted && known.accepted->view == vote_view_, h, vote_view_);
+  IMI_INVARIANT("I11", known.accepted->block.header == info->block->header, h, info->id);
   slot.accepted = true;
   slot.tally_prepares = true;
   slot.sent = tick_;
@@ -325,6 +335,11 @@ bool Replica::make_prepared(Slot& slot) {
                     known->second.prepared->header == p.header,
                 vote_view_, p.header.height, p.id);
   persist(rules_.note_prepared(certificate));
+  const auto kept = rules_.state().heights.find(p.header.height);
+  IMI_INVARIANT("I6",
+                kept != rules_.state().heights.end() && kept->second.prepared &&
+                    kept->second.prepared->view >= vote_view_,
+                vote_view_, p.header.height);
   slot.prepared = true;
   return true;
 }
@@ -343,6 +358,11 @@ bool Replica::send_commit(Height h, Slot& slot) {
   slot.committed = true;
   SignResult vote = rules_.sign_commit(vote_view_, h, slot.proposal->id);
   if (!vote) return false;
+  const SafetyState::AtHeight& known = rules_.state().heights.at(h);
+  IMI_INVARIANT("I1",
+                known.committed && known.committed->view == vote_view_ &&
+                    known.committed->id == slot.proposal->id,
+                h, vote_view_);
   persist(std::move(vote->records));
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
   slot.own_commit = message;
@@ -365,6 +385,7 @@ void Replica::count_commits(Height h, View view, const BlockId& id) {
   }
   if (certificate.signatures.size() < quorum_.q) return;
   IMI_INVARIANT("I10", certificate.signatures.size() <= set_.members.size(), h, view);
+  IMI_INVARIANT("I7", h > stable_height_, h, stable_height_);
   certificate.epoch = set_.epoch;
   certificate.view = view;
   certificate.height = h;

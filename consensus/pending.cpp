@@ -1,6 +1,7 @@
 // What the progress timer waits for (C2), and censorship (C6).
 #include "consensus/pending.h"
 
+#include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
 
@@ -27,9 +28,13 @@ void PendingSubmissions::put(const SubmissionId& id, Item& item, Place place) {
       if (item.at_primary) at_primary_.insert({tick_, id});
       break;
   }
+  IMI_INVARIANT("C2", waiting_.size() + too_early_.size() + too_late_.size() <= items_.size(),
+                waiting_.size(), too_early_.size(), too_late_.size());
+  IMI_INVARIANT("C6", at_primary_.size() <= waiting_.size(), at_primary_.size(), waiting_.size());
 }
 
 void PendingSubmissions::take_out(const SubmissionId& id, Item& item) {
+  IMI_INVARIANT("C2", item.place != Place::kWaiting || waiting_.contains({item.since, id}), id);
   switch (item.place) {
     case Place::kInBlock: break;
     case Place::kTooEarly: too_early_.erase({item.expiry, id}); break;
@@ -50,6 +55,8 @@ void PendingSubmissions::add(const ItemFacts& facts, bool in_block) {
   ids_.insert_or_assign(facts.content, facts.id);
   by_expiry_.insert({facts.expiry, facts.id});
   put(facts.id, it->second, in_block ? Place::kInBlock : place_now(facts.expiry));
+  IMI_INVARIANT("C2", by_expiry_.size() == items_.size() && ids_.size() <= items_.size(),
+                items_.size(), ids_.size());
 }
 
 void PendingSubmissions::remove(const SubmissionId& id) {
@@ -59,6 +66,7 @@ void PendingSubmissions::remove(const SubmissionId& id) {
   by_expiry_.erase({it->second.expiry, id});
   ids_.erase(it->second.content);
   items_.erase(it);
+  IMI_INVARIANT("C2", by_expiry_.size() == items_.size(), by_expiry_.size(), items_.size());
 }
 
 void PendingSubmissions::remove(const ContentHash& content) {
@@ -69,6 +77,7 @@ void PendingSubmissions::expire(TimeMs block_time) {
   while (!by_expiry_.empty() && by_expiry_.begin()->first <= block_time) {
     remove(SubmissionId(by_expiry_.begin()->second));
   }
+  IMI_INVARIANT("I16", by_expiry_.empty() || by_expiry_.begin()->first > block_time, block_time);
 }
 
 void PendingSubmissions::set_in_block(const SubmissionId& id, bool in_block) {
@@ -91,6 +100,7 @@ void PendingSubmissions::set_at_primary(const ContentHash& content) {
   if (item.place != Place::kWaiting) return;
   item.at_primary_since = tick_;
   at_primary_.insert({tick_, id->second});
+  IMI_INVARIANT("C6", at_primary_.size() <= waiting_.size(), at_primary_.size(), waiting_.size());
 }
 
 void PendingSubmissions::forget_primary() {
@@ -210,6 +220,8 @@ void Replica::release_items(const BlockInfo& info) {
   for (const ContentHash& item : info.block->items) {
     out_.returned.push_back({item, ReturnReason::kNotChosen});
   }
+  const auto decided = decided_.find(info.block->header.height);
+  IMI_INVARIANT("I7", decided == decided_.end() || decided->second.id != info.id, info.id);
   if (pending_.empty()) return;
   mark_in_block(info, false);
   each_under_way([&](const BlockInfo& other) {

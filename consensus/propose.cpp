@@ -83,6 +83,7 @@ std::vector<ItemFacts> Replica::admit(const std::vector<ItemFacts>& items, TimeM
       out.push_back(item);
     }
   }
+  IMI_INVARIANT("F1", out.size() <= config_.max_block_items, out.size());
   return out;
 }
 
@@ -105,6 +106,8 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
   IMI_INVARIANT("A5", h > stable_height_ && h <= window_end() && h > settled_, h, stable_height_,
                 settled_);
   IMI_INVARIANT("I15", proposal_link(parent) && proposal_link(parent)->time < time, h, time);
+  IMI_INVARIANT("A5", h.value - decided_tip_.value <= config_.pipeline, h, decided_tip_);
+  IMI_INVARIANT("I5", !changing_ && is_primary() && vote_view_ == view_, view_, vote_view_);
   for (const ItemFacts& item : items) {
     IMI_INVARIANT("I16", time < item.expiry, h, time, item.expiry);
   }
@@ -138,6 +141,7 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
   info->id = id;
   fill_facts(*info, items);
   info->full = full;
+  IMI_INVARIANT("I11", info->bodies == Bodies::kReady && !slot.blocks.contains(id), h, id);
   slot.blocks[id] = info;
   persist_bodies(*info);  // B2
   persist(std::move(vote->records));

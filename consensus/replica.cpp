@@ -40,6 +40,9 @@ Effects Replica::step(const Input& input) {
 void Replica::check_step(View view_before, Height stable_before) const {
   IMI_INVARIANT("I5", view_ >= view_before && vote_view_ <= view_, view_, view_before, vote_view_);
   IMI_INVARIANT("I5", !me_ || rules_.state().view == view_, view_, rules_.state().view);
+  IMI_INVARIANT("C3", !(confirmed_ && changing_) && !(wish_ && wish_->view <= view_), view_,
+                changing_);
+  IMI_INVARIANT("C6", pending_.size() <= (std::size_t{1} << 20), pending_.size());
   IMI_INVARIANT("I13", executed_.height <= emitted_ && emitted_ <= decided_tip_, executed_.height,
                 emitted_, decided_tip_);
   IMI_INVARIANT("I14", stable_height_ >= stable_before, stable_height_, stable_before);

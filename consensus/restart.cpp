@@ -54,6 +54,8 @@ void Replica::restore(const RestartFacts& facts) {
   view_ = state.view;
   changing_ = state.changing;
   confirmed_ = !changing_;
+  IMI_INVARIANT("I2", !rules_.state().stable || stable_height_ == rules_.state().stable_height(),
+                stable_height_);
   restore_view();
   for (const auto& [h, at] : state.heights) restore_height(h, at);
 }
@@ -153,6 +155,7 @@ Effects Replica::start() {
 void Replica::resend_votes() {
   if (!rules_.can_sign()) return;
   const SafetyState& state = rules_.state();
+  IMI_INVARIANT("I5", state.view == view_ && state.changing == changing_, state.view, view_);
   // The crash may have come between a block's sync and its vote's: then this is a first vote.
   const bool newer = !state.checkpoint || executed_.height >= state.checkpoint->height;
   const LedgerHead last = newer ? executed_ : *state.checkpoint;

@@ -1,5 +1,6 @@
 // Catch-up (D2) and observers (D6): blocks that peers hand over with certificates.
 #include "base/check.h"
+#include "base/invariant.h"
 #include "consensus/replica.h"
 
 namespace imi::consensus {
@@ -27,6 +28,7 @@ void Replica::on(const Synced& i) {
   std::visit([this](const auto& proof) { note_statements(proof); }, run.proof());
   const Height first = run.blocks().front()->header.height;
   const Height last = run.blocks().back()->header.height;
+  IMI_INVARIANT("I13", first <= last && run.ids().size() == run.blocks().size(), first, last);
   if (last <= emitted_) {
     if (checkpoint != nullptr && last > stable_height_) return adopt_stable(*checkpoint);
     return ignore(Ignored::kNotWanted);
@@ -36,6 +38,7 @@ void Replica::on(const Synced& i) {
     const std::shared_ptr<const Block>& block = run.blocks()[n];
     const Height h = block->header.height;
     if (h <= emitted_) continue;
+    IMI_INVARIANT("I13", h.value == first.value + n, h, first);
     Decision d;
     d.id = run.ids()[n];
     d.header = block->header;

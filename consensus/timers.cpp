@@ -1,4 +1,5 @@
 // Timeouts, in ticks (C2, C3, C5, C7).
+#include "base/invariant.h"
 #include "consensus/replica.h"
 
 namespace imi::consensus {
@@ -59,6 +60,9 @@ void Replica::update_progress() {
   // With the window full it is certification that is awaited (D4), and no primary could help.
   const bool own_delay = lagging() || decided_tip_ >= window_end();
   if (changing_ || !confirmed_ || own_delay) progress_base_ = tick_;
+  IMI_INVARIANT("C2", progress_base_ <= tick_ && last_commit_ <= tick_, progress_base_,
+                last_commit_, tick_);
+  IMI_INVARIANT("C5", backoff_ <= kMaxBackoff, backoff_);
 }
 
 // C2: has some one thing that an honest primary and a quorum should decide waited for a whole

@@ -37,6 +37,8 @@ void Replica::start_view_change(View target, Cause cause) {
   view_change_sent_ = tick_;
   resent_.clear();
   const auto message = std::make_shared<const SignedMessage>(std::move(vote->message));
+  IMI_INVARIANT("I3", std::get<ViewChange>(message->payload).view == view_ && wanted(*me_) <= view_,
+                view_);
   view_changes_[*me_] = message;
   send(std::nullopt, message);
   report_view();
@@ -49,6 +51,7 @@ void Replica::start_view_change(View target, Cause cause) {
 void Replica::leave_view() {
   for (auto& [h, slot] : slots_) {
     if (slot.accepted && !decided_.contains(h)) {
+      IMI_INVARIANT("I11", find_info(h, slot.proposal->id) != nullptr, h, slot.proposal->id);
       if (const BlockInfoPtr info = find_info(h, slot.proposal->id)) {
         auto& left = abandoned_[h];
         if (std::ranges::find(left, info) == left.end()) left.push_back(info);
@@ -63,6 +66,7 @@ void Replica::leave_view() {
     }
     if (const auto it = decided_.find(h); it != decided_.end()) kept.insert(it->second.id);
     std::erase_if(slot.blocks, [&kept](const auto& b) { return !kept.contains(b.first); });
+    IMI_INVARIANT("I14", h > stable_height_, h, stable_height_);
     slot.proposal.reset();
     slot.accepted = slot.refused = slot.noted = slot.prepared = slot.committed = false;
     slot.own_proposal.reset();
@@ -95,6 +99,7 @@ void Replica::record_view_change(MemberId member, std::shared_ptr<const SignedMe
   if (wanted(member) >= v.view) return;
   const std::optional<CheckpointCertificate> stable = v.stable;
   view_changes_[member] = std::move(message);
+  IMI_INVARIANT("C4", view_changes_.size() <= set_.members.size(), view_changes_.size());
   if (!changing_) note_ahead();
   if (stable) adopt_stable(*stable);
 }
@@ -122,11 +127,15 @@ void Replica::set_wish(std::optional<Cause> cause) {
   if (wish == wish_) return;
   const bool told = wish.has_value() == wish_.has_value();
   wish_ = wish;
+  IMI_INVARIANT("C4", !wish_ || wish_->view > view_, view_);
   out_.wish = WishStatus{wish ? wish->view : view_, cause};
   if (!told) send_status();
 }
 
-void Replica::hear_wish(MemberId member, View view) { wishes_[member] = {view, tick_}; }
+void Replica::hear_wish(MemberId member, View view) {
+  wishes_[member] = {view, tick_};
+  IMI_INVARIANT("C4", wishes_.size() <= set_.members.size(), member);
+}
 
 // A wish counts while its sender repeats it; a VIEW-CHANGE is a promise and counts for good.
 bool Replica::wants(MemberId member, View view) const {

@@ -115,7 +115,7 @@ NodeHealth HealthWatch::look(const NodeStatus& s, const std::vector<PeerRow>& pe
   // What has a line of its own is not logged twice.
   const bool own_line = s.halted || s.role != NodeRole::kValidator;
   tell(readiness_, out.ready() || own_line ? "" : "not ready", "not ready: " + out.why(),
-       "ready: it answers and commits", kPatienceUs);
+       out.ready() ? "ready: it answers and commits" : "", kPatienceUs);
   return out;
 }
 
@@ -123,7 +123,7 @@ void HealthWatch::tell(Told& told, std::string_view key, std::string_view senten
                        std::string_view over, std::uint64_t patience_us) {
   const std::uint64_t now = o_.clock.monotonic_us();
   if (key.empty()) {
-    if (told.told_us != 0) o_.log(LogLevel::kInfo, over);
+    if (told.told_us != 0 && !over.empty()) o_.log(LogLevel::kInfo, over);
     told = {};
     return;
   }

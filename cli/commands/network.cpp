@@ -109,6 +109,7 @@ std::string Standing::advice() const {
         "validator that signs nothing\"");
   }
   if (!mute.empty()) out.push_back("imi network logs " + mute);
+  if (out.empty()) out.emplace_back("remove the cause that is shown for each of them");
   std::string text;
   for (const std::string& one : out) text += (text.empty() ? "" : "; ") + one;
   return text;

@@ -191,6 +191,16 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a node that was told to be not ready and then halts is not called ready") {
+  Watched w;
+  w.disk.free_bytes = 5u << 20;
+  (void)w.look_for(10'000);
+  REQUIRE(w.told("not ready: the disk is almost full") == 1);
+  w.status.halted = HaltReport{HaltCode::kLedgerFull, "no space"};
+  (void)w.look_for(2'000);
+  CHECK(w.told("ready: it answers and commits") == 0);
+}
+
 TEST_CASE("a node that starts on an old head is not ready before a new one is certified") {
   Watched fresh;
   HealthWatch watch({fresh.clock, ledger::Parameters{}, [&] { return fresh.disk; },
