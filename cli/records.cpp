@@ -174,7 +174,7 @@ std::expected<bool, RowError> RecordReader::next_csv(Record& record) {
       record.columns[*column_field_[i]] = i + 1;
     } else if (!is_blank(row.fields[i])) {
       return refuse(i + 1,
-                    fmt::format("'{}' stands in a column without a name: {} columns have one",
+                    fmt::format("'{}' is in a column without a name: {} columns have one",
                                 cut(printable(row.fields[i]), 40), named_columns()));
     }
   }

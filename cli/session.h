@@ -17,7 +17,7 @@
 #include "cli/client/client.h"
 #include "cli/output.h"
 #include "crypto/suite.h"
-#include "ledger/genesis_doc.h"
+#include "ledger/governance/genesis_doc.h"
 
 namespace imi::cli {
 

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "genesis/toml_reader.h"
-#include "ledger/catalog.h"
+#include "ledger/core/catalog.h"
 
 namespace imi::genesis {
 

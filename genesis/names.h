@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "ledger/entries.h"
+#include "ledger/submission/entry.h"
 
 namespace imi::genesis {
 

@@ -2,7 +2,7 @@
 //
 //   chain_name = "chancheng"
 //   time_ms = 1795500000000            # block 1 is later
-//   [parameters]                       # any field of ledger/parameters.h; absent = default
+//   [parameters]                       # any field of ledger/core/parameters.h; absent = default
 //   timeout_ms = 1000
 //   [[validator]]                      # in the order of their member ids
 //   name = "v1"
@@ -22,7 +22,7 @@
 #pragma once
 
 #include "genesis/toml_reader.h"
-#include "ledger/genesis_doc.h"
+#include "ledger/governance/genesis_doc.h"
 
 namespace imi::genesis {
 

@@ -8,7 +8,7 @@
 
 #include "crypto/random.h"
 #include "genesis/toml_reader.h"
-#include "ledger/genesis_doc.h"
+#include "ledger/governance/genesis_doc.h"
 
 namespace imi::genesis {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "crypto/known_keys.h"
-#include "ledger/admission.h"
+#include "ledger/submission/admission.h"
 #include "node/pool.h"
 
 namespace imi::node {

@@ -24,8 +24,8 @@
 
 #include "chain/certificate.h"
 #include "consensus/effects.h"
-#include "ledger/admission.h"
-#include "ledger/parameters.h"
+#include "ledger/core/parameters.h"
+#include "ledger/submission/admission.h"
 #include "node/latency.h"
 #include "node/limits.h"
 #include "node/ports.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/parameters.h"
+#include "ledger/core/parameters.h"
 #include "node/clocks.h"
 #include "node/driver.h"
 

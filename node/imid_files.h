@@ -3,7 +3,7 @@
 
 #include "chain/validator_set.h"
 #include "crypto/suite.h"
-#include "ledger/genesis_doc.h"
+#include "ledger/governance/genesis_doc.h"
 #include "node/imid_process.h"
 #include "node/net/tls_identity.h"
 #include "node/real/posix_files.h"

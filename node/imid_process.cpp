@@ -11,7 +11,7 @@
 
 #include "base/hex.h"
 #include "crypto/known_keys.h"
-#include "ledger/storage/leveldb_store.h"
+#include "ledger/db/leveldb_store.h"
 #include "node/handlers/handlers.h"
 #include "node/imid_files.h"
 #include "node/real/descriptors.h"

@@ -1,5 +1,5 @@
 // The node's own limits and periods, in one place. None of them is part of the chain's rules:
-// members may differ. What the chain fixes is in consensus/config.h and ledger/parameters.h.
+// members may differ. What the chain fixes is in consensus/config.h and ledger/core/parameters.h.
 #pragma once
 
 #include <cstddef>

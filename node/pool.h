@@ -27,7 +27,7 @@
 
 #include "chain/ids.h"
 #include "consensus/input.h"
-#include "ledger/submission.h"
+#include "ledger/submission/submission.h"
 #include "node/ports.h"
 
 namespace imi::node {

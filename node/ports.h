@@ -18,7 +18,7 @@
 #include "chain/ids.h"
 #include "consensus/effects.h"
 #include "crypto/random.h"
-#include "ledger/ledger_db.h"
+#include "ledger/db/ledger_db.h"
 
 namespace imi::node {
 

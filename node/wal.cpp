@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "crypto/hash.h"
-#include "ledger/parameters.h"
+#include "ledger/core/parameters.h"
 
 namespace imi::node {
 

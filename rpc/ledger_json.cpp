@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include "base/hex.h"
-#include "ledger/calendar.h"
-#include "ledger/status.h"
+#include "ledger/core/calendar.h"
+#include "ledger/credit/status.h"
 
 namespace imi::rpc {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "chain/head.h"
 #include "chain/validator_set.h"
-#include "ledger/answer.h"
-#include "ledger/genesis_doc.h"
+#include "ledger/governance/genesis_doc.h"
+#include "ledger/proof/answer.h"
 
 namespace imi::rpc {
 

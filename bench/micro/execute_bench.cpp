@@ -10,9 +10,9 @@
 
 #include "base/check.h"
 #include "genesis/sample_network.h"
-#include "ledger/admission.h"
-#include "ledger/calendar.h"
-#include "ledger/execute.h"
+#include "ledger/core/calendar.h"
+#include "ledger/execution/execute.h"
+#include "ledger/submission/admission.h"
 
 namespace {
 

@@ -18,10 +18,10 @@
 #include <fstream>
 #include <string>
 
-#include "ledger/admission.h"
-#include "ledger/queries.h"
-#include "ledger/storage/leveldb_store.h"
-#include "ledger/verify_proof.h"
+#include "ledger/db/leveldb_store.h"
+#include "ledger/proof/queries.h"
+#include "ledger/proof/verify.h"
+#include "ledger/submission/admission.h"
 #include "tests/unit/ledger/test_chain.h"
 
 namespace imi::ledger {

@@ -19,7 +19,7 @@
 #include "cli/write/agencies.h"
 #include "cli/write/import.h"
 #include "crypto/keystore.h"
-#include "ledger/calendar.h"
+#include "ledger/core/calendar.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {

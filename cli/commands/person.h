@@ -9,8 +9,8 @@
 #include "cli/session.h"
 #include "cli/write/person_file.h"
 #include "crypto/commitment.h"
-#include "ledger/entries.h"
-#include "ledger/queries.h"
+#include "ledger/proof/queries.h"
+#include "ledger/submission/entry.h"
 
 namespace imi::cli {
 

@@ -13,7 +13,7 @@
 #include "cli/read/render.h"
 #include "cli/read/verified.h"
 #include "cli/values.h"
-#include "ledger/proof.h"
+#include "ledger/proof/bundle.h"
 
 namespace imi::cli {
 namespace {

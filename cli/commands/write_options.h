@@ -5,7 +5,7 @@
 
 #include "cli/session.h"
 #include "cli/write/fate.h"
-#include "ledger/entries.h"
+#include "ledger/submission/entry.h"
 #include "rpc/methods.h"
 
 namespace CLI {

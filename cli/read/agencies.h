@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/session.h"
-#include "ledger/records.h"
+#include "ledger/agency/records.h"
 
 namespace imi::cli {
 

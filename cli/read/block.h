@@ -14,7 +14,7 @@
 
 #include "chain/block.h"
 #include "chain/certificate.h"
-#include "ledger/submission.h"
+#include "ledger/submission/submission.h"
 
 namespace imi::cli {
 

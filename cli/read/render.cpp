@@ -8,8 +8,8 @@
 
 #include "base/hex.h"
 #include "cli/values.h"
-#include "ledger/calendar.h"
-#include "ledger/status.h"
+#include "ledger/core/calendar.h"
+#include "ledger/credit/status.h"
 #include "rpc/ledger_json.h"
 
 namespace imi::cli {

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "cli/output.h"
-#include "ledger/answer.h"
-#include "ledger/genesis_doc.h"
-#include "ledger/verify_proof.h"
+#include "ledger/governance/genesis_doc.h"
+#include "ledger/proof/answer.h"
+#include "ledger/proof/verify.h"
 
 namespace imi::cli {
 

@@ -14,7 +14,7 @@
 
 #include "cli/read/nodes.h"
 #include "cli/session.h"
-#include "ledger/verify_proof.h"
+#include "ledger/proof/verify.h"
 
 namespace imi::cli {
 

@@ -14,7 +14,7 @@
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
 #include "crypto/keystore.h"
-#include "ledger/admission.h"
+#include "ledger/submission/admission.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {

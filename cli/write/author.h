@@ -8,7 +8,7 @@
 #include "cli/session.h"
 #include "cli/write/fate.h"
 #include "crypto/suite.h"
-#include "ledger/submission.h"
+#include "ledger/submission/submission.h"
 
 namespace imi::cli {
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "cli/session.h"
-#include "ledger/answer.h"
-#include "ledger/entries.h"
+#include "ledger/proof/answer.h"
+#include "ledger/submission/entry.h"
 
 namespace imi::cli {
 

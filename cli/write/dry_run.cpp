@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "base/check.h"
-#include "ledger/state_keys.h"
+#include "ledger/state/state_keys.h"
 
 namespace imi::cli {
 

@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "crypto/suite.h"
-#include "ledger/execute.h"
-#include "ledger/records.h"
+#include "ledger/agency/records.h"
+#include "ledger/credit/records.h"
+#include "ledger/dossier/records.h"
+#include "ledger/execution/execute.h"
+#include "ledger/identity/records.h"
 
 namespace imi::cli {
 

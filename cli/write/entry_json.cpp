@@ -12,7 +12,7 @@
 #include "cli/typed.h"
 #include "cli/values.h"
 #include "cli/write/rows.h"
-#include "ledger/submission.h"
+#include "ledger/submission/submission.h"
 
 namespace imi::cli {
 namespace {

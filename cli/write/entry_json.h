@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "ledger/catalog.h"
-#include "ledger/entries.h"
+#include "ledger/core/catalog.h"
+#include "ledger/submission/entry.h"
 
 namespace imi::cli {
 

@@ -4,7 +4,7 @@
 #include <boost/json/object.hpp>
 
 #include "base/hex.h"
-#include "ledger/submission.h"
+#include "ledger/submission/submission.h"
 
 namespace imi::cli {
 namespace json = boost::json;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/verify_proof.h"
+#include "ledger/proof/verify.h"
 
 namespace imi::cli {
 

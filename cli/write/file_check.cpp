@@ -16,7 +16,7 @@
 #include "cli/write/key_column.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
-#include "ledger/calendar.h"
+#include "ledger/core/calendar.h"
 
 namespace imi::cli {
 namespace {
@@ -212,7 +212,7 @@ class FileCheck {
     }
     ++report_.bad;
     problem(reader_.error(record, *key,
-                          fmt::format("row {} has the same one with another content: one of the "
+                          fmt::format("row {} has the same one with different content: one of the "
                                       "two is wrong",
                                       first.row)));
     return false;

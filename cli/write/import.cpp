@@ -18,7 +18,7 @@
 #include "cli/write/compare.h"
 #include "cli/write/sender.h"
 #include "crypto/hash.h"
-#include "ledger/calendar.h"
+#include "ledger/core/calendar.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {

@@ -8,7 +8,7 @@
 
 #include "cli/session.h"
 #include "crypto/commitment.h"
-#include "ledger/types.h"
+#include "ledger/core/types.h"
 
 namespace imi::cli {
 

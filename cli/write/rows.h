@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "cli/records.h"
-#include "ledger/catalog.h"
-#include "ledger/entries.h"
+#include "ledger/core/catalog.h"
+#include "ledger/submission/entry.h"
 
 namespace imi::cli {
 
@@ -74,7 +74,7 @@ struct EnterpriseCode {
   bool as_issued = false;
 };
 // A unified social credit code as people type it: full-width, in lower case, in groups.
-// `as_issued`: it was really issued against its check character (ledger/codes.h).
+// `as_issued`: it was really issued against its check character (ledger/core/codes.h).
 [[nodiscard]] std::expected<EnterpriseCode, std::string> parse_enterprise_code(
     std::string_view text, bool as_issued);
 

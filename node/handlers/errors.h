@@ -1,9 +1,9 @@
 // The modules' refusals as RPC errors: the only place that maps them to the error table.
 #pragma once
 
-#include "ledger/admission.h"
-#include "ledger/ledger_db.h"
-#include "ledger/queries.h"
+#include "ledger/db/ledger_db.h"
+#include "ledger/proof/queries.h"
+#include "ledger/submission/admission.h"
 #include "node/driver.h"
 #include "rpc/errors.h"
 

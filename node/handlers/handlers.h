@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "ledger/ledger_db.h"
+#include "ledger/db/ledger_db.h"
 #include "node/evidence.h"
 #include "node/handlers/node_access.h"
 #include "node/net/metrics_text.h"

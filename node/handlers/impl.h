@@ -7,8 +7,8 @@
 #include <mutex>
 #include <thread>
 
-#include "ledger/queries.h"
-#include "ledger/reader.h"
+#include "ledger/proof/queries.h"
+#include "ledger/proof/reader.h"
 #include "node/handlers/handlers.h"
 
 namespace imi::node {

@@ -1,5 +1,5 @@
 // A genesis file from anywhere.
-#include "ledger/genesis_doc.h"
+#include "ledger/governance/genesis_doc.h"
 #include "tests/fuzz/law.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

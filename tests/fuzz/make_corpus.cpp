@@ -6,7 +6,7 @@
 
 #include "consensus/safety_state.h"
 #include "consensus/verify.h"
-#include "ledger/queries.h"
+#include "ledger/proof/queries.h"
 #include "node/wal.h"
 #include "node/wire.h"
 #include "tests/unit/ledger/test_chain.h"

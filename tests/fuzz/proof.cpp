@@ -1,6 +1,6 @@
 // A proof bundle from anywhere: decodes to one value and verifies or is refused by name, under a
 // genesis that signs nothing in it.
-#include "ledger/verify_proof.h"
+#include "ledger/proof/verify.h"
 #include "tests/fuzz/law.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

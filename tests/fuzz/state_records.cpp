@@ -1,6 +1,11 @@
 // Rows of the state map, as a proof brings them.
-#include "ledger/outcome.h"
-#include "ledger/records.h"
+#include "ledger/agency/records.h"
+#include "ledger/credit/records.h"
+#include "ledger/dossier/records.h"
+#include "ledger/governance/records.h"
+#include "ledger/identity/records.h"
+#include "ledger/submission/outcome.h"
+#include "ledger/submission/records.h"
 #include "tests/fuzz/law.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

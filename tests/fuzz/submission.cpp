@@ -1,6 +1,6 @@
 // What a client or peer submits: bounded, refused by name, and never another form of the same
 // value.
-#include "ledger/admission.h"
+#include "ledger/submission/admission.h"
 #include "tests/fuzz/law.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -3,10 +3,10 @@
 //
 // A kSynced batch is durable when write() returns, and with it every batch before it. power_cut()
 // takes back, newest first, some of the batches that are not durable: the store is then a prefix of
-// what was written, each batch whole, which is the contract of ledger/store.h. A killed process
-// loses no batch. die_after(n) lets n more batches happen, not one of them durable: a process that
-// dies inside a piece of work. fail_next() makes the next write fail, after which the store refuses
-// until a new process opens it, as the contract says. Single-threaded.
+// what was written, each batch whole, which is the contract of ledger/state/store.h. A killed
+// process loses no batch. die_after(n) lets n more batches happen, not one of them durable: a
+// process that dies inside a piece of work. fail_next() makes the next write fail, after which the
+// store refuses until a new process opens it, as the contract says. Single-threaded.
 #pragma once
 
 #include <deque>
@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "ledger/mem_store.h"
+#include "ledger/db/mem_store.h"
 #include "tests/sim/rng.h"
 
 namespace imi::sim {

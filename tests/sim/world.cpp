@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "ledger/admission.h"
-#include "ledger/codes.h"
+#include "ledger/core/codes.h"
+#include "ledger/submission/admission.h"
 
 namespace imi::sim {
 namespace {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "ledger/genesis_doc.h"
-#include "ledger/submission.h"
+#include "ledger/governance/genesis_doc.h"
+#include "ledger/submission/submission.h"
 #include "node/ports.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rng.h"

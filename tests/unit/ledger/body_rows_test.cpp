@@ -1,11 +1,11 @@
 // The rows of a block's submissions: whatever their sizes, each is read back by its index, and a
 // row that was lost or changed is named.
-#include "ledger/body_rows.h"
+#include "ledger/db/body_rows.h"
 
 #include <doctest/doctest.h>
 
-#include "ledger/mem_store.h"
-#include "ledger/rows.h"
+#include "ledger/db/mem_store.h"
+#include "ledger/db/rows.h"
 #include "tests/unit/ledger/test_chain.h"
 
 namespace imi::ledger::test {

@@ -5,8 +5,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "ledger/calendar.h"
-#include "ledger/codes.h"
+#include "ledger/core/calendar.h"
+#include "ledger/core/codes.h"
 
 using namespace imi;
 using namespace imi::ledger;

@@ -1,5 +1,5 @@
 // Agencies: authority, and the entries that change it.
-#include "ledger/rows.h"
+#include "ledger/db/rows.h"
 #include "rules_world.h"
 
 using namespace imi;

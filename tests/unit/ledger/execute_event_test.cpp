@@ -1,5 +1,5 @@
 // Credit events: recording, correcting, withdrawing; rolls, cells and ranges kept right.
-#include "ledger/status.h"
+#include "ledger/credit/status.h"
 #include "rules_world.h"
 
 using namespace imi;

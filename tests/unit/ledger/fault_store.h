@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "ledger/mem_store.h"
+#include "ledger/db/mem_store.h"
 
 namespace imi::ledger::test {
 

@@ -1,6 +1,6 @@
 // LedgerDb: blocks in, heads out; two heads; every way in which opening is refused; what survives a
 // failed write.
-#include "ledger/ledger_db.h"
+#include "ledger/db/ledger_db.h"
 
 #include <doctest/doctest.h>
 
@@ -9,11 +9,11 @@
 #include <ctime>
 #include <thread>
 
-#include "ledger/admission.h"
-#include "ledger/queries.h"
-#include "ledger/reader.h"
-#include "ledger/rows.h"
-#include "ledger/verify_proof.h"
+#include "ledger/db/rows.h"
+#include "ledger/proof/queries.h"
+#include "ledger/proof/reader.h"
+#include "ledger/proof/verify.h"
+#include "ledger/submission/admission.h"
 #include "tests/unit/ledger/fault_store.h"
 #include "tests/unit/ledger/test_chain.h"
 

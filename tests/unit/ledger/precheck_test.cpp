@@ -1,5 +1,5 @@
 // The look before the pool: it refuses what execution would, and nothing that execution would take.
-#include "ledger/precheck.h"
+#include "ledger/submission/precheck.h"
 
 #include "base/hex.h"
 #include "tests/unit/ledger/rules_world.h"

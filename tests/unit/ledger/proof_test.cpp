@@ -3,10 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "crypto/merkle_log.h"
-#include "ledger/proof.h"
-#include "ledger/queries.h"
-#include "ledger/reader.h"
-#include "ledger/verify_proof.h"
+#include "ledger/proof/bundle.h"
+#include "ledger/proof/queries.h"
+#include "ledger/proof/reader.h"
+#include "ledger/proof/verify.h"
 #include "tests/unit/ledger/test_chain.h"
 
 namespace imi::ledger {

@@ -10,10 +10,17 @@
 
 #include "base/check.h"
 #include "crypto/random.h"
-#include "ledger/admission.h"
-#include "ledger/calendar.h"
-#include "ledger/execute.h"
-#include "ledger/precheck.h"
+#include "ledger/agency/records.h"
+#include "ledger/core/calendar.h"
+#include "ledger/credit/records.h"
+#include "ledger/dossier/records.h"
+#include "ledger/execution/execute.h"
+#include "ledger/governance/records.h"
+#include "ledger/identity/records.h"
+#include "ledger/state/state_keys.h"
+#include "ledger/submission/admission.h"
+#include "ledger/submission/precheck.h"
+#include "ledger/submission/records.h"
 
 namespace imi::ledger::test {
 

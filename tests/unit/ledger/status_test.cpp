@@ -1,5 +1,5 @@
 // The status of events and rolls on a day, at every boundary.
-#include "ledger/status.h"
+#include "ledger/credit/status.h"
 
 #include "rules_world.h"
 

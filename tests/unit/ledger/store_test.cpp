@@ -10,8 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "ledger/mem_store.h"
-#include "ledger/storage/leveldb_store.h"
+#include "ledger/db/leveldb_store.h"
+#include "ledger/db/mem_store.h"
 #include "tests/unit/ledger/fault_store.h"
 
 namespace imi::ledger {

@@ -1,6 +1,6 @@
 // Submissions: identity, canonical bytes, and what admission refuses.
 #include "crypto/entries_tree.h"
-#include "ledger/admission.h"
+#include "ledger/submission/admission.h"
 #include "rules_world.h"
 
 using namespace imi;

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/hex.h"
-#include "ledger/calendar.h"
+#include "ledger/core/calendar.h"
 
 namespace imi::ledger::test {
 namespace {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "crypto/random.h"
-#include "ledger/execute.h"
-#include "ledger/ledger_db.h"
-#include "ledger/mem_store.h"
-#include "ledger/submission.h"
+#include "ledger/db/ledger_db.h"
+#include "ledger/db/mem_store.h"
+#include "ledger/execution/execute.h"
+#include "ledger/submission/submission.h"
 
 namespace imi::ledger::test {
 

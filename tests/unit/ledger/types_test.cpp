@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "ledger/types.h"
+#include "ledger/core/types.h"
 
 using namespace imi::ledger;
 

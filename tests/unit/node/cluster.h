@@ -10,8 +10,8 @@
 #include <set>
 #include <vector>
 
-#include "ledger/ledger_db.h"
-#include "ledger/mem_store.h"
+#include "ledger/db/ledger_db.h"
+#include "ledger/db/mem_store.h"
 #include "node/driver.h"
 #include "node/evidence.h"
 #include "node/startup.h"

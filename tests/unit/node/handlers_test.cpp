@@ -3,8 +3,8 @@
 
 #include "base/hex.h"
 #include "consensus/messages.h"
-#include "ledger/queries.h"
-#include "ledger/verify_proof.h"
+#include "ledger/proof/queries.h"
+#include "ledger/proof/verify.h"
 #include "node/real/threads.h"
 #include "rpc/methods.h"
 #include "rpc/schema.h"

@@ -1,0 +1,42 @@
+// The records of the state map, as stored, hashed and proved: what execution goes by.
+#pragma once
+
+#include "ledger/core/catalog.h"
+#include "ledger/core/parameters.h"
+#include "ledger/state/record.h"
+#include "ledger/state/reserved_range.h"
+
+namespace imi::ledger {
+
+struct CatalogState {
+  RecordTag<Space::kCatalog> schema;
+  Catalog catalog;
+  bool operator==(const CatalogState&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(schema, catalog);
+  }
+};
+
+struct ParametersState {
+  RecordTag<Space::kParameters> schema;
+  Parameters parameters;
+  bool operator==(const ParametersState&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(schema, parameters);
+  }
+};
+
+struct RuleState {
+  RecordTag<Space::kRule> schema;
+  Rule rule;
+  ReservedRange history;
+  bool operator==(const RuleState&) const = default;
+  template <class A>
+  void serialize(A& ar) {
+    ar(schema, rule, history);
+  }
+};
+
+}  // namespace imi::ledger
