@@ -173,9 +173,8 @@ std::expected<bool, RowError> RecordReader::next_csv(Record& record) {
       record.values[*column_field_[i]] = std::move(row.fields[i]);
       record.columns[*column_field_[i]] = i + 1;
     } else if (!is_blank(row.fields[i])) {
-      return refuse(i + 1,
-                    fmt::format("'{}' is in a column without a name: {} columns have one",
-                                cut(printable(row.fields[i]), 40), named_columns()));
+      return refuse(i + 1, fmt::format("'{}' is in a column without a name: {} columns have one",
+                                       cut(printable(row.fields[i]), 40), named_columns()));
     }
   }
   return true;
