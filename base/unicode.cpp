@@ -34,7 +34,7 @@ constexpr std::array kInvisible = {
     Range{0x13430, 0x1343F}, Range{0x1BCA0, 0x1BCA3}, Range{0x1D159, 0x1D159},
     Range{0x1D173, 0x1D17A}, Range{0xE0000, 0xE0FFF}};
 
-// White_Space but for controls, line separators and U+0020.
+// White_Space except for controls, line separators and U+0020.
 constexpr std::array kBlanks = {Range{0x00A0, 0x00A0}, Range{0x1680, 0x1680},
                                 Range{0x2000, 0x200A}, Range{0x202F, 0x202F},
                                 Range{0x205F, 0x205F}, Range{0x3000, 0x3000}};
@@ -130,7 +130,7 @@ std::string without_loose_blanks(std::string_view s) {
   return out;
 }
 
-// The first character at fault, but for the form; `ascii` if all are below U+0080.
+// The first character at fault, except for the form; `ascii` if all are below U+0080.
 std::optional<TextFlaw> flawed_character(std::string_view s, bool& ascii) {
   ascii = true;
   bool visible = false;
@@ -190,7 +190,7 @@ std::optional<TextFlaw> text_flaw(std::string_view text, TextForm form) {
 
 std::expected<std::string, TextFlaw> clean(std::string_view text, TextForm form) {
   if (text.size() > kMaxBytes) return std::unexpected(TextFlaw{Kind::kForm, 0, 0});
-  // What is at fault is found in the text as given, so that its place is right.
+  // What is wrong is found in the text as given, so that its place is right.
   std::size_t column = 0;
   for (std::size_t at = 0; at < text.size();) {
     ++column;

@@ -200,7 +200,7 @@ std::vector<std::string> option_names(const CLI::App* app) {
   return out;
 }
 
-// The parser's own words about a value that is no number, or out of range, as people say it.
+// The parser's own words about a value that is not a number or is out of range, as people say it.
 std::string number_problem(const std::string& what) {
   static const std::regex kConvert("Could not convert: (.*) = (.*)");
   static const std::regex kRange("(.*): Value (.*) not in range (.*) to (.*)");

@@ -61,7 +61,7 @@ std::string_view describe(SafetyRefusal e) {
       return "this key signed what this node does not remember: it is in use elsewhere, or the "
              "safety log is older than the key's last vote";
     case E::kTooManyVoted:
-      return "so many blocks were voted for at this height that only empty ones are";
+      return "too many blocks were voted for at this height: only empty ones still can be";
     case E::kAwaitingPeers:
       return "too few peers have answered yet what they last saw this validator sign";
     case E::kHeadMismatch: return "the executed head differs from the certified one";
@@ -86,7 +86,7 @@ std::string_view describe(ViewChangeCause c) {
     case ViewChangeCause::kTimeout: return "no progress in time";
     case ViewChangeCause::kJoin: return "others have left the view";
     case ViewChangeCause::kRotation: return "planned rotation";
-    case ViewChangeCause::kFetch: return "a member left the view alone and is taken along";
+    case ViewChangeCause::kFetch: return "a member left the view alone and cannot return";
     case ViewChangeCause::kComplaint: return "the primary left out a submission that it has";
   }
   return "unknown";

@@ -5,7 +5,7 @@
 // and nothing else. Argon2id's costs are in the text, bounded on reading so that a planted file
 // cannot take all memory. With a passphrase every line but the last is authenticated by the last.
 //
-// Pure but for the randomness given. Errors are KeystoreErrors without a path. Re-entrant.
+// Pure except for the randomness given. Errors are KeystoreErrors without a path. Re-entrant.
 #pragma once
 
 #include "crypto/keystore.h"

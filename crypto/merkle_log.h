@@ -8,8 +8,8 @@
 // never change once written and a tile only grows: whoever reads the log at an older size ignores
 // what is beyond. Only the right-most tile of a level is partial.
 //
-// Cost a block: the leaves' hashes, and one tile rewritten a level that grew (level 0 always; level
-// k once in 256^k leaves), of at most 8 KiB each. A proof reads at most 3 tiles a level.
+// Cost per block: the leaves' hashes, and one rewritten tile per level that grew (level 0 always;
+// level k once in 256^k leaves), of at most 8 KiB each. A proof reads at most 3 tiles per level.
 //
 // Source: RFC 6962 and RFC 9162 section 2.1.
 #pragma once

@@ -7,7 +7,7 @@
 // open to different texts for different readers (Poly1305 alone does not promise that). Who sealed
 // it is not proved here: the ledger entry that names the payload's hash does.
 //
-// Erasure: without any wrapped key or reader's secret, nothing opens it. Pure but for the
+// Erasure: without any wrapped key or reader's secret, nothing opens it. Pure except for the
 // randomness given. Re-entrant. Secrets are zeroed.
 #pragma once
 

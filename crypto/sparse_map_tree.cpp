@@ -112,7 +112,7 @@ std::expected<StagedUpdate, MapError> SparseMapTree::stage(std::span<const MapCh
   struct Touched {
     BucketChange change;
     map_detail::HashPlan::Ticket ticket;
-    std::optional<Node> node;  // known already: a large bucket, hashed by itself
+    std::optional<Node> node;  // known already: a large bucket, hashed on its own
   };
   std::vector<Touched> touched;
   touched.reserve(changes.size());

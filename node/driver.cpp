@@ -204,8 +204,8 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     core.halt(mismatch ? HaltCode::kHeadMismatch : HaltCode::kConsensus,
               std::string(consensus::describe(effects.halt->reason)) + " (height " +
                   std::to_string(effects.halt->height.value) +
-                  "). The data is kept as it is; do not start this node again before it was "
-                  "examined");
+                  "). The data is kept as it is; do not start this node again before it has "
+                  "been examined");
   }
 }
 

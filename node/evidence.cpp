@@ -73,7 +73,7 @@ std::expected<void, std::string_view> check(const EvidencePair& pair,
                                             const chain::ValidatorSet& set) {
   if (pair.genesis != genesis) return std::unexpected("it belongs to another chain");
   if (pair.epoch != set.epoch || pair.member.value >= set.members.size()) {
-    return std::unexpected("it is by no member of the validator set");
+    return std::unexpected("it is of another epoch or of a member that does not exist");
   }
   std::optional<Statement> said[2];
   for (const int i : {0, 1}) {
@@ -90,9 +90,9 @@ std::expected<void, std::string_view> check(const EvidencePair& pair,
     }
   }
   if (said[0]->view != said[1]->view || said[0]->height != said[1]->height) {
-    return std::unexpected("the messages are about different things");
+    return std::unexpected("the messages differ in view or height");
   }
-  if (said[0]->digest == said[1]->digest) return std::unexpected("both say the same");
+  if (said[0]->digest == said[1]->digest) return std::unexpected("the messages do not conflict");
   return {};
 }
 

@@ -145,7 +145,7 @@ std::expected<void, ProcessError> read_key(const NodeConfig& config, NodeFiles& 
   if (!out.member) {
     return refuse(
         ExitCode::kLocal,
-        fmt::format("{} is the key of no validator in {}: use the right key or genesis, or "
+        fmt::format("{} is not the key of a validator in {}: use the right key or genesis, or "
                     "leave `key` out to run an observer",
                     config.key.string(), config.genesis.string()));
   }

@@ -241,7 +241,7 @@ class Reader {
     }
     return std::unexpected(WalError{
         WalError::Reason::kNewer,
-        where_ + " has records of kind " + std::to_string(kind) + ", which this version lacks"});
+        where_ + " has records of kind " + std::to_string(kind) + ", unknown to this version"});
   }
 
   std::expected<void, WalError> read_header(ByteView bytes) {

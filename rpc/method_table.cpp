@@ -193,7 +193,7 @@ void add_records(std::vector<MethodSpec>& out) {
   out.push_back(
       {"person",
        "A person's own record",
-       "Answered to that person only: the query is signed with the subject's key and names this "
+       "Given to that person only: the query is signed with the subject's key and names this "
        "network, this node (`id` of `status`), a time and a nonce. Without one the error is "
        "`purpose-required`.",
        {{"query", ParamType::kBase64Url, false, 1, kMaxQueryText, {}, "the signed query's bytes"},

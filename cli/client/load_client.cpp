@@ -203,7 +203,7 @@ bool LoadClient::Impl::take_answers(Link& link, std::string_view bytes) {
     if (!link.reader.is_done()) continue;
     auto taken = link.reader.take();
     if (link.sent.empty()) {
-      fail(link, "an answer to no call");
+      fail(link, "an answer that matches no call");
       return false;
     }
     const Sent s = link.sent.front();

@@ -169,7 +169,7 @@ const char* columns_of(const std::string& kind) {
   return "The same file as for events, with its column `outcome`: rows with `correct` correct the "
          "event "
          "recorded under their source_key (to the row's facts and amount), rows with `withdraw` "
-         "withdraw it, others do nothing.";
+         "withdraw it, others are ignored.";
 }
 
 const char* about(const std::string& kind) {
@@ -222,7 +222,7 @@ void add_import_commands(CLI::App& root, Session& s) {
     if (kind != "enterprises" && kind != "attestation-status") {
       k->add_flag("--backfill", o->import.backfill, "the events are older than this ledger");
       k->add_flag("--keys-as-given", o->import.keys_as_given,
-                  "source keys that look rounded by a spreadsheet are really so");
+                  "accept source keys that look rounded by a spreadsheet");
     }
     k->add_option("--batch", o->import.batch, "entries per submission")
         ->capture_default_str()

@@ -112,7 +112,7 @@ std::string only_person(Session& s) {
 void show_me(Session& s, const std::string& name, std::uint64_t from, const ReadOptions& o) {
   if (!must_verify(s)) {
     fail(ExitCode::kUsage, "usage",
-         "a person's record is signed for one network: its genesis is needed",
+         "the query for a person's record names the network: its genesis is needed",
          "--genesis FILE, without --no-verify");
   }
   const Verified v = read_person(s, name, from);
@@ -165,7 +165,7 @@ void add_person(CLI::App& root, Session& s) {
         if (auto ok = ledger::check_resident_number(checked); !ok) {
           crypto::wipe(checked);
           fail(ExitCode::kBadInput, "bad-input",
-               fmt::format("{}: no resident identity number: {}", *number,
+               fmt::format("{}: not a resident identity number: {}", *number,
                            ledger::describe(ok.error())));
         }
       }

@@ -119,7 +119,7 @@ std::expected<Manifest, std::string> load_manifest(const std::filesystem::path& 
   }
   if (const json::value* v = value->get_object().if_contains("version");
       v != nullptr && v->is_int64() && v->get_int64() > kManifestVersion) {
-    return std::unexpected(fmt::format("{} is of a newer version of imi ({}, this one knows {})",
+    return std::unexpected(fmt::format("{} is from a newer version of imi ({}, this one knows {})",
                                        file.string(), v->get_int64(), kManifestVersion));
   }
   Manifest m;

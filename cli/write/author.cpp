@@ -252,7 +252,7 @@ void report_fate(Session& s, const Fate& f) {
   s.out().emit(to_json(f));
   switch (f.kind) {
     case Fate::Kind::kUnknown:
-      return s.out().line("unknown: no node has seen it, or its record was pruned long after");
+      return s.out().line("unknown: no node has seen it, or its record was pruned long ago");
     case Fate::Kind::kPending:
       s.out().line("pending: accepted by a node, not yet in a block");
       return s.out().line("  imi submission " + f.id);

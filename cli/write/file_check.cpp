@@ -42,7 +42,7 @@ std::string ledger_key(const ledger::Entry& entry) {
   return {};
 }
 
-// What it says, but for the spelling of its key.
+// What it says, except for the spelling of its key.
 Hash256 content_hash(ledger::Entry entry) {
   if (auto* e = std::get_if<ledger::EventRecord>(&entry)) e->source.reset();
   return crypto::hash(crypto::Domain::kPayload, encode(entry));

@@ -42,7 +42,7 @@ std::optional<std::string> KeyColumn::rounded() const {
   return fmt::format(
       "'{}' and all other keys of more than {} digits ({} in all) end in zeros after the {}th: a "
       "spreadsheet took them for numbers and dropped digits; format the column as text and take it "
-      "from the source (--keys-as-given, if they are really so)",
+      "from the source (--keys-as-given, if they really are so)",
       cut(long_.key, 40), kSpreadsheetDigits, grouped(long_.count), kSpreadsheetDigits);
 }
 

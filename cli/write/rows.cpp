@@ -72,7 +72,7 @@ class Reader {
   void text(std::string_view field, std::string_view value, std::size_t most, bool required) {
     if (value.empty() && required) problem(field, "is empty");
     if (value.size() > most) {
-      problem(field, fmt::format("is {} bytes long; the most is {}", value.size(), most));
+      problem(field, fmt::format("is {} bytes long; the limit is {}", value.size(), most));
     }
   }
   Problems problems;
@@ -376,8 +376,8 @@ std::expected<EnterpriseCode, std::string> parse_enterprise_code(std::string_vie
     why += is_rounded_code(*typed)
                ? ", and a spreadsheet that takes a code for a number keeps 15 digits and writes "
                  "000 for the rest: take it from the source"
-               : "; if it was really issued so, as_issued takes it (in a file the column as_issued "
-                 "with yes, of a command --as-issued)";
+               : "; if it was really issued like that, accept it with the column as_issued (yes) "
+                 "in a file, or --as-issued";
   } else if (u.error() == ledger::CodeError::kLength) {
     why += fmt::format(": {} characters instead of 18", typed->size());
   } else if (u.error() == ledger::CodeError::kAlphabet) {

@@ -51,7 +51,7 @@ struct Rule {
   bool published = false;        // false: never shown to the public (minor)
   bool shared = true;            // false: not handed on at all (residents' pacts)
   std::uint16_t min_months = 0;  // before which repair is not granted
-  std::uint16_t max_months = 0;  // after which publication stops by itself; 0 = no maximum
+  std::uint16_t max_months = 0;  // after which publication stops on its own; 0 = no maximum
   ClockStart start = ClockStart::kDecision;
   std::uint16_t seal_months = 0;  // after the act's END, leaves every answer; 0 = never sealed
   bool repairable = false;

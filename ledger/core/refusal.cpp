@@ -43,7 +43,7 @@ std::string out_of_range_sentence(const Refusal& r) {
     case RefusalField::kName:
     case RefusalField::kDoc:
     case RefusalField::kBasis:
-    case RefusalField::kSource: return "is " + a + " bytes long; the most is " + b;
+    case RefusalField::kSource: return "is " + a + " bytes long; the limit is " + b;
     case RefusalField::kShortName:
       return "1 to " + b +
              " characters of a-z, 0-9 and '-' are needed, and the agency's id must be "
@@ -64,8 +64,8 @@ std::string out_of_range_sentence(const Refusal& r) {
     case RefusalField::kBackfill:
       return "the decision, of " + day_text(r.a) +
              ", is not older than this chain, which began on " + day_text(r.b);
-    case RefusalField::kAmount: return a + " fen are given; the most is " + b;
-    case RefusalField::kLevel: return a + " is given; the least is " + b;
+    case RefusalField::kAmount: return a + " fen are given; the limit is " + b;
+    case RefusalField::kLevel: return a + " is given; the minimum is " + b;
     case RefusalField::kStatus: return "the agency is closed; that is final";
     case RefusalField::kChanges: return "the update changes nothing";
     case RefusalField::kDivision: return "is missing";

@@ -63,7 +63,7 @@ enum class RefusalCode : std::uint8_t {
   kSuperseded = 75,          // corrected already; the newer event must be named
   kWithdrawn = 76,
   kNotRecorder = 77,  // another agency recorded it
-  kRollFull = 78,     // a = the rule; the subject has events under 16 other rules (8 a code)
+  kRollFull = 78,     // a = the rule; the subject has events under 16 other rules (8 per code)
 };
 [[nodiscard]] bool is_known(RefusalCode c);
 // "role-missing": stable, lower case, hyphens.

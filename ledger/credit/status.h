@@ -19,7 +19,7 @@ struct EventStatus {
   bool repairable = false;           // the minimum has passed and the rule allows repair
   bool published = false;            // shown to the public
   bool shared = false;               // handed to agencies and grantees
-  bool expired = false;              // the maximum has passed: publication stopped by itself
+  bool expired = false;              // the maximum has passed: publication stopped on its own
   bool sealed = false;               // leaves every answer
   Day publish_from;                  // first day of the rule's months
   std::optional<Day> publish_until;  // first day no longer published; none = no maximum

@@ -128,7 +128,7 @@ const HeightView* LedgerCore::view_at(chain::Height height) const {
 }
 
 void LedgerCore::trim() {
-  // Rule A5 keeps execution within L of the certified height, but for a node that catches up: it
+  // Rule A5 keeps execution within L of the certified height, except for a node that catches up: it
   // certifies late, and must not keep an undo record for every block until then.
   const std::uint64_t most = policy.parameters.span() + kReaderSpan + 1;
   while (views.size() > 1) {

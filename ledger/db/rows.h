@@ -21,7 +21,7 @@
 //   L level(1) index(8)     event log: the hashes of one tile, concatenated (crypto/merkle_log.h)
 //   H level(1) index(8)     history of heads: of level 0 one leaf per row, the head of height
 //   `index`;
-//                           of higher levels a tile, as for L
+//                           of higher levels one tile, as for L
 //
 // The batch of a block holds its B, S and O rows, all A, R, D, X, L and H rows that it changes, and
 // M "applied". Inside the ledger module only.

@@ -1,7 +1,7 @@
 // Answering questions from a reader, with or without proof. What the RPC's read methods call.
 //
 // A proof costs about the answer again: one map proof a record (about 650 B, 20 us), one range
-// proof per page. Bounded by the page limits of question.h. Pure but for the reader's reads.
+// proof per page. Bounded by the page limits of question.h. Pure except for the reader's reads.
 // Thread-safe as the reader is.
 #pragma once
 

@@ -16,7 +16,7 @@
 
 namespace imi::ledger {
 
-// Events a page at most. A page of a longer dossier proves that it is exactly positions
+// The most events per page. A page of a longer dossier proves that it is exactly positions
 // [from, from + count) of n.
 inline constexpr std::uint32_t kMaxPageEvents = 200;
 

@@ -4,7 +4,7 @@
 // needs, in the order in which the rules ask for it, and no answer can be believed that the rules
 // did not compute.
 //
-// Inside the ledger module only. Pure but for what the source does.
+// Inside the ledger module only. Pure except for what the source does.
 #pragma once
 
 #include <expected>

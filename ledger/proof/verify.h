@@ -54,7 +54,7 @@ struct VerifyOptions {
   // The newest head that the asker has verified before.
   std::optional<chain::LedgerHead> trusted;
   // An answer under an earlier head than the certified one is taken too: for files that people keep
-  // (renew() in proof.h). Who asks a node wants the newest state, and gets no other.
+  // (renew() in proof.h). A client of a node wants the newest state and gets no other.
   bool earlier = false;
   // The asker's clock. Without it freshness is not checked (an old file, looked at later).
   std::optional<chain::TimeMs> now;

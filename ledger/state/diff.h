@@ -28,7 +28,7 @@ struct StateDiff {
   std::vector<RecordChange> records;  // strictly ascending by path
   WriteBatch aux;                     // rows beside the map, each key once
   std::vector<Hash256> log_leaves;    // in order of execution
-  std::vector<LogPlace> log_places;   // one a leaf
+  std::vector<LogPlace> log_places;   // one per leaf
   bool operator==(const StateDiff&) const = default;
 };
 

@@ -76,7 +76,7 @@ const Metric kMetrics[] = {
      [](const Sample& s) -> std::uint64_t { return s.health.ready() ? 1 : 0; }},
     {{"imi_answers", kGauge, "1 if the node answers reads from a certified head."},
      [](const Sample& s) -> std::uint64_t { return s.health.answers ? 1 : 0; }},
-    {{"imi_role", kGauge, "1 for what the node is: validator, observer or silent-validator."},
+    {{"imi_role", kGauge, "1 for the node's role: validator, observer or silent-validator."},
      write_role},
     {{"imi_silent", kGauge, "1 if this validator's key signs nothing; the label says why."},
      write_silent},

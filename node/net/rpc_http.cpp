@@ -255,7 +255,7 @@ std::optional<rpc::RpcError> HttpConnection::check_access(const HttpRequest& req
   const RpcServerOptions& o = server_.options_;
   const std::string host(text_of(request[http::field::host]));
   if (request.count(http::field::host) > 1 || (host.empty() && request.version() >= 11)) {
-    return make_error(Error::kInvalidRequest, {{"why", "a request has one Host header"}});
+    return make_error(Error::kInvalidRequest, {{"why", "exactly one Host header is needed"}});
   }
   if (!host.empty() && !is_host_allowed(host, o.allowed_hosts)) {
     return make_error(Error::kHostNotAllowed, {{"host", host}});
@@ -386,7 +386,8 @@ void HttpConnection::upgrade(HttpRequest request) {
     return answer_error(begin(0), protocol.error());
   }
   if (!slots_.empty() || writing_ != 0) {
-    const auto e = make_error(Error::kInvalidRequest, {{"why", "an upgrade has to come alone"}});
+    const auto e = make_error(Error::kInvalidRequest,
+                              {{"why", "an upgrade came before earlier requests were answered"}});
     answer_error(begin(0), e);
     return;
   }

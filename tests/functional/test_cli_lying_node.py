@@ -288,7 +288,7 @@ class LyingNodes(NetworkTest):
             entry.unlink()
 
     def on_terminal(self, columns, *words):
-        """What a command writes, also of errors, to a terminal of that width."""
+        """What a command writes to a terminal of that width, errors included."""
         master, slave = pty.openpty()
         env = environment(self.home, COLUMNS=str(columns), TERM="dumb")
         with subprocess.Popen([str(IMI), *words], env=env, stdin=subprocess.DEVNULL, stdout=slave,

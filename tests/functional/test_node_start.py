@@ -96,7 +96,7 @@ class NodeStart(NetworkTest):
         key = self.folder / "keys" / "validator.key"
         key.unlink()
         self.ok(run("key", "new", key, "--purpose", "validator", "--no-passphrase"))
-        self.refused("the key of no validator", "genesis")
+        self.refused("is not the key of a validator", "genesis")
 
     def test_another_tls_key(self):
         for name in ("tls.key", "tls.crt"):

@@ -132,7 +132,7 @@ class Operators(NetworkTest):
     # ---- configuration --------------------------------------------------------------------------
 
     def refused(self, change, *words):
-        """A node whose configuration was changed so does not start, and says why."""
+        """A node with its configuration changed like this does not start, and says why."""
         config = self.folder() / "changed.toml"
         text = (self.folder() / "imid.toml").read_text(encoding="utf-8")
         changed = change(text)

@@ -136,7 +136,7 @@ TEST_CASE("Each wrong field of an events row is named, all of them at once") {
   CHECK(e.error().size() == 2);
 }
 
-TEST_CASE("A day in another form is told as a day, not as a mangled key") {
+TEST_CASE("A day in another form is reported as a day, not as a mangled key") {
   for (const char* day : {"2026年3月1日", "1月2日", "2-Jan", "2.19E+26"}) {
     EventTexts t;
     t.occurred = day;

@@ -75,7 +75,7 @@ TEST_CASE("no readers, too many, unusable ones and payloads too large are refuse
         kMaxSealedPayload);
 }
 
-TEST_CASE("readers out of order do not decode: one form a payload") {
+TEST_CASE("readers out of order do not decode: one form per payload") {
   Party p(2);
   auto sealed = *seal(as_bytes("x"), {}, p.readers, p.random);
   std::swap(sealed.readers[0], sealed.readers[1]);

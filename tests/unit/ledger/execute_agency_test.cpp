@@ -156,7 +156,7 @@ TEST_CASE("A council agency that rotates its own key loses the old one between t
   CHECK(what(outcomes[1]) == "key-not-authorised");
 }
 
-TEST_CASE("A retired key is nobody's again, not even its former owner's") {
+TEST_CASE("A retired key can be nobody's again, not even its former owner's") {
   World w;
   const auto fresh = crypto::SecretKey::generate(w.random);
   AgencyUpdate rotate = update_of(w.food.id, 1);

@@ -52,7 +52,7 @@ TEST_CASE("A refusal says what was wrong in the reader's terms") {
   CHECK(says(RefusalCode::kFieldOutOfRange, RefusalField::kKeys, 0, 8) ==
         "keys: 1 to 8 are needed, 0 given");
   CHECK(says(RefusalCode::kFieldOutOfRange, RefusalField::kName, 260, 200) ==
-        "name: is 260 bytes long; the most is 200");
+        "name: is 260 bytes long; the limit is 200");
   CHECK(says(RefusalCode::kFieldText, RefusalField::kName, 2, 7) ==
         "name: has a control character, U+0007 CONTROL CHARACTER; remove it");
   CHECK(says(RefusalCode::kFieldText, RefusalField::kSource, 3, 0x200b)

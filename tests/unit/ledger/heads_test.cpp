@@ -92,7 +92,7 @@ TEST_CASE("an answer saved before is taken under a newer trusted head once it is
   CHECK(renew(*renewed, prove(*w.db, AskHead{w.heads[2].height})).has_value());
 }
 
-TEST_CASE("who asks for the newest state gets no older one, however it is certified") {
+TEST_CASE("a client that asks for the newest state gets no older one, however it is certified") {
   const World w;
   const auto renewed = renew(w.saved, prove(*w.db, AskHead{w.heads[2].height}));
   REQUIRE(renewed.has_value());

@@ -82,7 +82,7 @@ TEST_CASE("a block is executed, kept whole for catch-up, and there after a resta
   CHECK_FALSE(db->find_submission(chain.random().fixed<chain::SubmissionId>())->has_value());
 }
 
-TEST_CASE("the look before the pool follows the applied state, and remembers it") {
+TEST_CASE("the precheck follows the applied state, and remembers it") {
   TestChain chain;
   const auto db = chain.open(MemStore::create());
   const auto looked = [&](const std::shared_ptr<const Submission>& s) -> std::string {
@@ -130,7 +130,7 @@ TEST_CASE("the look before the pool follows the applied state, and remembers it"
   }
 }
 
-TEST_CASE("what a look costs") {
+TEST_CASE("what a precheck costs") {
   TestChain chain;
   const auto db = chain.open(MemStore::create());
   std::vector<Entry> shops;
@@ -150,9 +150,9 @@ TEST_CASE("what a look costs") {
   const std::clock_t begin = std::clock();
   for (int i = 0; i < 20'000; ++i) (void)db->find_submission(id);
   const double repeat = 1e6 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / 20'000;
-  MESSAGE("CPU us a submission of 1 event: " << time(one, 20'000) << ", of 200: " << time(many, 500)
-                                             << ", of these to see whether it is a repeat: "
-                                             << repeat);
+  MESSAGE("CPU us per submission of 1 event: "
+          << time(one, 20'000) << ", of 200: " << time(many, 500)
+          << ", of these to see whether it is a repeat: " << repeat);
 }
 
 TEST_CASE("a block that is not the next one, or not whole, is refused and changes nothing") {

@@ -1,4 +1,4 @@
-// The look before the pool: it refuses what execution would, and nothing that execution would take.
+// The precheck: it refuses what execution would, and nothing that execution would take.
 #include "ledger/submission/precheck.h"
 
 #include "base/hex.h"

@@ -65,7 +65,7 @@ class MapView final : public StateView {
   mutable std::size_t reads = 0;
 };
 
-// The look before the pool over the same records.
+// The precheck over the same records.
 class MapPrecheckView final : public PrecheckView {
  public:
   explicit MapPrecheckView(const MapView& view) : view_(view) {}

@@ -87,7 +87,7 @@ TEST_CASE("A person's negative event leaves every answer five years after the ac
   CHECK_FALSE(sealed.repairable);
 }
 
-TEST_CASE("Disputed and expired are told at once; overdue begins the day after the deadline") {
+TEST_CASE("Disputed and expired are reported at once; overdue begins the day after the deadline") {
   const Catalog c = small_catalog();
   EventState e = event_on(day_from({2024, 1, 1}));
   e.dispute = {DisputeState::kOpen, day_from({2025, 3, 1}), day_from({2025, 3, 21})};

@@ -118,8 +118,7 @@ TEST_CASE("a peer that is not there yet is dialled until it is") {
   CHECK(net.node(0).stats().peers.at(0).we_dialled);
 }
 
-TEST_CASE(
-    "a receiver that does not release what it got stops the sender, and going on resumes it") {
+TEST_CASE("a receiver that does not release what it got stops the sender until it does") {
   PeerLimits limits;
   limits.max_unreleased_bytes = 1 << 20;
   limits.bulk_queue_bytes = 4 << 20;

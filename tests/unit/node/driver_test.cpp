@@ -40,7 +40,8 @@ TEST_CASE("parameters that a genesis may have are parameters that consensus runs
   }
 }
 
-TEST_CASE("a submission given to any node is committed and certified at all, within a few syncs") {
+TEST_CASE(
+    "a submission given to any node is committed and certified at every node within a few syncs") {
   Running c;
   c.run_for(100);
   for (std::uint32_t via = 0; via < 4; ++via) {

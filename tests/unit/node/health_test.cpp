@@ -191,7 +191,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a node that was told to be not ready and then halts is not called ready") {
+TEST_CASE("a node that was reported as not ready and then halts is not called ready") {
   Watched w;
   w.disk.free_bytes = 5u << 20;
   (void)w.look_for(10'000);

@@ -127,7 +127,7 @@ TEST_CASE("a peer whose valid pushes fill its share is not cut off, and displace
   }
 }
 
-TEST_CASE("one peer's backlog delays no other's work, and nor does that of all observers") {
+TEST_CASE("one peer's backlog delays no other's work, and neither does that of all observers") {
   constexpr std::uint32_t kObservers = 8;
   Running c(kObservers);
   c.commit(0, 0, 1);
