@@ -18,7 +18,7 @@
 #include "cli/values.h"
 #include "cli/write/author.h"
 #include "cli/write/person_file.h"
-#include "cli/write/rows.h"
+#include "cli/write/words.h"
 #include "crypto/keystore.h"
 #include "rpc/methods.h"
 
@@ -363,7 +363,7 @@ void add_attest(CLI::App& root, Session& s) {
       s.action = [&s, aid, reason, w, action] {
         const auto id = fixed_from_hex<ledger::AttestationId>(*aid);
         if (!id) fail(ExitCode::kBadInput, "bad-input", "AID is not 64 hexadecimal characters");
-        const auto why = parse_att_reason(*reason);
+        const auto why = parse_word<ledger::AttReason>(*reason);
         if (!why) fail(ExitCode::kBadInput, "bad-input", "--reason: " + why.error());
         report_fate(s, submit_one(s, *w, ledger::AttStatus{*id, action, *why}));
       };

@@ -17,7 +17,7 @@
 #include "cli/typed.h"
 #include "cli/values.h"
 #include "cli/write/author.h"
-#include "cli/write/rows.h"
+#include "cli/write/entry_reader.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {
@@ -208,7 +208,7 @@ void add_facts_options(CLI::App* c, const std::shared_ptr<EventTexts>& t, bool f
 // "amount_yuan" -> "amount-yuan"
 std::string option_of(std::string field) {
   std::replace(field.begin(), field.end(), '_', '-');
-  return field == "gravity" ? "class" : field;
+  return field;
 }
 
 ledger::EventFacts must_facts(Session& s, const EventTexts& t) {
@@ -318,7 +318,7 @@ void add_event_writes(CLI::App* event, Session& s) {
   correct->callback([&s, write2, texts2, eid, version, reason, correct] {
     s.action = [&s, write2, texts2, eid, version, reason, correct] {
       const auto id = id_of<ledger::EventId>(*eid, "EID");
-      const auto why = must(parse_change_reason(*reason), "--reason");
+      const auto why = must(parse_word<ledger::ChangeReason>(*reason), "--reason");
       const ledger::EventCorrect e{id, ledger::Version(*version),
                                    corrected_facts(s, id, *texts2, *correct), why};
       report_fate(s, submit_one(s, *write2, e));
@@ -342,7 +342,7 @@ void add_event_writes(CLI::App* event, Session& s) {
     s.action = [&s, write3, eid3, version3, reason3] {
       const ledger::EventWithdraw e{id_of<ledger::EventId>(*eid3, "EID"),
                                     ledger::Version(*version3),
-                                    must(parse_change_reason(*reason3), "--reason")};
+                                    must(parse_word<ledger::ChangeReason>(*reason3), "--reason")};
       report_fate(s, submit_one(s, *write3, e));
     };
   });

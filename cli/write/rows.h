@@ -59,39 +59,4 @@ class RowMapper {
 [[nodiscard]] std::unique_ptr<RowMapper> make_mapper(std::string_view kind,
                                                      const RowOptions& options);
 
-// The texts of the enums above, as columns and options take them; the error lists what is allowed.
-[[nodiscard]] std::expected<ledger::EnterpriseStatus, std::string> parse_enterprise_status(
-    std::string_view text);
-[[nodiscard]] std::expected<ledger::Gravity, std::string> parse_gravity(std::string_view text);
-[[nodiscard]] std::expected<ledger::BasisLevel, std::string> parse_basis_level(
-    std::string_view text);
-[[nodiscard]] std::expected<ledger::AttAction, std::string> parse_att_action(std::string_view text);
-[[nodiscard]] std::expected<ledger::AttReason, std::string> parse_att_reason(std::string_view text);
-[[nodiscard]] std::expected<ledger::ChangeReason, std::string> parse_change_reason(
-    std::string_view text);
-struct EnterpriseCode {
-  ledger::Uscc uscc;
-  bool as_issued = false;
-};
-// A unified social credit code as people type it: full-width, in lower case, in groups.
-// `as_issued`: it was really issued against its check character (ledger/core/codes.h).
-[[nodiscard]] std::expected<EnterpriseCode, std::string> parse_enterprise_code(
-    std::string_view text, bool as_issued);
-
-// Facts of an enterprise's event from texts, as `events` rows and `imi event record` give them.
-struct EventTexts {
-  std::string code, gravity, polarity, occurred, decided, ended, notified, amount_yuan, doc, basis,
-      basis_level, grid, backfill;
-};
-// The texts that make these facts; nullopt where they are not public (of a person) or not of this
-// catalog.
-[[nodiscard]] std::optional<EventTexts> texts_of(const ledger::EventFacts& facts,
-                                                 const ledger::Catalog& catalog);
-struct NamedProblem {
-  std::string field;  // "code", "class", ...
-  std::string reason;
-};
-[[nodiscard]] std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(
-    const EventTexts& texts, const ledger::Catalog& catalog, bool backfill_default);
-
 }  // namespace imi::cli

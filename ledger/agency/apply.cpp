@@ -141,10 +141,7 @@ Ruling check(const AgencyUpdate& e, const Policy& policy, Day) {
 }
 
 Ruling apply(const AgencyRegister& e, Context& c) {
-  const auto author = agency_with(c, Role::kCouncil);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
-  if (auto ok = check_divisions(**author, e.profile.divisions); !ok) return ok;
+  if (auto ok = check_divisions(*c.actor, e.profile.divisions); !ok) return ok;
   auto& slot = c.state.at<AgencyState>(e.id);
   if (slot.value) return refuse(RefusalCode::kAlreadyRegistered);
   if (e.profile.parent) {
@@ -163,9 +160,6 @@ Ruling apply(const AgencyRegister& e, Context& c) {
 }
 
 Ruling apply(const AgencyUpdate& e, Context& c) {
-  const auto author = agency_with(c, Role::kCouncil);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   auto& slot = c.state.at<AgencyState>(e.id);
   if (!slot.value) return refuse(RefusalCode::kNoSuchAgency);
   const AgencyState& now = *slot.value;
@@ -179,7 +173,7 @@ Ruling apply(const AgencyUpdate& e, Context& c) {
   }
   if (auto ok = check_lockout(e, c); !ok) return ok;
   if (e.divisions) {
-    if (auto ok = check_divisions(**author, *e.divisions); !ok) return ok;
+    if (auto ok = check_divisions(*c.actor, *e.divisions); !ok) return ok;
   }
   const bool has_parent = e.parent && !e.parent->is_zero();
   if (has_parent) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "ledger/core/codes.h"
 #include "ledger/identity/records.h"
 
@@ -25,12 +26,7 @@ std::unexpected<Refusal> refuse_non_agency(Context& c, Role role) {
   return refuse(RefusalCode::kNoSuchAuthor);
 }
 
-}  // namespace
-
-bool holds(const std::vector<crypto::PublicKey>& keys, const crypto::PublicKey& key) {
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
-
+// An agency, with a key that it has now, and active.
 std::expected<const AgencyState*, Refusal> agency(Context& c) {
   if (!c.author.value) return refuse(RefusalCode::kNoSuchAuthor);
   const AgencyState& a = *c.author.value;
@@ -46,6 +42,23 @@ std::expected<const AgencyState*, Refusal> agency_with(Context& c, Role role) {
     return refuse(RefusalCode::kRoleMissing, RefusalField::kNone, static_cast<std::int64_t>(role));
   }
   return a;
+}
+
+}  // namespace
+
+bool holds(const std::vector<crypto::PublicKey>& keys, const crypto::PublicKey& key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+std::expected<const AgencyState*, Refusal> authorise(const Authors& authors, Context& c) {
+  switch (authors.who) {
+    case Authors::Who::kRole: return agency_with(c, authors.role);
+    case Authors::Who::kAgency: return agency(c);
+    case Authors::Who::kAgencyOrHolder:
+      if (chain::retag<Hash256>(c.header.author) == key_hash(c.header.key)) return nullptr;
+      return agency(c);
+  }
+  IMI_CHECK(false, "authors out of range");
 }
 
 bool has_jurisdiction(const AgencyState& agency, const Division& place) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ledger/core/codes.h"
+#include "ledger/core/kind.h"
 #include "ledger/core/limits.h"
 #include "ledger/core/types.h"
 
@@ -26,8 +27,14 @@ enum class AgencyTier : std::uint8_t {
   kTown = 4,
   kCommunity = 5,
 };
-[[nodiscard]] constexpr bool is_known(AgencyTier t) { return t <= AgencyTier::kCommunity; }
-[[nodiscard]] std::string_view name(AgencyTier t);
+template <>
+inline constexpr auto kWords<AgencyTier> =
+    std::to_array<Word<AgencyTier>>({{AgencyTier::kNational, "national"},
+                                     {AgencyTier::kProvince, "province"},
+                                     {AgencyTier::kCity, "city"},
+                                     {AgencyTier::kDistrict, "district"},
+                                     {AgencyTier::kTown, "town"},
+                                     {AgencyTier::kCommunity, "community"}});
 
 enum class SourceClass : std::uint8_t {
   kStateOrgan = 1,
@@ -36,16 +43,20 @@ enum class SourceClass : std::uint8_t {
   kAssociation = 4,
   kCompany = 5,
 };
-[[nodiscard]] constexpr bool is_known(SourceClass s) {
-  return s >= SourceClass::kStateOrgan && s <= SourceClass::kCompany;
-}
-[[nodiscard]] std::string_view name(SourceClass s);
+template <>
+inline constexpr auto kWords<SourceClass> =
+    std::to_array<Word<SourceClass>>({{SourceClass::kStateOrgan, "state-organ"},
+                                      {SourceClass::kPublicInstitution, "public-institution"},
+                                      {SourceClass::kPublicUtility, "public-utility"},
+                                      {SourceClass::kAssociation, "association"},
+                                      {SourceClass::kCompany, "company"}});
 
 enum class AgencyStatus : std::uint8_t { kActive = 1, kSuspended = 2, kClosed = 3 };
-[[nodiscard]] constexpr bool is_known(AgencyStatus s) {
-  return s >= AgencyStatus::kActive && s <= AgencyStatus::kClosed;
-}
-[[nodiscard]] std::string_view name(AgencyStatus s);
+template <>
+inline constexpr auto kWords<AgencyStatus> =
+    std::to_array<Word<AgencyStatus>>({{AgencyStatus::kActive, "active"},
+                                       {AgencyStatus::kSuspended, "suspended"},
+                                       {AgencyStatus::kClosed, "closed"}});
 
 // What is said of an agency by whoever registers it. Public.
 struct AgencyProfile {
@@ -61,28 +72,52 @@ struct AgencyProfile {
   std::vector<crypto::PublicKey> keys;  // ascending, 1..8: any one signs
   bool as_issued = false;               // the code was issued against its check character
   bool operator==(const AgencyProfile&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(short_name, title, uscc, parent, enum_field(tier), enum_field(source_class), roles, fields,
-       divisions, keys, as_issued);
-    require(ar, short_name.size() <= kMaxShortNameBytes && title.size() <= kMaxNameBytes &&
-                    fields.size() <= kMaxAgencyFields && divisions.size() <= kMaxAgencyDivisions &&
-                    keys.size() <= kMaxAgencyKeys);
+  template <class V>
+  void each_field(V& v) {
+    v("short_name", short_name, Size{1, kMaxShortNameBytes},
+      Help{"name for people and files: a-z, 0-9 and '-', at most 40 characters"});
+    v("title", title, Size{1, kMaxNameBytes}, Help{"official name, at most 200 bytes"});
+    v("uscc", uscc, Help{"unified social credit code, 18 characters"});
+    v("parent", parent, Help{"id of the agency above it"});
+    v("tier", tier, kMayBeOmitted, Help{"level of government"});
+    v("source_class", source_class, kMayBeOmitted, Help{"what kind of body it is"});
+    v("roles", roles, Help{"what it may do"});
+    v("fields", fields, Size{0, kMaxAgencyFields}, kMayBeOmitted,
+      Help{"fields of work, as the catalog names them"});
+    v("divisions", divisions, Size{1, kMaxAgencyDivisions},
+      Help{"12-digit division codes: where it has jurisdiction"});
+    v("keys", keys, Size{1, kMaxAgencyKeys},
+      Help{"public keys, any of which signs, 66 hexadecimal characters each"});
+    v("as_issued", as_issued, kMayBeOmitted,
+      Help{"accept a code that was really issued with a check character that does not fit GB "
+           "32100"});
   }
 };
 
 struct AgencyRegister {
+  static constexpr KindTraits kKind{.number = 1,
+                                    .name = "agency.register",
+                                    .authors = agencies_with(Role::kCouncil),
+                                    .visibility = Visibility::kPublic};
+
   AgencyId id;  // agency_id(short_name), so that no short name is used twice
   AgencyProfile profile;
   bool operator==(const AgencyRegister&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(id, profile);
+  template <class V>
+  void each_field(V& v) {
+    v("id", id, kMayBeOmitted, Help{"derived from the short name where it is not given"});
+    v("profile", profile);
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
 };
 
 // Changes what is given, leaves the rest. Key changes count from the very next entry on.
 struct AgencyUpdate {
+  static constexpr KindTraits kKind{.number = 2,
+                                    .name = "agency.update",
+                                    .authors = agencies_with(Role::kCouncil),
+                                    .visibility = Visibility::kPublic};
+
   AgencyId id;
   Version version;  // seen
   std::optional<std::string> title;
@@ -95,17 +130,23 @@ struct AgencyUpdate {
   std::optional<AgencyStatus> status;
   bool operator==(const AgencyUpdate&) const = default;
 
-  template <class A>
-  void serialize(A& ar) {
-    ar(id, version, title, parent);
-    optional_enum(ar, tier);
-    ar(roles, fields, divisions, keys);
-    optional_enum(ar, status);
-    require(ar, (!title || title->size() <= kMaxNameBytes) &&
-                    (!fields || fields->size() <= kMaxAgencyFields) &&
-                    (!divisions || divisions->size() <= kMaxAgencyDivisions) &&
-                    (!keys || keys->size() <= kMaxAgencyKeys));
+  template <class V>
+  void each_field(V& v) {
+    v("id", id, Help{"agency id, 64 hexadecimal characters"});
+    v("version", version, Help{"the version of the record that you have seen"});
+    v("title", title, Size{1, kMaxNameBytes}, Help{"official name, at most 200 bytes"});
+    v("parent", parent, Help{"id of the agency above it"});
+    v("tier", tier, Help{"level of government"});
+    v("roles", roles, Help{"what it may do"});
+    v("fields", fields, Size{0, kMaxAgencyFields},
+      Help{"fields of work, as the catalog names them"});
+    v("divisions", divisions, Size{1, kMaxAgencyDivisions},
+      Help{"12-digit division codes: where it has jurisdiction"});
+    v("keys", keys, Size{1, kMaxAgencyKeys},
+      Help{"public keys, any of which signs, 66 hexadecimal characters each"});
+    v("status", status, Help{"suspended agencies author nothing; closed is final"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
 };
 
 }  // namespace imi::ledger

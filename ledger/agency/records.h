@@ -2,6 +2,7 @@
 // Fields of later entries stand at zero, one byte each, so that those need no migration.
 #pragma once
 
+#include "base/fields.h"
 #include "ledger/agency/entries.h"
 #include "ledger/state/record.h"
 
@@ -18,9 +19,14 @@ struct AgencyState {
   chain::Height registered;
   chain::Height changed;
   bool operator==(const AgencyState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, record_version, enum_field(status), profile, registered, changed);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("version", record_version);
+    v("status", status);
+    v("profile", profile);
+    v("registered", registered);
+    v("changed", changed);
   }
 };
 
@@ -33,9 +39,11 @@ struct KeyState {
   AuthorId owner;
   chain::Height since;
   bool operator==(const KeyState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, owner, since);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("owner", owner);
+    v("since", since);
   }
 };
 

@@ -12,6 +12,7 @@
 #include "base/strong_id.h"
 #include "chain/ids.h"
 #include "crypto/suite.h"
+#include "ledger/core/words.h"
 
 namespace imi::ledger {
 
@@ -68,24 +69,32 @@ struct Grid {
 
 // Persons and enterprises: what is public of the one is never stored of the other.
 enum class SubjectClass : std::uint8_t { kEnterprise = 1, kPerson = 2 };
-[[nodiscard]] constexpr bool is_known(SubjectClass c) {
-  return c == SubjectClass::kEnterprise || c == SubjectClass::kPerson;
-}
-[[nodiscard]] std::string_view name(SubjectClass c);
+template <>
+inline constexpr auto kWords<SubjectClass> = std::to_array<Word<SubjectClass>>(
+    {{SubjectClass::kEnterprise, "enterprise"}, {SubjectClass::kPerson, "person"}});
 
 enum class SubjectLife : std::uint8_t { kOpen = 1, kClosed = 2, kForwarded = 3 };
-[[nodiscard]] constexpr bool is_known(SubjectLife l) {
-  return l >= SubjectLife::kOpen && l <= SubjectLife::kForwarded;
-}
+template <>
+inline constexpr auto kWords<SubjectLife> =
+    std::to_array<Word<SubjectLife>>({{SubjectLife::kOpen, "open"},
+                                      {SubjectLife::kClosed, "closed"},
+                                      {SubjectLife::kForwarded, "forwarded"}});
 
 // 轻微, 一般, 严重; kNone for what has no gravity (a passed inspection, a registration).
 enum class Gravity : std::uint8_t { kNone = 0, kMinor = 1, kGeneral = 2, kSerious = 3 };
-[[nodiscard]] constexpr bool is_known(Gravity g) { return g <= Gravity::kSerious; }
-[[nodiscard]] std::string_view name(Gravity g);
+template <>
+inline constexpr auto kWords<Gravity> =
+    std::to_array<Word<Gravity>>({{Gravity::kNone, "none"},
+                                  {Gravity::kMinor, "minor"},
+                                  {Gravity::kGeneral, "general"},
+                                  {Gravity::kSerious, "serious"}});
 
 enum class Polarity : std::uint8_t { kNeutral = 0, kPositive = 1, kNegative = 2 };
-[[nodiscard]] constexpr bool is_known(Polarity p) { return p <= Polarity::kNegative; }
-[[nodiscard]] std::string_view name(Polarity p);
+template <>
+inline constexpr auto kWords<Polarity> =
+    std::to_array<Word<Polarity>>({{Polarity::kNeutral, "neutral"},
+                                   {Polarity::kPositive, "positive"},
+                                   {Polarity::kNegative, "negative"}});
 
 // On what an act rests, strongest first (法律, 行政法规, 部门规章或地方性法规, 规范性文件,
 // 居民公约).
@@ -96,10 +105,13 @@ enum class BasisLevel : std::uint8_t {
   kNormative = 4,
   kPact = 5,
 };
-[[nodiscard]] constexpr bool is_known(BasisLevel b) {
-  return b >= BasisLevel::kLaw && b <= BasisLevel::kPact;
-}
-[[nodiscard]] std::string_view name(BasisLevel b);
+template <>
+inline constexpr auto kWords<BasisLevel> =
+    std::to_array<Word<BasisLevel>>({{BasisLevel::kLaw, "law"},
+                                     {BasisLevel::kRegulation, "regulation"},
+                                     {BasisLevel::kRule, "rule"},
+                                     {BasisLevel::kNormative, "normative"},
+                                     {BasisLevel::kPact, "pact"}});
 
 // What an agency may do. A set of bits (Roles).
 enum class Role : std::uint32_t {
@@ -109,6 +121,12 @@ enum class Role : std::uint32_t {
   kRecorder = 8,   // records credit events
   kIssuer = 16,    // issues attestations
 };
+template <>
+inline constexpr auto kWords<Role> = std::to_array<Word<Role>>({{Role::kCouncil, "council"},
+                                                                {Role::kRegistrar, "registrar"},
+                                                                {Role::kMarket, "market"},
+                                                                {Role::kRecorder, "recorder"},
+                                                                {Role::kIssuer, "issuer"}});
 struct Roles {
   std::uint32_t bits = 0;
   static constexpr std::uint32_t kAll = 31;
@@ -126,19 +144,5 @@ struct Roles {
     require(ar, bits <= kAll);
   }
 };
-[[nodiscard]] std::string_view name(Role r);
-
-// An optional enum inside a serialize(): bool, then the enum's byte if true.
-template <class A, class E>
-void optional_enum(A& ar, std::optional<E>& v) {
-  bool present = v.has_value();
-  ar(present);
-  if (!present) {
-    v.reset();
-    return;
-  }
-  if (!v) v.emplace();
-  ar(enum_field(*v));
-}
 
 }  // namespace imi::ledger

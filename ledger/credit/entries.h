@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "ledger/core/codes.h"
+#include "ledger/core/kind.h"
 #include "ledger/core/types.h"
 
 namespace imi::ledger {
@@ -19,10 +20,10 @@ struct Basis {
   BasisLevel level = BasisLevel::kLaw;
   std::string text;  // law and clause, 1..200 bytes
   bool operator==(const Basis&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(enum_field(level), text);
-    require(ar, text.size() <= kMaxBasisBytes);
+  template <class V>
+  void each_field(V& v) {
+    v("level", level);
+    v("text", text, Size{1, kMaxBasisBytes});
   }
 };
 
@@ -34,10 +35,13 @@ struct PublicFacts {
   Basis basis;
   std::optional<Grid> grid;
   bool operator==(const PublicFacts&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(code, amount_fen, doc, basis, grid);
-    require(ar, doc.size() <= kMaxDocBytes);
+  template <class V>
+  void each_field(V& v) {
+    v("code", code);
+    v("amount_fen", amount_fen);
+    v("doc", doc, Size{0, kMaxDocBytes});
+    v("basis", basis);
+    v("grid", grid);
   }
 };
 
@@ -46,9 +50,10 @@ struct CommittedFacts {
   BucketId bucket;
   Hash256 commitment;
   bool operator==(const CommittedFacts&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(bucket, commitment);
+  template <class V>
+  void each_field(V& v) {
+    v("bucket", bucket);
+    v("commitment", commitment);
   }
 };
 
@@ -62,11 +67,23 @@ struct EventFacts {
   Hash256 body;           // H(kPayload, sealed private part); zero = none
   bool backfill = false;  // from stock older than this chain
   bool operator==(const EventFacts&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(rule, occurred, decided, ended, notified, what, body, backfill);
+  template <class V>
+  void each_field(V& v) {
+    v("rule", rule);
+    v("occurred", occurred);
+    v("decided", decided);
+    v("ended", ended);
+    v("notified", notified);
+    v("what", what);
+    v("body", body);
+    v("backfill", backfill);
   }
 };
+
+// Facts are public exactly where the subject is an enterprise.
+[[nodiscard]] bool is_public(const EventFacts& facts);
+// The field that would describe a person in plain: all public facts, or a day finer than a month.
+[[nodiscard]] RefusalField plain_field(const EventFacts& facts);
 
 // The agency's own name of an event, which it records once only. Of an enterprise's event: the
 // text, clean in the form of keys, 1..200 bytes. Of a person's event: secret_source_key, so that
@@ -75,16 +92,24 @@ using Source = std::variant<std::string, SourceKey>;
 [[nodiscard]] SourceKey key_of(const Source& source);
 
 struct EventRecord {
+  static constexpr KindTraits kKind{.number = 30,
+                                    .name = "event.record",
+                                    .authors = agencies_with(Role::kRecorder),
+                                    .visibility = Visibility::kAsSubject};
+
   SubjectId subject;
   EventFacts facts;
   std::optional<Source> source;
   bool operator==(const EventRecord&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(subject, facts, source);
-    const auto* text = source ? std::get_if<std::string>(&*source) : nullptr;
-    require(ar, text == nullptr || text->size() <= kMaxSourceBytes);
+  template <class V>
+  void each_field(V& v) {
+    v("subject", subject);
+    v("facts", facts);
+    v("source_key", source, Size{1, kMaxSourceBytes},
+      Help{"the agency's own number of the case: recorded once only"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace& place) const;
+  [[nodiscard]] About about() const;
 };
 
 enum class ChangeReason : std::uint8_t {
@@ -95,34 +120,57 @@ enum class ChangeReason : std::uint8_t {
   kDuplicate = 5,
   kOther = 6,
 };
-[[nodiscard]] constexpr bool is_known(ChangeReason r) {
-  return r >= ChangeReason::kTypo && r <= ChangeReason::kOther;
-}
-[[nodiscard]] std::string_view name(ChangeReason r);
+template <>
+inline constexpr auto kWords<ChangeReason> =
+    std::to_array<Word<ChangeReason>>({{ChangeReason::kTypo, "typo"},
+                                       {ChangeReason::kWrongSubject, "wrong-subject"},
+                                       {ChangeReason::kFinalDecision, "final-decision"},
+                                       {ChangeReason::kRevoked, "revoked"},
+                                       {ChangeReason::kDuplicate, "duplicate"},
+                                       {ChangeReason::kOther, "other"}});
 
 // Replaces an event by a new one with new facts; the old one stays, marked superseded. An open
 // dispute moves to the new one.
 struct EventCorrect {
+  static constexpr KindTraits kKind{.number = 31,
+                                    .name = "event.correct",
+                                    .authors = agencies_with(Role::kRecorder),
+                                    .visibility = Visibility::kAsSubject};
+
   EventId event;
-  Version version;  // seen
+  Version version{1};  // seen
   EventFacts facts;
   ChangeReason reason = ChangeReason::kTypo;
   bool operator==(const EventCorrect&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(event, version, facts, enum_field(reason));
+  template <class V>
+  void each_field(V& v) {
+    v("eid", event, Help{"event id, 64 hexadecimal characters"});
+    v("version", version, kMayBeOmitted, Help{"the version of the event that you have seen"});
+    v("facts", facts);
+    v("reason", reason, Help{"why it is corrected"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace& place) const;
+  [[nodiscard]] About about() const;
 };
 
 struct EventWithdraw {
+  static constexpr KindTraits kKind{.number = 32,
+                                    .name = "event.withdraw",
+                                    .authors = agencies_with(Role::kRecorder),
+                                    .visibility = Visibility::kAsSubject};
+
   EventId event;
-  Version version;  // seen
+  Version version{1};  // seen
   ChangeReason reason = ChangeReason::kRevoked;
   bool operator==(const EventWithdraw&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(event, version, enum_field(reason));
+  template <class V>
+  void each_field(V& v) {
+    v("eid", event, Help{"event id, 64 hexadecimal characters"});
+    v("version", version, kMayBeOmitted, Help{"the version of the event that you have seen"});
+    v("reason", reason, kMayBeOmitted, Help{"why it is withdrawn"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(event); }
+  [[nodiscard]] About about() const { return about_event(event, RefusalField::kNone); }
 };
 
 }  // namespace imi::ledger

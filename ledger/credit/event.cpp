@@ -139,14 +139,8 @@ Ruling check_public(const PublicFacts& p, const EventFacts& f, const Policy& pol
 }
 
 Ruling check_committed(const CommittedFacts& p, const EventFacts& f, const Policy& policy) {
-  const auto plain = [](RefusalField field, Day day) {
-    return refuse(RefusalCode::kPlaintextForPerson, field, day.value);
-  };
-  if (!is_first_of_month(f.occurred)) return plain(RefusalField::kOccurred, f.occurred);
-  if (!is_first_of_month(f.decided)) return plain(RefusalField::kDecided, f.decided);
-  if (f.ended && !is_first_of_month(*f.ended)) return plain(RefusalField::kEnded, *f.ended);
-  if (f.notified && !is_first_of_month(*f.notified)) {
-    return plain(RefusalField::kNotified, *f.notified);
+  if (const RefusalField day = plain_field(f); day != RefusalField::kNone) {
+    return refuse(RefusalCode::kPlaintextForPerson, day);  // the day itself is not repeated
   }
   const Bucket* bucket = policy.catalog.find(p.bucket);
   if (bucket == nullptr) {
@@ -170,11 +164,12 @@ Ruling check_facts(const EventFacts& f, const Policy& policy, Day today) {
 
 // As text where the facts are public, so that every spelling of one case meets the same event;
 // never as text where they are a person's.
-Ruling check_source(const Source& source, bool is_public) {
+Ruling check_source(const Source& source, bool public_facts) {
   const auto* text = std::get_if<std::string>(&source);
-  if (is_public && text == nullptr) return refuse(RefusalCode::kSourceForm, RefusalField::kSource);
+  if (public_facts && text == nullptr)
+    return refuse(RefusalCode::kSourceForm, RefusalField::kSource);
   if (text == nullptr) return {};
-  if (!is_public) return refuse(RefusalCode::kPlaintextForPerson, RefusalField::kSource);
+  if (!public_facts) return refuse(RefusalCode::kPlaintextForPerson, RefusalField::kSource);
   return check_text(*text, RefusalField::kSource, kMaxSourceBytes, true, TextForm::kKey);
 }
 
@@ -182,7 +177,7 @@ Ruling check_source(const Source& source, bool is_public) {
 
 Ruling check(const EventRecord& e, const Policy& policy, Day today) {
   if (auto ok = check_facts(e.facts, policy, today); !ok || !e.source) return ok;
-  return check_source(*e.source, std::holds_alternative<PublicFacts>(e.facts.what));
+  return check_source(*e.source, is_public(e.facts));
 }
 
 Ruling check(const EventCorrect& e, const Policy& policy, Day today) {
@@ -192,13 +187,10 @@ Ruling check(const EventCorrect& e, const Policy& policy, Day today) {
 Ruling check(const EventWithdraw&, const Policy&, Day) { return {}; }
 
 Ruling apply(const EventRecord& e, Context& c) {
-  const auto author = agency_with(c, Role::kRecorder);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   auto& dossier_slot = c.state.at<DossierState>(e.subject);
   if (!dossier_slot.value) return refuse(RefusalCode::kNoSuchSubject, RefusalField::kSubject);
   if (dossier_slot.value->life != SubjectLife::kOpen) return refuse(RefusalCode::kSubjectClosed);
-  if (auto ok = check_against(e.facts, *dossier_slot.value, **author, c.policy); !ok) return ok;
+  if (auto ok = check_against(e.facts, *dossier_slot.value, *c.actor, c.policy); !ok) return ok;
   const EventId id =
       e.source ? event_id(c.agency_id(), key_of(*e.source)) : event_id(c.submission, c.index);
   auto& slot = c.state.at<EventState>(id);
@@ -223,15 +215,12 @@ Ruling apply(const EventRecord& e, Context& c) {
 }
 
 Ruling apply(const EventCorrect& e, Context& c) {
-  const auto author = agency_with(c, Role::kRecorder);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   auto& old_slot = c.state.at<EventState>(e.event);
   if (!old_slot.value) return refuse(RefusalCode::kNoSuchEvent);
   if (auto ok = check_changeable(*old_slot.value, c, e.version); !ok) return ok;
   auto& dossier_slot = c.state.at<DossierState>(old_slot.value->subject);
   if (!dossier_slot.value) return refuse(RefusalCode::kNoSuchSubject, RefusalField::kSubject);
-  if (auto ok = check_against(e.facts, *dossier_slot.value, **author, c.policy); !ok) return ok;
+  if (auto ok = check_against(e.facts, *dossier_slot.value, *c.actor, c.policy); !ok) return ok;
 
   const EventId id = event_id(c.submission, c.index);
   DossierState& dossier = dossier_slot.edit();
@@ -263,9 +252,6 @@ Ruling apply(const EventCorrect& e, Context& c) {
 }
 
 Ruling apply(const EventWithdraw& e, Context& c) {
-  const auto author = agency_with(c, Role::kRecorder);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   auto& slot = c.state.at<EventState>(e.event);
   if (!slot.value) return refuse(RefusalCode::kNoSuchEvent);
   if (auto ok = check_changeable(*slot.value, c, e.version); !ok) return ok;

@@ -5,18 +5,27 @@
 
 #include <optional>
 
+#include "base/fields.h"
 #include "ledger/credit/entries.h"
 #include "ledger/state/record.h"
 
 namespace imi::ledger {
 
 enum class Life : std::uint8_t { kLive = 1, kSuperseded = 2, kWithdrawn = 3, kRepaired = 4 };
-[[nodiscard]] constexpr bool is_known(Life l) { return l >= Life::kLive && l <= Life::kRepaired; }
-[[nodiscard]] std::string_view name(Life l);
+template <>
+inline constexpr auto kWords<Life> = std::to_array<Word<Life>>({{Life::kLive, "live"},
+                                                                {Life::kSuperseded, "superseded"},
+                                                                {Life::kWithdrawn, "withdrawn"},
+                                                                {Life::kRepaired, "repaired"}});
 
 // Reserved for event.object/resolve; a correction carries it over.
 enum class DisputeState : std::uint8_t { kNone = 0, kOpen = 1, kUpheld = 2, kRejected = 3 };
-[[nodiscard]] constexpr bool is_known(DisputeState s) { return s <= DisputeState::kRejected; }
+template <>
+inline constexpr auto kWords<DisputeState> =
+    std::to_array<Word<DisputeState>>({{DisputeState::kNone, "none"},
+                                       {DisputeState::kOpen, "open"},
+                                       {DisputeState::kUpheld, "upheld"},
+                                       {DisputeState::kRejected, "rejected"}});
 struct Dispute {
   DisputeState state = DisputeState::kNone;
   Day opened;
@@ -31,7 +40,12 @@ struct Dispute {
 
 // Reserved for repair.request/decide.
 enum class RepairState : std::uint8_t { kNone = 0, kRequested = 1, kGranted = 2, kRefused = 3 };
-[[nodiscard]] constexpr bool is_known(RepairState s) { return s <= RepairState::kRefused; }
+template <>
+inline constexpr auto kWords<RepairState> =
+    std::to_array<Word<RepairState>>({{RepairState::kNone, "none"},
+                                      {RepairState::kRequested, "requested"},
+                                      {RepairState::kGranted, "granted"},
+                                      {RepairState::kRefused, "refused"}});
 struct Repair {
   RepairState state = RepairState::kNone;
   Day requested;
@@ -64,10 +78,23 @@ struct EventState {
   std::optional<Hash256> statement;  // reserved: event.statement
   chain::Height erased;              // reserved: erase.done; 0 = not erased
   bool operator==(const EventState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, subject, recorder, record_version, enum_field(life), facts, recorded, height,
-       last_seq, supersedes, superseded_by, dispute, repair, statement, erased);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("subject", subject);
+    v("recorder", recorder);
+    v("version", record_version);
+    v("life", life);
+    v("facts", facts);
+    v("recorded", recorded);
+    v("height", height);
+    v("last_seq", last_seq);
+    v("supersedes", supersedes);
+    v("superseded_by", superseded_by);
+    v("dispute", dispute);
+    v("repair", repair);
+    v("statement", statement);
+    v("erased", erased);
   }
 };
 

@@ -4,15 +4,6 @@
 
 namespace imi::ledger {
 
-std::string_view name(Transition t) {
-  switch (t) {
-    case Transition::kRecord: return "record";
-    case Transition::kCorrect: return "correct";
-    case Transition::kWithdraw: return "withdraw";
-  }
-  return "?";
-}
-
 const Cell* DossierState::cell(CodeId code) const {
   const auto it = std::lower_bound(cells.begin(), cells.end(), code,
                                    [](const Cell& c, CodeId id) { return c.code < id; });

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/fields.h"
 #include "crypto/range.h"
 #include "ledger/core/catalog.h"
 #include "ledger/state/record.h"
@@ -25,9 +26,14 @@ struct Roll {
   Day max_start;                 // over all ever recorded: clock_start()
   std::optional<Day> max_ended;  // over all ever recorded that had an end
   bool operator==(const Roll&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(rule, live, disputed, unended, max_start, max_ended);
+  template <class V>
+  void each_field(V& v) {
+    v("rule", rule);
+    v("live", live);
+    v("disputed", disputed);
+    v("unended", unended);
+    v("max_start", max_start);
+    v("max_ended", max_ended);
   }
 };
 
@@ -41,10 +47,11 @@ struct Cell {
   crypto::RangePeaks peaks;
   std::vector<Roll> rolls;  // ascending by rule, <= 8
   bool operator==(const Cell&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(code, peaks, rolls);
-    require(ar, rolls.size() <= kMaxCellRolls);
+  template <class V>
+  void each_field(V& v) {
+    v("code", code);
+    v("peaks", peaks);
+    v("rolls", rolls, Size{0, kMaxCellRolls});
   }
 };
 
@@ -63,11 +70,18 @@ struct DossierState {
   ReservedRange links;
   std::vector<Cell> cells;  // ascending by code; empty for persons
   bool operator==(const DossierState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, enum_field(subject_class), enum_field(life), division, peaks, rolls, access, grants,
-       links, cells);
-    require(ar, rolls.size() <= kMaxRolls && cells.size() <= kMaxCodes);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("class", subject_class);
+    v("life", life);
+    v("division", division);
+    v("peaks", peaks);
+    v("rolls", rolls, Size{0, kMaxRolls});
+    v("access", access);
+    v("grants", grants);
+    v("links", links);
+    v("cells", cells, Size{0, kMaxCodes});
   }
   [[nodiscard]] const Cell* cell(CodeId code) const;
 };
@@ -78,10 +92,11 @@ enum class Transition : std::uint8_t {
   kWithdraw = 3,
   // 4 object, 5 resolve, 6 fulfil, 7 statement, 8 repair.request, 9 repair.decide
 };
-[[nodiscard]] constexpr bool is_known(Transition t) {
-  return t >= Transition::kRecord && t <= Transition::kWithdraw;
-}
-[[nodiscard]] std::string_view name(Transition t);
+template <>
+inline constexpr auto kWords<Transition> =
+    std::to_array<Word<Transition>>({{Transition::kRecord, "record"},
+                                     {Transition::kCorrect, "correct"},
+                                     {Transition::kWithdraw, "withdraw"}});
 
 // One transition of one event: leaf `seq` of the dossier's range. H(kRangeLeaf, encoding).
 struct DossierLeaf {
@@ -93,9 +108,15 @@ struct DossierLeaf {
   std::optional<std::uint64_t> prev_seq;  // the event's previous transition
   Hash256 body;                           // entry_hash of the entry that made it
   bool operator==(const DossierLeaf&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(seq, height, enum_field(op), event, version, prev_seq, body);
+  template <class V>
+  void each_field(V& v) {
+    v("seq", seq);
+    v("height", height);
+    v("op", op);
+    v("event", event);
+    v("version", version);
+    v("prev_seq", prev_seq);
+    v("body", body);
   }
 };
 [[nodiscard]] Hash256 leaf_hash(const DossierLeaf& leaf);
@@ -106,10 +127,10 @@ struct DossierRow {
   DossierLeaf leaf;
   std::vector<CodeId> cells;
   bool operator==(const DossierRow&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(leaf, cells);
-    require(ar, cells.size() <= 2);
+  template <class V>
+  void each_field(V& v) {
+    v("leaf", leaf);
+    v("cells", cells, Size{0, 2});
   }
 };
 

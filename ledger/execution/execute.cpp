@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "ledger/agency/apply.h"
+#include "ledger/agency/authority.h"
 #include "ledger/agency/records.h"
 #include "ledger/core/calendar.h"
 #include "ledger/credit/apply.h"
@@ -109,6 +110,7 @@ void Execution::run_submission(const Submission& submission) {
                   .submission = d->id,
                   .author = overlay_.at<AgencyState>(chain::retag<AgencyId>(header.author)),
                   .index = 0,
+                  .actor = nullptr,
                   .entry_hash = {}};
   for (std::uint32_t i = 0; i < out.outcomes.count; ++i) {
     context.index = i;
@@ -133,13 +135,21 @@ void Execution::run_submission(const Submission& submission) {
 }
 
 Ruling Execution::run_entry(const Entry& entry, Context& context) {
-  auto verdict = std::visit([&](const auto& e) { return execution::apply(e, context); }, entry);
-  if (!verdict) return verdict;
+  auto ruling = std::visit(
+      [&](const auto& e) -> Ruling {
+        const auto actor = execution::authorise(e.kKind.authors.value, context);
+        if (!actor) return std::unexpected(actor.error());
+        context.actor = *actor;
+        if (auto ok = execution::check(e, block_.policy, today_); !ok) return ok;
+        return execution::apply(e, context);
+      },
+      entry);
+  if (!ruling) return ruling;
   const LogLeafHeader header{block_.height, context.submission, context.index, kind_of(entry)};
   result_.diff.log_leaves.push_back(log_leaf(log_header_hash(header), context.entry_hash));
   result_.diff.log_places.push_back(
       {static_cast<std::uint32_t>(result_.submissions.size() - 1), context.index});
-  return verdict;
+  return ruling;
 }
 
 std::expected<chain::Height, StoreError> Execution::prune_cursor() const {

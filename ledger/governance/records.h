@@ -1,6 +1,7 @@
 // The records of the state map, as stored, hashed and proved: what execution goes by.
 #pragma once
 
+#include "base/fields.h"
 #include "ledger/core/catalog.h"
 #include "ledger/core/parameters.h"
 #include "ledger/state/record.h"
@@ -12,9 +13,10 @@ struct CatalogState {
   RecordTag<Space::kCatalog> schema;
   Catalog catalog;
   bool operator==(const CatalogState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, catalog);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("catalog", catalog);
   }
 };
 
@@ -22,9 +24,10 @@ struct ParametersState {
   RecordTag<Space::kParameters> schema;
   Parameters parameters;
   bool operator==(const ParametersState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, parameters);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("parameters", parameters);
   }
 };
 
@@ -33,9 +36,11 @@ struct RuleState {
   Rule rule;
   ReservedRange history;
   bool operator==(const RuleState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, rule, history);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("rule", rule);
+    v("history", history);
   }
 };
 

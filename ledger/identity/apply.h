@@ -1,8 +1,9 @@
 // Internal to execution: the entries about subjects and attestations.
 //
 // check() looks at an entry's own fields, by the catalog and the day alone: what clients run too
-// before they send. apply() is the whole of it: authority, fields, state, effects. It changes
-// nothing before its last check, so a refused entry leaves no trace (F4).
+// before they send. apply() comes after it and after the author's authority (execute.cpp): what the
+// state says, then the effects. It changes nothing before its last check, so a refused entry leaves
+// no trace (F4).
 #pragma once
 
 #include "ledger/identity/entries.h"

@@ -84,14 +84,11 @@ Ruling check(const AttIssue& e, const Policy& policy, Day today) {
 Ruling check(const AttStatus&, const Policy&, Day) { return {}; }
 
 Ruling apply(const AttIssue& e, Context& c) {
-  const auto author = agency_with(c, Role::kIssuer);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   if (e.until <= c.time) {
     return refuse(RefusalCode::kFieldOutOfRange, RefusalField::kUntil, e.until.value, c.time.value);
   }
   const Schema& schema = *c.policy.catalog.find(e.schema);
-  const std::uint8_t highest = highest_level(**author, schema);
+  const std::uint8_t highest = highest_level(*c.actor, schema);
   if (e.level > highest) {
     return refuse(RefusalCode::kLevelNotAllowed, RefusalField::kLevel, e.level, highest);
   }
@@ -122,13 +119,6 @@ Ruling apply(const AttIssue& e, Context& c) {
 }
 
 Ruling apply(const AttStatus& e, Context& c) {
-  // A holder is no agency; any other author must be one, with a current key.
-  const bool anonymous = chain::retag<Hash256>(c.header.author) == key_hash(c.header.key);
-  if (!anonymous) {
-    const auto author = agency(c);
-    if (!author) return std::unexpected(author.error());
-  }
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   auto& slot = c.state.at<AttState>(e.id);
   if (!slot.value) return refuse(RefusalCode::kNoSuchAttestation);
   const auto life = decide(e, *slot.value, c);

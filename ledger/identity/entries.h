@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ledger/core/codes.h"
+#include "ledger/core/kind.h"
 #include "ledger/core/limits.h"
 #include "ledger/core/types.h"
 
@@ -18,13 +19,20 @@ enum class EnterpriseStatus : std::uint8_t {
   kRevoked = 3,       // 吊销
   kDeregistered = 4,  // 注销
 };
-[[nodiscard]] constexpr bool is_known(EnterpriseStatus s) {
-  return s >= EnterpriseStatus::kActive && s <= EnterpriseStatus::kDeregistered;
-}
-[[nodiscard]] std::string_view name(EnterpriseStatus s);
+template <>
+inline constexpr auto kWords<EnterpriseStatus> =
+    std::to_array<Word<EnterpriseStatus>>({{EnterpriseStatus::kActive, "active"},
+                                           {EnterpriseStatus::kSuspended, "suspended"},
+                                           {EnterpriseStatus::kRevoked, "revoked"},
+                                           {EnterpriseStatus::kDeregistered, "deregistered"}});
 
 // Registers an enterprise. Its id is enterprise_id(uscc). By a market regulator.
 struct SubjectEnterprise {
+  static constexpr KindTraits kKind{.number = 10,
+                                    .name = "subject.enterprise",
+                                    .authors = agencies_with(Role::kMarket),
+                                    .visibility = Visibility::kPublic};
+
   Uscc uscc;
   std::string name;  // 1..200 bytes
   Division division;
@@ -32,29 +40,53 @@ struct SubjectEnterprise {
   bool sole_trader = false;  // 个体工商户
   bool as_issued = false;    // the code was issued against its check character
   bool operator==(const SubjectEnterprise&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(uscc, name, division, enum_field(status), sole_trader, as_issued);
-    require(ar, name.size() <= kMaxNameBytes);
+  template <class V>
+  void each_field(V& v) {
+    v("uscc", uscc, Help{"unified social credit code, 18 characters"});
+    v("name", name, Size{1, kMaxNameBytes}, Help{"registered name, at most 200 bytes"});
+    v("division", division, Help{"12-digit division code"});
+    v("status", status, kMayBeOmitted, Help{"status of the registration"});
+    v("sole_trader", sole_trader, kMayBeOmitted, Help{"an individual who trades (个体工商户)"});
+    v("as_issued", as_issued, kMayBeOmitted,
+      Help{"accept a code that was really issued with a check character that does not fit GB "
+           "32100"});
+  }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const {
+    return chain::retag<Hash256>(enterprise_id(uscc));
   }
 };
 
 // Registers a person under a random id. By a registrar, who alone knows whom it stands for.
 struct SubjectPerson {
+  static constexpr KindTraits kKind{.number = 11,
+                                    .name = "subject.person",
+                                    .authors = agencies_with(Role::kRegistrar),
+                                    .visibility = Visibility::kAsSubject};
+
   SubjectId id;
   crypto::PublicKey key;          // fresh; authenticates the person's own queries
   std::uint32_t index_epoch = 0;  // of the registrars' blind index
   Hash256 commitment;             // salted; over what the registrar checked
   bool operator==(const SubjectPerson&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(id, key, index_epoch, commitment);
+  template <class V>
+  void each_field(V& v) {
+    v("id", id, Help{"random subject id, 64 hexadecimal characters"});
+    v("key", key, Help{"the person's public key, fresh, 66 hexadecimal characters"});
+    v("index_epoch", index_epoch, kMayBeOmitted, Help{"epoch of the registrars' blind index"});
+    v("commitment", commitment, Help{"salted commitment to what the registrar checked"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
+  [[nodiscard]] About about() const { return about_person(RefusalField::kNone); }
 };
 
 // Attests `claims` salted claims (root `claims_root`) to whoever holds the key behind
 // `holder_key_hash`, a key used for nothing else.
 struct AttIssue {
+  static constexpr KindTraits kKind{.number = 20,
+                                    .name = "att.issue",
+                                    .authors = agencies_with(Role::kIssuer),
+                                    .visibility = Visibility::kPublic};
+
   AttestationId id;  // random
   SchemaId schema;
   std::uint8_t level = 0;  // of assurance, 1..: the schema's policy bounds it
@@ -64,17 +96,26 @@ struct AttIssue {
   chain::TimeMs from;
   chain::TimeMs until;  // exclusive
   bool operator==(const AttIssue&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(id, schema, level, claims_root, claims, holder_key_hash, from, until);
+  template <class V>
+  void each_field(V& v) {
+    v("aid", id, Help{"random attestation id, 64 hexadecimal characters"});
+    v("schema", schema, Help{"schema, as the catalog names it"});
+    v("level", level, Help{"level of assurance"});
+    v("claims_root", claims_root, Help{"root of the salted claims"});
+    v("claims", claims, Help{"number of claims"});
+    v("holder_key_hash", holder_key_hash, Help{"hash of the holder's key"});
+    v("from_ms", from, Help{"valid from, milliseconds since 1970"});
+    v("until_ms", until, Help{"valid until, exclusive, milliseconds since 1970"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
 };
 
 enum class AttAction : std::uint8_t { kRevoke = 1, kSuspend = 2, kReinstate = 3 };
-[[nodiscard]] constexpr bool is_known(AttAction a) {
-  return a >= AttAction::kRevoke && a <= AttAction::kReinstate;
-}
-[[nodiscard]] std::string_view name(AttAction a);
+template <>
+inline constexpr auto kWords<AttAction> =
+    std::to_array<Word<AttAction>>({{AttAction::kRevoke, "revoke"},
+                                    {AttAction::kSuspend, "suspend"},
+                                    {AttAction::kReinstate, "reinstate"}});
 
 enum class AttReason : std::uint8_t {
   kUnspecified = 0,
@@ -84,19 +125,33 @@ enum class AttReason : std::uint8_t {
   kNoLongerHolds = 4,
   kSurrendered = 5,
 };
-[[nodiscard]] constexpr bool is_known(AttReason r) { return r <= AttReason::kSurrendered; }
-[[nodiscard]] std::string_view name(AttReason r);
+template <>
+inline constexpr auto kWords<AttReason> =
+    std::to_array<Word<AttReason>>({{AttReason::kUnspecified, "unspecified"},
+                                    {AttReason::kKeyCompromised, "key-compromised"},
+                                    {AttReason::kClaimsWrong, "claims-wrong"},
+                                    {AttReason::kReplaced, "replaced"},
+                                    {AttReason::kNoLongerHolds, "no-longer-holds"},
+                                    {AttReason::kSurrendered, "surrendered"}});
 
 // By the issuer; or kRevoke by the holder, who signs with the holder key under author = key_hash.
 struct AttStatus {
+  static constexpr KindTraits kKind{.number = 21,
+                                    .name = "att.status",
+                                    .authors = kAgencyOrHolder,
+                                    .visibility = Visibility::kPublic};
+
   AttestationId id;
   AttAction action = AttAction::kRevoke;
   AttReason reason = AttReason::kUnspecified;
   bool operator==(const AttStatus&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(id, enum_field(action), enum_field(reason));
+  template <class V>
+  void each_field(V& v) {
+    v("aid", id, Help{"attestation id, 64 hexadecimal characters"});
+    v("action", action, Help{"what to do; revoke is final"});
+    v("reason", reason, kMayBeOmitted, Help{"why"});
   }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
 };
 
 }  // namespace imi::ledger

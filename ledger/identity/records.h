@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "base/fields.h"
 #include "ledger/identity/entries.h"
 #include "ledger/state/record.h"
 
@@ -17,10 +18,14 @@ struct EnterpriseState {
   bool sole_trader = false;
   bool as_issued = false;  // the code was issued against its check character
   bool operator==(const EnterpriseState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(uscc, name, division, enum_field(status), sole_trader, as_issued);
-    require(ar, name.size() <= kMaxNameBytes);
+  template <class V>
+  void each_field(V& v) {
+    v("uscc", uscc);
+    v("name", name, Size{1, kMaxNameBytes});
+    v("division", division);
+    v("status", status);
+    v("sole_trader", sole_trader);
+    v("as_issued", as_issued);
   }
 };
 
@@ -28,9 +33,10 @@ struct PersonState {
   std::uint32_t index_epoch = 0;
   Hash256 commitment;
   bool operator==(const PersonState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(index_epoch, commitment);
+  template <class V>
+  void each_field(V& v) {
+    v("index_epoch", index_epoch);
+    v("commitment", commitment);
   }
 };
 
@@ -47,9 +53,16 @@ struct SubjectState {
   chain::Height registered;
   std::optional<SubjectId> forward;  // reserved: merge
   bool operator==(const SubjectState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, enum_field(life), record_version, who, keys_root, registrar, registered, forward);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("life", life);
+    v("version", record_version);
+    v("who", who);
+    v("keys_root", keys_root);
+    v("registrar", registrar);
+    v("registered", registered);
+    v("forward", forward);
   }
   [[nodiscard]] SubjectClass subject_class() const {
     return std::holds_alternative<PersonState>(who) ? SubjectClass::kPerson
@@ -63,10 +76,12 @@ enum class AttLife : std::uint8_t {
   kRevoked = 3,      // by the issuer; final
   kSurrendered = 4,  // by the holder; final
 };
-[[nodiscard]] constexpr bool is_known(AttLife l) {
-  return l >= AttLife::kActive && l <= AttLife::kSurrendered;
-}
-[[nodiscard]] std::string_view name(AttLife l);
+template <>
+inline constexpr auto kWords<AttLife> =
+    std::to_array<Word<AttLife>>({{AttLife::kActive, "active"},
+                                  {AttLife::kSuspended, "suspended"},
+                                  {AttLife::kRevoked, "revoked"},
+                                  {AttLife::kSurrendered, "surrendered"}});
 
 struct AttState {
   using Key = AttestationId;
@@ -87,10 +102,22 @@ struct AttState {
   chain::Height issued;
   chain::Height changed;
   bool operator==(const AttState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, issuer, attests, level, claims_root, claims, holder_key_hash, from, until,
-       enum_field(life), enum_field(reason), record_version, issued, changed);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("issuer", issuer);
+    v("schema", attests);
+    v("level", level);
+    v("claims_root", claims_root);
+    v("claims", claims);
+    v("holder_key_hash", holder_key_hash);
+    v("from_ms", from);
+    v("until_ms", until);
+    v("life", life);
+    v("reason", reason);
+    v("version", record_version);
+    v("issued", issued);
+    v("changed", changed);
   }
 };
 

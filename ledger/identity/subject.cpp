@@ -35,10 +35,7 @@ Ruling check(const SubjectPerson& e, const Policy&, Day) {
 }
 
 Ruling apply(const SubjectEnterprise& e, Context& c) {
-  const auto author = agency_with(c, Role::kMarket);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
-  if (!has_jurisdiction(**author, e.division)) {
+  if (!has_jurisdiction(*c.actor, e.division)) {
     return refuse(RefusalCode::kOutOfJurisdiction, RefusalField::kDivision,
                   static_cast<std::int64_t>(e.division.code));
   }
@@ -56,9 +53,6 @@ Ruling apply(const SubjectEnterprise& e, Context& c) {
 }
 
 Ruling apply(const SubjectPerson& e, Context& c) {
-  const auto author = agency_with(c, Role::kRegistrar);
-  if (!author) return std::unexpected(author.error());
-  if (auto ok = check(e, c.policy, c.today); !ok) return ok;
   auto& slot = c.state.at<SubjectState>(e.id);
   if (slot.value) return refuse(RefusalCode::kAlreadyRegistered);
   auto& key = c.state.at<KeyState>(key_hash(e.key));

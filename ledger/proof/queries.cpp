@@ -210,29 +210,41 @@ std::expected<EntryAnswer, EvidenceError> ReaderEvidence::entry(const AskEntry& 
 
 // ---- who may see what -------------------------------------------------------------------------
 
-bool of_a_person(const EventFacts& facts) {
-  return std::holds_alternative<CommittedFacts>(facts.what);
+template <KeyedRecord R>
+std::expected<std::optional<R>, QueryError> read(const LedgerReader& reader,
+                                                 const typename R::Key& key) {
+  const auto row = reader.record(state_path(kSpaceOf<R>, key));
+  if (!row) return std::unexpected(from_store(row.error()));
+  if (!row->has_value()) return std::nullopt;
+  auto record = decode<R>(**row);
+  if (!record) return std::unexpected(error(Reason::kDamaged, describe(record.error())));
+  return std::move(*record);
 }
 
-// True if an entry is about a person. A withdrawal names an event, so its record must be read.
+// True unless the ledger knows that the entry is about nobody or about an enterprise.
 std::expected<bool, QueryError> of_a_person(const LedgerReader& reader, const Entry& entry) {
-  if (std::holds_alternative<SubjectPerson>(entry)) return true;
-  if (const auto* e = std::get_if<EventRecord>(&entry)) return of_a_person(e->facts);
-  if (const auto* e = std::get_if<EventCorrect>(&entry)) return of_a_person(e->facts);
-  if (const auto* e = std::get_if<EventWithdraw>(&entry)) {
-    const auto row = reader.record(state_path(Space::kEvent, e->event));
-    if (!row) return std::unexpected(from_store(row.error()));
-    const auto event = row->has_value() ? decode<EventState>(**row)
-                                        : std::expected<EventState, CodecError>(EventState());
-    return !event || of_a_person(event->facts);
+  const auto whose = about(entry);
+  if (!whose) return false;
+  switch (whose->whose) {
+    case About::Whose::kPerson: return true;
+    case About::Whose::kSubject: {
+      const auto subject = read<SubjectState>(reader, whose->subject);
+      if (!subject) return std::unexpected(subject.error());
+      return !*subject || (*subject)->subject_class() == SubjectClass::kPerson;
+    }
+    case About::Whose::kEvent: {
+      const auto event = read<EventState>(reader, whose->event);
+      if (!event) return std::unexpected(event.error());
+      return !*event || !is_public((*event)->facts);
+    }
   }
-  return false;
+  return true;
 }
 
 std::expected<void, QueryError> check_public(const LedgerReader& reader, const Answer& answer) {
   bool person = false;
   if (const auto* a = std::get_if<EventAnswer>(&answer)) {
-    person = a->event && of_a_person(a->event->facts);
+    person = a->event && !is_public(a->event->facts);
   } else if (const auto* e = std::get_if<EntryAnswer>(&answer)) {
     auto about = of_a_person(reader, e->entry);
     if (!about) return std::unexpected(std::move(about.error()));

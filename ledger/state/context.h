@@ -1,7 +1,9 @@
 // Internal to execution: one entry's surroundings.
 //
-// Every handler first checks (a pure look that returns the refusal), then changes. It changes
-// nothing before its last check, so a refused entry leaves no trace (F4).
+// Dispatch has made sure that the author may author the kind and that the entry's own fields are
+// right (execute.cpp). Every handler then looks at the state (a pure look that returns the refusal),
+// and then changes it. It changes nothing before its last check, so a refused entry leaves no trace
+// (F4).
 #pragma once
 
 #include "ledger/core/policy.h"
@@ -29,6 +31,7 @@ struct Context {
   Slot<AgencyState>& author;  // its agency record, if it has one
   // Of the entry
   std::uint32_t index = 0;
+  const AgencyState* actor = nullptr;  // the author where it is an agency; it may author the kind
   Hash256 entry_hash;
 
   [[nodiscard]] AgencyId agency_id() const { return chain::retag<AgencyId>(header.author); }

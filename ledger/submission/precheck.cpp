@@ -1,11 +1,11 @@
 #include "ledger/submission/precheck.h"
-#include "ledger/credit/records.h"
-#include "ledger/dossier/records.h"
-#include "ledger/identity/records.h"
 
 #include <algorithm>
 #include <set>
 
+#include "ledger/credit/records.h"
+#include "ledger/dossier/records.h"
+#include "ledger/identity/records.h"
 #include "ledger/state/state_keys.h"
 
 namespace imi::ledger {
@@ -62,35 +62,36 @@ PrecheckResult check_holder(const PrecheckView& view, const Submission& s) {
   return std::nullopt;
 }
 
-bool is_public(const EventFacts& facts) { return std::holds_alternative<PublicFacts>(facts.what); }
-
-EarlyRefusal plaintext(std::uint32_t entry, RefusalField field = RefusalField::kFacts) {
-  return refusal(RefusalCode::kPlaintextForPerson, entry, field);
+// True if the entry is about a person, as far as the state says: nobody that it knows is none, and
+// execution refuses what is about nobody.
+std::expected<bool, StoreError> is_about_person(const PrecheckView& view, const About& about,
+                                                const std::set<SubjectId>& registered) {
+  switch (about.whose) {
+    case About::Whose::kPerson: return true;
+    case About::Whose::kSubject: {
+      if (registered.contains(about.subject)) return true;
+      const auto known = view.subject_class(about.subject);
+      if (!known) return std::unexpected(known.error());
+      return *known == SubjectClass::kPerson;
+    }
+    case About::Whose::kEvent: {
+      const auto event = read<EventState>(view, Space::kEvent, about.event.view());
+      if (!event) return std::unexpected(event.error());
+      return *event && !is_public((*event)->facts);
+    }
+  }
+  return true;
 }
 
 PrecheckResult check_plaintext(const PrecheckView& view, const std::vector<Entry>& entries) {
-  std::set<SubjectId> persons;  // registered by this very submission
+  std::set<SubjectId> registered;  // persons, by this very submission
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
-    if (const auto* person = std::get_if<SubjectPerson>(&entries[i])) {
-      persons.insert(person->id);
-    } else if (const auto* e = std::get_if<EventRecord>(&entries[i])) {
-      // An agency's own name of the case identifies it, whatever the facts are.
-      const bool named = e->source && std::holds_alternative<std::string>(*e->source);
-      if (!is_public(e->facts)) {
-        if (named) return plaintext(i, RefusalField::kSource);
-        continue;
-      }
-      if (persons.contains(e->subject)) return plaintext(i);
-      const auto known = view.subject_class(e->subject);
-      if (!known) return std::unexpected(known.error());
-      if (*known == SubjectClass::kPerson) return plaintext(i);
-    } else if (const auto* c = std::get_if<EventCorrect>(&entries[i])) {
-      if (!is_public(c->facts)) continue;
-      // The facts of a recorded event are public exactly where its subject is an enterprise.
-      const auto event = read<EventState>(view, Space::kEvent, c->event.view());
-      if (!event) return std::unexpected(event.error());
-      if (*event && !is_public((*event)->facts)) return plaintext(i);
-    }
+    if (const auto* p = std::get_if<SubjectPerson>(&entries[i])) registered.insert(p->id);
+    const auto whose = about(entries[i]);
+    if (!whose || whose->plain == RefusalField::kNone) continue;
+    const auto person = is_about_person(view, *whose, registered);
+    if (!person) return std::unexpected(person.error());
+    if (*person) return refusal(RefusalCode::kPlaintextForPerson, i, whose->plain);
   }
   return std::nullopt;
 }

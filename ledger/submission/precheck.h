@@ -4,8 +4,8 @@
 //  - by an unregistered author, with a key that is not the author's, or of a suspended agency, so
 //    that nobody uses up an author's share of the pool by naming it;
 //  - by a holder (author = hash of the key) that holds none of the attestations it names;
-//  - with public facts about a person, or with a source key as text: such text would stay in the
-//    block's rows of every node.
+//  - with what would describe a person in plain (About::plain): public facts, a source key as text,
+//    a day finer than a month. It would stay in the block's rows of every node.
 // An author or subject whose registration is not executed yet: the author is refused and may send
 // again; the subject's entries pass (an enterprise may be registered and recorded of in one go).
 //

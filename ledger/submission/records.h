@@ -1,6 +1,7 @@
 // The records of the state map, as stored, hashed and proved: the fate of submissions.
 #pragma once
 
+#include "base/fields.h"
 #include "ledger/state/record.h"
 
 namespace imi::ledger {
@@ -19,9 +20,15 @@ struct SubmissionState {
   Hash256 outcomes;
   chain::TimeMs keep_until;  // block time at which it is pruned
   bool operator==(const SubmissionState&) const = default;
-  template <class A>
-  void serialize(A& ar) {
-    ar(schema, height, index, count, refused, outcomes, keep_until);
+  template <class V>
+  void each_field(V& v) {
+    v("schema", schema);
+    v("height", height);
+    v("index", index);
+    v("count", count);
+    v("refused", refused);
+    v("outcomes", outcomes);
+    v("keep_until", keep_until);
   }
 };
 

@@ -72,7 +72,7 @@ struct LogLeafHeader {
   chain::Height height;
   chain::SubmissionId submission;
   std::uint32_t index = 0;  // of the entry in its submission
-  EntryKind kind = EntryKind::kEventRecord;
+  EntryKind kind = EventRecord::kKind.kind();
   template <class A>
   void serialize(A& ar) {
     ar(height, submission, index, enum_field(kind));

@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "cli/write/entry_json.h"
+#include "cli/write/event_facts.h"
 #include "cli/write/rows.h"
 
 using namespace imi;       // NOLINT

@@ -110,7 +110,7 @@ TEST_CASE("Every accepted entry has a log leaf that binds height, submission, in
   const auto r = w.execute_block({s});
   REQUIRE(r.diff.log_leaves.size() == 2);
   CHECK(r.diff.log_places == std::vector{LogPlace{0, 0}, LogPlace{0, 2}});
-  const LogLeafHeader h{w.height, s->digests->id, 2, EntryKind::kSubjectEnterprise};
+  const LogLeafHeader h{w.height, s->digests->id, 2, SubjectEnterprise::kKind.kind()};
   CHECK(r.diff.log_leaves[1] == log_leaf(log_header_hash(h), entry_hash(s->entries[2])));
   LogLeafHeader moved = h;
   moved.index = 1;
