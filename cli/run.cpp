@@ -135,7 +135,9 @@ void add_all_commands(CLI::App& root, Session& session) {
   add_bench_command(root, session);
   add_import_commands(root, session);
   add_submit_commands(root, session);
-  add_record_commands(root, session);
+  add_event_commands(root, session);
+  add_enterprise_commands(root, session);
+  add_agency_commands(root, session);
   add_person_commands(root, session);
   add_proof_commands(root, session);
   add_chain_commands(root, session);

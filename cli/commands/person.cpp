@@ -8,7 +8,9 @@
 
 #include "base/hex.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/entry_options.h"
 #include "cli/commands/person.h"
+#include "cli/commands/show_read.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
 #include "cli/input.h"
@@ -18,7 +20,6 @@
 #include "cli/values.h"
 #include "cli/write/author.h"
 #include "cli/write/person_file.h"
-#include "cli/write/words.h"
 #include "crypto/keystore.h"
 #include "rpc/methods.h"
 
@@ -344,30 +345,14 @@ void add_attest(CLI::App& root, Session& s) {
 
   for (const ledger::AttAction action :
        {ledger::AttAction::kRevoke, ledger::AttAction::kSuspend, ledger::AttAction::kReinstate}) {
-    auto aid = std::make_shared<std::string>();
-    auto reason = std::make_shared<std::string>("unspecified");
-    auto w = std::make_shared<WriteOptions>();
     const std::string verb(ledger::name(action));
     auto* k = attest->add_subcommand(
         verb, action == ledger::AttAction::kRevoke    ? "End an attestation for good (issuer)"
               : action == ledger::AttAction::kSuspend ? "Suspend an attestation (issuer)"
                                                       : "End a suspension (issuer)");
-    k->add_option("AID", *aid, "attestation id, 64 hexadecimal characters")->required();
-    k->add_option(
-         "--reason", *reason,
-         "unspecified, key-compromised, claims-wrong, replaced, no-longer-holds or surrendered")
-        ->capture_default_str();
-    add_write_options(k, *w);
+    add_write<ledger::AttStatus>(
+        k, s, {.positional = "aid", .fixed_field = "action", .fixed_value = verb});
     k->footer(fmt::format("imi attest {} AID --as registrar-a", verb));
-    k->callback([&s, aid, reason, w, action] {
-      s.action = [&s, aid, reason, w, action] {
-        const auto id = fixed_from_hex<ledger::AttestationId>(*aid);
-        if (!id) fail(ExitCode::kBadInput, "bad-input", "AID is not 64 hexadecimal characters");
-        const auto why = parse_word<ledger::AttReason>(*reason);
-        if (!why) fail(ExitCode::kBadInput, "bad-input", "--reason: " + why.error());
-        report_fate(s, submit_one(s, *w, ledger::AttStatus{*id, action, *why}));
-      };
-    });
   }
 
   auto* attestation = root.add_subcommand("attestation", "Check an attestation");
@@ -379,7 +364,7 @@ void add_attest(CLI::App& root, Session& s) {
       "check",
       "Is it valid now? Verified\n"
       "Exits with 1 if it exists but is not valid: revoked, suspended, or outside its dates.");
-  check->add_option("AID", *aid, "attestation id, 64 hexadecimal characters")->required();
+  check->add_option("AID", *aid, std::string(ledger::kAttestationIdHelp.text))->required();
   check->add_flag("--prove", read->prove, "show what the proof rests on");
   check->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
   check->footer("imi attestation check AID --prove --out att.imi");
@@ -390,11 +375,10 @@ void add_attest(CLI::App& root, Session& s) {
 }  // namespace
 
 void check_attestation(Session& s, const std::string& text, const ReadOptions& o) {
-  const auto id = fixed_from_hex<ledger::AttestationId>(text);
-  if (!id) fail(ExitCode::kBadInput, "bad-input", "AID is not 64 hexadecimal characters");
-  const json::object params{{"aid", to_hex(*id)}};
+  const auto id = id_of<ledger::AttestationId>(text, "AID");
+  const json::object params{{"aid", to_hex(id)}};
   if (!must_verify(s, o)) return show_unverified(s, "attestation", params);
-  const Verified v = read_verified(s, "attestation", params, ledger::AskAttestation{*id});
+  const Verified v = read_verified(s, "attestation", params, ledger::AskAttestation{id});
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
   s.out().emit(j);

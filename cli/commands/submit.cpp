@@ -1,5 +1,6 @@
 // submit FILE, submission ID.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -8,6 +9,7 @@
 
 #include "base/hex.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/show_read.h"
 #include "cli/commands/write_options.h"
 #include "cli/help.h"
 #include "cli/input.h"
@@ -16,6 +18,7 @@
 #include "cli/read/verified.h"
 #include "cli/write/author.h"
 #include "cli/write/entry_json.h"
+#include "ledger/submission/entry.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {
@@ -84,12 +87,9 @@ void show_report(Session& s, const Fate& f) {
 }
 
 void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const ReadOptions& o) {
-  const auto id = fixed_from_hex<chain::SubmissionId>(text);
-  if (!id)
-    fail(ExitCode::kBadInput, "bad-input",
-         fmt::format("'{}' is not 64 hexadecimal characters", printable(text)));
-  json::object params{{"id", to_hex(*id)}};
-  ledger::AskSubmission ask{*id, std::nullopt};
+  const auto id = id_of<chain::SubmissionId>(text, "ID");
+  json::object params{{"id", to_hex(id)}};
+  ledger::AskSubmission ask{id, std::nullopt};
   if (expiry_ms > 0) {
     params["expiry_ms"] = expiry_ms;
     ask.expiry = chain::TimeMs(expiry_ms);
@@ -97,7 +97,7 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
   if (!must_verify(s, o)) {
     auto f = parse_fate(s.call("submission", params));
     if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
-    f->id = to_hex(*id);
+    f->id = to_hex(id);
     return show_report(s, *f);
   }
   const Verified v = read_verified(s, "submission", params, ask);
@@ -108,7 +108,7 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
     const auto report = s.try_call("submission", params);
     auto f = report ? parse_fate(*report) : std::unexpected(std::string());
     if (f && f->kind == Fate::Kind::kPending) {
-      f->id = to_hex(*id);
+      f->id = to_hex(id);
       return show_report(s, *f);
     }
   }
@@ -128,15 +128,17 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
 
 void add_submit_commands(CLI::App& root, Session& s) {
   auto o = std::make_shared<Options>();
+  std::vector<std::string> kinds;
+  for (const ledger::KindTraits& k : ledger::kKinds) kinds.emplace_back(k.name.value);
   auto* c = root.add_subcommand(
       "submit",
-      "Sign entries from a JSON file as one submission and send it\n"
-      "The file holds an array of entries, e.g. [{\"kind\": \"event.withdraw\", \"eid\": \"...\", "
-      "\"version\": 1, \"reason\": \"revoked\"}]. Kinds: agency.register, agency.update, "
-      "subject.enterprise, subject.person, att.issue, att.status, event.record, "
-      "event.correct, event.withdraw; fields as in docs/CLI.md. What is signed is kept until "
-      "its fate is proved: the same command run again sends the same bytes, so that nothing is "
-      "applied twice.");
+      fmt::format(
+          "Sign entries from a JSON file as one submission and send it\n"
+          "The file holds an array of entries, e.g. [{{\"kind\": \"event.withdraw\", \"eid\": "
+          "\"...\", \"version\": 1, \"reason\": \"revoked\"}}]. Kinds: {}; fields as in "
+          "docs/CLI.md. What is signed is kept until its fate is proved: the same command run again "
+          "sends the same bytes, so that nothing is applied twice.",
+          fmt::join(kinds, ", ")));
   c->group(kChapterWrite);
   c->add_option("FILE", o->file, "JSON array of 1 to 4,096 entries")->required();
   add_write_options(c, o->write, false);

@@ -10,6 +10,7 @@
 #include "ledger/core/codes.h"
 #include "ledger/core/kind.h"
 #include "ledger/core/limits.h"
+#include "ledger/core/notes.h"
 #include "ledger/core/types.h"
 
 namespace imi::ledger {
@@ -77,7 +78,7 @@ struct AgencyProfile {
     v("short_name", short_name, Size{1, kMaxShortNameBytes},
       Help{"name for people and files: a-z, 0-9 and '-', at most 40 characters"});
     v("title", title, Size{1, kMaxNameBytes}, Help{"official name, at most 200 bytes"});
-    v("uscc", uscc, Help{"unified social credit code, 18 characters"});
+    v("uscc", uscc, kUsccHelp);
     v("parent", parent, Help{"id of the agency above it"});
     v("tier", tier, kMayBeOmitted, Help{"level of government"});
     v("source_class", source_class, kMayBeOmitted, Help{"what kind of body it is"});
@@ -86,11 +87,8 @@ struct AgencyProfile {
       Help{"fields of work, as the catalog names them"});
     v("divisions", divisions, Size{1, kMaxAgencyDivisions},
       Help{"12-digit division codes: where it has jurisdiction"});
-    v("keys", keys, Size{1, kMaxAgencyKeys},
-      Help{"public keys, any of which signs, 66 hexadecimal characters each"});
-    v("as_issued", as_issued, kMayBeOmitted,
-      Help{"accept a code that was really issued with a check character that does not fit GB "
-           "32100"});
+    v("keys", keys, Size{1, kMaxAgencyKeys}, kAgencyKeysHelp);
+    v("as_issued", as_issued, kMayBeOmitted, kAsIssuedHelp);
   }
 };
 
@@ -132,8 +130,8 @@ struct AgencyUpdate {
 
   template <class V>
   void each_field(V& v) {
-    v("id", id, Help{"agency id, 64 hexadecimal characters"});
-    v("version", version, Help{"the version of the record that you have seen"});
+    v("id", id, kAgencyIdHelp);
+    v("version", version, kVersionHelp);
     v("title", title, Size{1, kMaxNameBytes}, Help{"official name, at most 200 bytes"});
     v("parent", parent, Help{"id of the agency above it"});
     v("tier", tier, Help{"level of government"});
@@ -142,8 +140,7 @@ struct AgencyUpdate {
       Help{"fields of work, as the catalog names them"});
     v("divisions", divisions, Size{1, kMaxAgencyDivisions},
       Help{"12-digit division codes: where it has jurisdiction"});
-    v("keys", keys, Size{1, kMaxAgencyKeys},
-      Help{"public keys, any of which signs, 66 hexadecimal characters each"});
+    v("keys", keys, Size{1, kMaxAgencyKeys}, kAgencyKeysHelp);
     v("status", status, Help{"suspended agencies author nothing; closed is final"});
   }
   [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }

@@ -8,6 +8,7 @@
 
 #include "ledger/core/codes.h"
 #include "ledger/core/kind.h"
+#include "ledger/core/notes.h"
 #include "ledger/core/types.h"
 
 namespace imi::ledger {
@@ -144,8 +145,8 @@ struct EventCorrect {
   bool operator==(const EventCorrect&) const = default;
   template <class V>
   void each_field(V& v) {
-    v("eid", event, Help{"event id, 64 hexadecimal characters"});
-    v("version", version, kMayBeOmitted, Help{"the version of the event that you have seen"});
+    v("eid", event, kEventIdHelp);
+    v("version", version, kMayBeOmitted, kVersionHelp);
     v("facts", facts);
     v("reason", reason, Help{"why it is corrected"});
   }
@@ -165,8 +166,8 @@ struct EventWithdraw {
   bool operator==(const EventWithdraw&) const = default;
   template <class V>
   void each_field(V& v) {
-    v("eid", event, Help{"event id, 64 hexadecimal characters"});
-    v("version", version, kMayBeOmitted, Help{"the version of the event that you have seen"});
+    v("eid", event, kEventIdHelp);
+    v("version", version, kMayBeOmitted, kVersionHelp);
     v("reason", reason, kMayBeOmitted, Help{"why it is withdrawn"});
   }
   [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(event); }

@@ -7,6 +7,7 @@
 #include "ledger/core/codes.h"
 #include "ledger/core/kind.h"
 #include "ledger/core/limits.h"
+#include "ledger/core/notes.h"
 #include "ledger/core/types.h"
 
 namespace imi::ledger {
@@ -42,14 +43,12 @@ struct SubjectEnterprise {
   bool operator==(const SubjectEnterprise&) const = default;
   template <class V>
   void each_field(V& v) {
-    v("uscc", uscc, Help{"unified social credit code, 18 characters"});
+    v("uscc", uscc, kUsccHelp);
     v("name", name, Size{1, kMaxNameBytes}, Help{"registered name, at most 200 bytes"});
-    v("division", division, Help{"12-digit division code"});
+    v("division", division, kDivisionHelp);
     v("status", status, kMayBeOmitted, Help{"status of the registration"});
     v("sole_trader", sole_trader, kMayBeOmitted, Help{"an individual who trades (个体工商户)"});
-    v("as_issued", as_issued, kMayBeOmitted,
-      Help{"accept a code that was really issued with a check character that does not fit GB "
-           "32100"});
+    v("as_issued", as_issued, kMayBeOmitted, kAsIssuedHelp);
   }
   [[nodiscard]] Hash256 result_id(const EntryPlace&) const {
     return chain::retag<Hash256>(enterprise_id(uscc));
@@ -147,7 +146,7 @@ struct AttStatus {
   bool operator==(const AttStatus&) const = default;
   template <class V>
   void each_field(V& v) {
-    v("aid", id, Help{"attestation id, 64 hexadecimal characters"});
+    v("aid", id, kAttestationIdHelp);
     v("action", action, Help{"what to do; revoke is final"});
     v("reason", reason, kMayBeOmitted, Help{"why"});
   }

@@ -1,9 +1,9 @@
 // Internal to execution: one entry's surroundings.
 //
 // Dispatch has made sure that the author may author the kind and that the entry's own fields are
-// right (execute.cpp). Every handler then looks at the state (a pure look that returns the refusal),
-// and then changes it. It changes nothing before its last check, so a refused entry leaves no trace
-// (F4).
+// right (execute.cpp). Every handler then looks at the state (a pure look that returns the
+// refusal), and then changes it. It changes nothing before its last check, so a refused entry
+// leaves no trace (F4).
 #pragma once
 
 #include "ledger/core/policy.h"

@@ -85,10 +85,12 @@ class Rows {
     r.row = row;
     for (const FieldSpec& f : m.fields()) r.values.push_back(value(f.name));
     // Mostly the case number tells the enterprise, so that outcomes name the right one.
-    if (m.fields()[0].name == "source_key" && draw(8) != 0) {
+    if (m.key() && m.fields()[*m.key()].name == "source_key" && draw(8) != 0) {
       const std::size_t n = draw(300);
-      r.values[0] = one_of({"K-", "k-", "Ｋ－", " K-"}) + std::to_string(n);
-      r.values[1] = ledger::text(ledger::test::test_uscc(static_cast<std::uint32_t>(1 + n % 7)));
+      r.values[*m.key()] = one_of({"K-", "k-", "Ｋ－", " K-"}) + std::to_string(n);
+      const auto uscc = std::ranges::find(m.fields(), "uscc", &FieldSpec::name);
+      r.values[static_cast<std::size_t>(uscc - m.fields().begin())] =
+          ledger::text(ledger::test::test_uscc(static_cast<std::uint32_t>(1 + n % 7)));
     }
     r.columns.assign(r.values.size(), 1);
     return r;

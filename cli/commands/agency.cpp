@@ -1,0 +1,107 @@
+// agency list|show.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/show_read.h"
+#include "cli/help.h"
+#include "cli/read/agencies.h"
+#include "cli/read/render.h"
+#include "cli/typed.h"
+
+namespace imi::cli {
+namespace {
+
+namespace json = boost::json;
+
+void list_agencies(Session& s) {
+  const AgencyList all = all_agencies(s);
+  Table t({{"short name"},
+           {"title", Align::kLeft, 10},
+           {"roles", Align::kLeft, 10},
+           {"status"},
+           {"key here", Align::kLeft, 0},
+           id_column("id")});
+  json::array list;
+  for (const ListedAgency& a : all.agencies) {
+    std::vector<std::string> roles;
+    for (const ledger::Role r :
+         {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
+          ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+      if (a.profile.roles.has(r)) roles.emplace_back(ledger::name(r));
+    }
+    std::error_code ec;
+    const bool here =
+        std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"), ec);
+    const std::string status = a.state ? std::string(ledger::name(a.state->status)) : "?";
+    t.add({a.profile.short_name, a.profile.title, joined(roles), status, here ? "yes" : "no",
+           to_hex(a.id)});
+    list.push_back(json::object{{"short_name", a.profile.short_name},
+                                {"title", a.profile.title},
+                                {"id", to_hex(a.id)},
+                                {"roles", json::array(roles.begin(), roles.end())},
+                                {"status", status},
+                                {"registered_in_block", a.state ? a.state->registered.value : 0},
+                                {"verified", a.state.has_value()},
+                                {"key_here", here}});
+  }
+  s.out().emit(json::object{{"agencies", list},
+                            {"nodes_asked", all.nodes},
+                            {"nodes_answered", all.nodes_answered},
+                            {"not_verified", json::array{"that no agency is missing"}}});
+  s.out().show(t);
+  if (all.problem) {
+    s.out().warn(
+        "agencies with status \"?\" are listed as of genesis, and later ones are missing: " +
+        all.problem->what);
+    // Without a node the list of the genesis document is what there is; a node that gave an answer
+    // without a proof is an error here as everywhere.
+    if (all.problem->exit == ExitCode::kVerificationFailed) throw *all.problem;
+    return;
+  }
+  s.out().line();
+  s.out().styled_line("verified: each agency, with its own proof", Style::kGood);
+  s.out().styled_line(
+      fmt::format(
+          "not verified: that no agency registered after genesis is missing; {} of {} nodes "
+          "gave their lists",
+          all.nodes_answered, all.nodes),
+      Style::kDim);
+}
+
+void show_agency(Session& s, const std::string& typed, const ReadOptions& o) {
+  const auto name = typed_word(typed);
+  if (!name) bad_input("NAME: " + name.error().reason);
+  const std::string& text = *name;
+  ledger::AgencyId id = ledger::agency_id(text);
+  if (const auto given = fixed_from_hex<ledger::AgencyId>(text)) id = *given;
+  show_read(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id}, o,
+            fmt::format("agency '{}'", cut(printable(text), 70)));
+}
+
+}  // namespace
+
+void add_agency_commands(CLI::App& root, Session& s) {
+  auto* agency =
+      root.add_subcommand("agency", "Agencies: who may record what, where, with which keys");
+  agency->group(kChapterRead);
+  agency->require_subcommand(1);
+  auto* list =
+      agency->add_subcommand("list", "All agencies, each as the ledger has it now, verified");
+  list->footer("imi agency list");
+  list->callback([&s] { s.action = [&s] { list_agencies(s); }; });
+  auto name = std::make_shared<std::string>();
+  auto read = std::make_shared<ReadOptions>();
+  auto* show = agency->add_subcommand("show", "One agency as the ledger has it now, verified");
+  show->add_option("NAME", *name, "short name, or id (64 hexadecimal characters)")->required();
+  add_read_options(show, read);
+  show->footer("imi agency show food-440604 --prove");
+  show->callback(
+      [&s, name, read] { s.action = [&s, name, read] { show_agency(s, *name, *read); }; });
+}
+
+}  // namespace imi::cli
