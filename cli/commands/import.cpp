@@ -1,5 +1,6 @@
 // import KIND FILE.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -154,22 +155,26 @@ void import(Session& s, const Options& given) {
   require_all(o.import, done);
 }
 
-const char* columns_of(const std::string& kind) {
-  if (kind == "enterprises")
-    return "Columns: uscc, name, division; optional: status, sole_trader, established_id, "
-           "as_issued.";
-  if (kind == "attestation-status")
-    return "Columns: aid, action (revoke, suspend, reinstate); optional: reason.";
-  if (kind == "events") {
-    return "Columns: source_key, uscc, code, class, occurred, decided, basis; optional: polarity, "
-           "amount_yuan, doc, grid, ended, notified, basis_level, backfill, outcome, note, "
-           "as_issued. "
-           "A source_key is recorded once, however often it is imported and however it is spelt.";
+// "uscc, name, division; optional: status".
+std::string listed(const std::vector<FieldSpec>& fields) {
+  std::vector<std::string> required;
+  std::vector<std::string> optional;
+  for (const FieldSpec& f : fields) (f.required ? required : optional).push_back(f.name);
+  return fmt::format("{}; optional: {}", fmt::join(required, ", "), fmt::join(optional, ", "));
+}
+
+std::string columns_help(const std::string& kind) {
+  if (kind == "event-outcomes") {
+    return "The same file as for events, with its column `outcome`: rows with `correct` correct "
+           "the "
+           "event recorded under their source_key (to the row's facts and amount), rows with "
+           "`withdraw` withdraw it, others are ignored.";
   }
-  return "The same file as for events, with its column `outcome`: rows with `correct` correct the "
-         "event "
-         "recorded under their source_key (to the row's facts and amount), rows with `withdraw` "
-         "withdraw it, others are ignored.";
+  std::string out = "Columns: " + listed(make_mapper(kind, {})->fields()) + ".";
+  if (kind == "events") {
+    out += " A source_key is recorded once, however often it is imported and however it is spelt.";
+  }
+  return out;
 }
 
 const char* about(const std::string& kind) {
@@ -198,7 +203,7 @@ void add_import_commands(CLI::App& root, Session& s) {
   for (const std::string& kind : row_kinds()) {
     auto o = std::make_shared<Options>();
     o->import.kind = kind;
-    auto* k = c->add_subcommand(kind, std::string(about(kind)) + "\n" + columns_of(kind));
+    auto* k = c->add_subcommand(kind, std::string(about(kind)) + "\n" + columns_help(kind));
     if (kind == "events") k->alias("penalties");
     k->add_option("FILE", o->import.file,
                   "CSV with a header row, or JSON lines; gzip too; - for standard input")

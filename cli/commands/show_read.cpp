@@ -37,8 +37,7 @@ void add_read_options(CLI::App* c, const std::shared_ptr<ReadOptions>& r) {
 void bad_input(const std::string& what) { fail(ExitCode::kBadInput, "bad-input", what); }
 
 void show_read(Session& s, std::string_view method, const json::object& params,
-               const ledger::Question& question, const ReadOptions& o,
-               const std::string& what) {
+               const ledger::Question& question, const ReadOptions& o, const std::string& what) {
   if (!must_verify(s, o)) return show_unverified(s, method, params);
   const Verified v = read_verified(s, method, params, question);
   json::object j = answer_json(v.answer, s.genesis());

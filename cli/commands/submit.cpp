@@ -136,7 +136,8 @@ void add_submit_commands(CLI::App& root, Session& s) {
           "Sign entries from a JSON file as one submission and send it\n"
           "The file holds an array of entries, e.g. [{{\"kind\": \"event.withdraw\", \"eid\": "
           "\"...\", \"version\": 1, \"reason\": \"revoked\"}}]. Kinds: {}; fields as in "
-          "docs/CLI.md. What is signed is kept until its fate is proved: the same command run again "
+          "docs/CLI.md. What is signed is kept until its fate is proved: the same command run "
+          "again "
           "sends the same bytes, so that nothing is applied twice.",
           fmt::join(kinds, ", ")));
   c->group(kChapterWrite);

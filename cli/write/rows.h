@@ -1,15 +1,11 @@
 // From a row of a file to an entry: every field checked as far as it can be without the ledger's
 // state, each problem with its column, all problems of a row at once.
 //
-// Kinds of rows:
-//   enterprises          uscc,name,division[,status,sole_trader,established_id,as_issued]
-//   events source_key,uscc,code,class,occurred,decided,basis[,polarity,amount_yuan,doc,
-//                        grid,ended,notified,basis_level,backfill,outcome,note,as_issued]
-//   event-outcomes       the same file: rows whose outcome is `correct` or `withdraw` become
-//                        corrections and withdrawals of the events that `events` recorded
-//   attestation-status   aid,action[,reason]
-// Where a row's outcome is `correct`, its amount is the final one: `events` records the event
-// without it and `event-outcomes` corrects it. Pure; no state.
+// Kinds of rows, with their columns in docs/CLI.md: `enterprises`, `events`, `event-outcomes` (the
+// same file: rows whose outcome is `correct` or `withdraw` become corrections and withdrawals of
+// the events that `events` recorded) and `attestation-status`. Where a row's outcome is `correct`,
+// its amount is the final one: `events` records the event without it and `event-outcomes` corrects
+// it. Pure; no state.
 #pragma once
 
 #include <expected>

@@ -9,6 +9,7 @@
 #include "ledger/proof/queries.h"
 #include "node/wal.h"
 #include "node/wire.h"
+#include "tests/unit/ledger/field_samples.h"
 #include "tests/unit/ledger/test_chain.h"
 
 using namespace imi;
@@ -108,6 +109,15 @@ void ledger_samples(ledger::test::TestChain& chain) {
   put("node_frame", "proof", encode(node::StoredProof(chain.certificate(head))));
 }
 
+// Each kind of entry, alone and in a submission of its own.
+void entry_samples(ledger::test::TestChain& chain) {
+  for (const ledger::Entry& entry : ledger::test::sample_entries(1, 2)) {
+    const std::string kind(ledger::name(ledger::kind_of(entry)));
+    put("submission", "entry-" + kind, encode(entry));
+    put("submission", "submission-" + kind, encode(*chain.submit({entry})));
+  }
+}
+
 void consensus_samples(ledger::test::TestChain& chain) {
   using namespace consensus;
   const auto db = chain.open(ledger::MemStore::create());
@@ -171,6 +181,7 @@ int main(int argc, char** argv) {
   root = argv[1];
   ledger::test::TestChain chain;
   ledger_samples(chain);
+  entry_samples(chain);
   consensus_samples(chain);
   return 0;
 }

@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::hold_codec_law<ledger::RuleState>(in);
   fuzz::hold_codec_law<ledger::AttState>(in);
   fuzz::hold_codec_law<ledger::SubmissionState>(in);
+  fuzz::hold_codec_law<ledger::KeyState>(in);
   fuzz::hold_codec_law<ledger::SubmissionOutcomes>(in);
   return 0;
 }
