@@ -129,6 +129,8 @@ json::object dossier_json(const View& v, const ledger::Question& q,
   json::object o{{"sid", to_hex(d.sid)}, {"found", d.subject.has_value()}};
   if (!d.subject) return o;
   add_subject(o, *d.subject);
+  o["version"] = d.subject->record_version.value;
+  o["changed"] = d.subject->changed.value;
   o["registrar"] = agency_name(v.genesis, d.subject->registrar);
   o["registered"] = d.subject->registered.value;
   const auto* enterprise = std::get_if<ledger::AskEnterprise>(&q);

@@ -10,10 +10,13 @@
 #include "cli/commands/entry_options.h"
 #include "cli/commands/show_read.h"
 #include "cli/help.h"
+#include "cli/read/render.h"
 #include "cli/write/codes.h"
 
 namespace imi::cli {
 namespace {
+
+namespace json = boost::json;
 
 ledger::Uscc must_code(const std::string& text, bool as_issued) {
   const auto code = parse_enterprise_code(text, as_issued);
@@ -73,10 +76,34 @@ void add_show(CLI::App* enterprise, Session& s) {
   });
 }
 
+ledger::Version version_in_force(Session& s, const ledger::Uscc& uscc) {
+  if (!must_verify(s)) {
+    fail(ExitCode::kUsage, "usage", "the version in force is read from the ledger",
+         "--version, or without --no-verify");
+  }
+  const Verified v = read_verified(s, "enterprise", {{"uscc", ledger::text(uscc)}, {"limit", 1}},
+                                   ledger::AskEnterprise{uscc, std::nullopt, {0, 1}});
+  const auto& found = std::get<ledger::DossierAnswer>(v.answer.answer).subject;
+  if (!found) {
+    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  }
+  return found->record_version;
+}
+
+// A version that is not given is the one in force, read with its proof.
+ledger::EnterpriseUpdate update_of(Session& s, const json::object& given) {
+  json::object whole = given;
+  if (!given.contains("version")) whole["version"] = 1;
+  auto e = entry_of<ledger::EnterpriseUpdate>(s, whole, "uscc");
+  if (!given.contains("version")) e.version = version_in_force(s, e.uscc);
+  return e;
+}
+
 }  // namespace
 
 void add_enterprise_commands(CLI::App& root, Session& s) {
-  auto* enterprise = root.add_subcommand("enterprise", "An enterprise's record; register one");
+  auto* enterprise =
+      root.add_subcommand("enterprise", "An enterprise's record; register or change one");
   enterprise->group(kChapterRead);
   enterprise->require_subcommand(1);
   enterprise->footer("imi enterprise show 91990604104777308N --prove --out answer.imi");
@@ -87,6 +114,13 @@ void add_enterprise_commands(CLI::App& root, Session& s) {
   fresh->footer(
       "imi enterprise register 91350100M000100Y43 --name 海港厨房 --division 440604010001 "
       "--as market-440604");
+  auto* update =
+      enterprise->add_subcommand("update",
+                                 "Change an enterprise's registration (market regulators)\n"
+                                 "What is not given stays as it is.");
+  add_write<ledger::EnterpriseUpdate>(update, s, {.positional = "uscc", .found_out = "version"},
+                                      update_of);
+  update->footer("imi enterprise update 91350100M000100Y43 --status suspended --as market-440604");
 }
 
 }  // namespace imi::cli

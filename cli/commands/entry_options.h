@@ -17,8 +17,10 @@ namespace imi::cli {
 
 // How a command differs from one option per field.
 struct OptionRules {
-  std::string_view positional;   // the field that is given without a name: "uscc"
+  std::string_view positional;  // the field that is given without a name: "uscc"
   bool all_facts = true;        // facts that a new event needs are required
+  // A field that the command finds out where it is not given.
+  std::string_view found_out{};
   // A field that the command itself stands for, and its value.
   std::string_view fixed_field{};
   std::string fixed_value{};
@@ -50,7 +52,8 @@ class OptionAdder {
       options_.given_[name] = rules_.fixed_value;
       return;
     }
-    const bool required = !kIsOptional<T> && !note_of<MayBeOmitted>(notes...);
+    const bool required =
+        !kIsOptional<T> && !note_of<MayBeOmitted>(notes...) && name != rules_.found_out;
     if constexpr (std::is_same_v<T, ledger::EventFacts>) {
       for (const FactField& f : kFactFields) {
         text(f.name, std::string(f.help), f.type, f.required && rules_.all_facts, {});
@@ -66,7 +69,8 @@ class OptionAdder {
     } else if constexpr (kIsOptional<T>) {
       of_type<typename T::value_type>(name, help, required, {});
     } else {
-      of_type<T>(name, help, required, required ? std::string() : default_text(value));
+      const bool has_default = note_of<MayBeOmitted>(notes...).has_value();
+      of_type<T>(name, help, required, has_default ? default_text(value) : std::string());
     }
   }
 

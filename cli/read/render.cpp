@@ -261,6 +261,10 @@ void show_dossier(Output& out, const View& v, const Scope& scope, const ledger::
   }
   f.add("registered", fmt::format("block {}, by {}", grouped(d.subject->registered.value),
                                   agency_name(v.genesis, d.subject->registrar)));
+  if (d.subject->record_version != ledger::Version(1)) {
+    f.add("changed", fmt::format("block {}; version {}", grouped(d.subject->changed.value),
+                                 d.subject->record_version.value));
+  }
   f.add("transitions", transitions_text(scope, d));
   out.show(f);
   if (d.events.empty()) return;

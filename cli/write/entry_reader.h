@@ -33,6 +33,8 @@ class EntryReader {
   template <ledger::EntryDescription E>
   [[nodiscard]] E read() {
     E entry;
+    // One that names an enterprise that is registered has no say in how its code was issued.
+    if constexpr (std::is_same_v<E, ledger::EnterpriseUpdate>) rules_.as_issued = true;
     entry.each_field(*this);
     complete(entry);
     return entry;

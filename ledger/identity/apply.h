@@ -12,11 +12,13 @@
 namespace imi::ledger::execution {
 
 [[nodiscard]] Ruling check(const SubjectEnterprise& e, const Policy& policy, Day today);
+[[nodiscard]] Ruling check(const EnterpriseUpdate& e, const Policy& policy, Day today);
 [[nodiscard]] Ruling check(const SubjectPerson& e, const Policy& policy, Day today);
 [[nodiscard]] Ruling check(const AttIssue& e, const Policy& policy, Day today);
 [[nodiscard]] Ruling check(const AttStatus& e, const Policy& policy, Day today);
 
 [[nodiscard]] Ruling apply(const SubjectEnterprise& e, Context& c);
+[[nodiscard]] Ruling apply(const EnterpriseUpdate& e, Context& c);
 [[nodiscard]] Ruling apply(const SubjectPerson& e, Context& c);
 [[nodiscard]] Ruling apply(const AttIssue& e, Context& c);
 [[nodiscard]] Ruling apply(const AttStatus& e, Context& c);

@@ -2,6 +2,7 @@
 // what the state or the catalog refuses is refused at execution and recorded (core/refusal.h).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "ledger/core/codes.h"
@@ -13,6 +14,10 @@
 namespace imi::ledger {
 
 inline constexpr std::uint32_t kMaxClaims = 64;
+
+inline constexpr Help kEnterpriseNameHelp{"registered name, at most 200 bytes"};
+inline constexpr Help kEnterpriseStatusHelp{"status of the registration"};
+inline constexpr Help kSoleTraderHelp{"an individual who trades (个体工商户)"};
 
 enum class EnterpriseStatus : std::uint8_t {
   kActive = 1,        // 存续
@@ -44,11 +49,40 @@ struct SubjectEnterprise {
   template <class V>
   void each_field(V& v) {
     v("uscc", uscc, kUsccHelp);
-    v("name", name, Size{1, kMaxNameBytes}, Help{"registered name, at most 200 bytes"});
+    v("name", name, Size{1, kMaxNameBytes}, kEnterpriseNameHelp);
     v("division", division, kDivisionHelp);
-    v("status", status, kMayBeOmitted, Help{"status of the registration"});
-    v("sole_trader", sole_trader, kMayBeOmitted, Help{"an individual who trades (个体工商户)"});
+    v("status", status, kMayBeOmitted, kEnterpriseStatusHelp);
+    v("sole_trader", sole_trader, kMayBeOmitted, kSoleTraderHelp);
     v("as_issued", as_issued, kMayBeOmitted, kAsIssuedHelp);
+  }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const {
+    return chain::retag<Hash256>(enterprise_id(uscc));
+  }
+};
+
+// Changes what is given of an enterprise, leaves the rest. By a market regulator whose jurisdiction
+// covers where the enterprise is, and where it moves to.
+struct EnterpriseUpdate {
+  static constexpr KindTraits kKind{.number = 19,
+                                    .name = "enterprise.update",
+                                    .authors = agencies_with(Role::kMarket),
+                                    .visibility = Visibility::kPublic};
+
+  Uscc uscc;
+  Version version;  // seen
+  std::optional<std::string> name;
+  std::optional<Division> division;
+  std::optional<EnterpriseStatus> status;
+  std::optional<bool> sole_trader;
+  bool operator==(const EnterpriseUpdate&) const = default;
+  template <class V>
+  void each_field(V& v) {
+    v("uscc", uscc, kUsccHelp);
+    v("version", version, kVersionHelp);
+    v("name", name, Size{1, kMaxNameBytes}, kEnterpriseNameHelp);
+    v("division", division, kDivisionHelp);
+    v("status", status, kEnterpriseStatusHelp);
+    v("sole_trader", sole_trader, kSoleTraderHelp);
   }
   [[nodiscard]] Hash256 result_id(const EntryPlace&) const {
     return chain::retag<Hash256>(enterprise_id(uscc));

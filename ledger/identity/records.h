@@ -51,6 +51,7 @@ struct SubjectState {
   Hash256 keys_root;  // persons: keys_root(key); enterprises: zero until delegates exist
   AgencyId registrar;
   chain::Height registered;
+  chain::Height changed;             // its own fields; events of it do not count
   std::optional<SubjectId> forward;  // reserved: merge
   bool operator==(const SubjectState&) const = default;
   template <class V>
@@ -62,6 +63,7 @@ struct SubjectState {
     v("keys_root", keys_root);
     v("registrar", registrar);
     v("registered", registered);
+    v("changed", changed);
     v("forward", forward);
   }
   [[nodiscard]] SubjectClass subject_class() const {

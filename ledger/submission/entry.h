@@ -24,6 +24,7 @@ using Entry = std::variant<AgencyRegister,     //
                            AgencyUpdate,       //
                            SubjectEnterprise,  //
                            SubjectPerson,      //
+                           EnterpriseUpdate,   //
                            AttIssue,           //
                            AttStatus,          //
                            EventRecord,        //

@@ -247,6 +247,29 @@ class Cli(NetworkTest):
         self.exits(LOCAL, self.imi("event", "record", code, *facts, "--as", "food-44064"),
                    "food-440604")
 
+    def test_an_enterprise_changes_and_its_version_is_read_from_the_ledger(self):
+        code = uscc(33)
+        self.ok(self.imi("enterprise", "register", code, "--name", "旧名", "--division", DIVISION,
+                         "--as", MARKET))
+        self.ok(self.imi("enterprise", "update", code, "--name", "新名", "--as", MARKET))
+        self.ok(self.imi("enterprise", "update", code, "--status", "停业", "--as", MARKET))
+        shown = self.ok(self.imi("--json", "enterprise", "show", code)).json()
+        self.assertEqual((shown["name"], shown["status"], shown["version"]),
+                         ("新名", "suspended", 3))
+        self.assertGreater(shown["changed"], shown["registered"])
+        self.assertIn("version 3", self.ok(self.imi("enterprise", "show", code)).out)
+        # Two clerks: the second one saw an older version.
+        self.exits(REFUSED, self.imi("enterprise", "update", code, "--name", "x", "--version", "2",
+                                     "--as", MARKET), "stale-version", "version 3 is in force")
+        self.exits(BAD_INPUT, self.imi("enterprise", "update", code, "--status", "gone", "--as",
+                                       MARKET), "--status", "deregistered")
+        self.exits(REFUSED, self.imi("enterprise", "update", code, "--as", MARKET),
+                   "changes nothing")
+        self.exits(REFUSED, self.imi("enterprise", "update", code, "--name", "x", "--as", FOOD),
+                   "role-missing")
+        self.exits(NOT_FOUND, self.imi("enterprise", "update", uscc(34), "--name", "x", "--as",
+                                       MARKET), "the ledger proves it")
+
     def test_submit_a_file(self):
         entries = self.file("entries.json", json.dumps([
             {"kind": "subject.enterprise", "uscc": uscc(600), "name": "甲", "division": DIVISION},
