@@ -14,6 +14,7 @@ enum class StatementKind : std::uint8_t {
   kSubmission = 1,
   kQuery = 2,
   kSourceEvent = 3,
+  kAgencyKey = 4,
   kPrePrepare = 16,
   kPrepare = 17,
   kCommit = 18,

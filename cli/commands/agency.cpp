@@ -1,4 +1,4 @@
-// agency list|show.
+// agency list|show|rekey.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/entry_options.h"
 #include "cli/commands/show_read.h"
 #include "cli/help.h"
 #include "cli/read/agencies.h"
@@ -83,6 +84,57 @@ void show_agency(Session& s, const std::string& typed, const ReadOptions& o) {
             fmt::format("agency '{}'", cut(printable(text), 70)));
 }
 
+struct RekeyOptions {
+  std::string add;  // a key file
+  std::string remove;
+  WriteOptions write;
+};
+
+// The new key signs for itself here, where it is: only its public part and that signature are sent.
+ledger::AgencyRekey rekey_of(Session& s, const RekeyOptions& o, const ledger::AgencyId& id) {
+  if (!must_verify(s)) {
+    fail(ExitCode::kUsage, "usage", "the agency's version in force is read from the ledger",
+         "without --no-verify");
+  }
+  const Verified v = read_verified(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id});
+  const auto& agency = std::get<ledger::AgencyAnswer>(v.answer.answer).agency;
+  if (!agency) {
+    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  }
+  json::object given{{"id", to_hex(id)}, {"version", agency->record_version.value}};
+  if (!o.remove.empty()) given["remove"] = o.remove;
+  if (!o.add.empty()) {
+    const crypto::SecretKey key = s.load_key(o.add);
+    const auto digest =
+        ledger::agency_key_digest(s.genesis_id(), id, agency->record_version, key.public_key());
+    given["add"] = to_hex(key.public_key());
+    given["holding"] = to_hex(key.sign(digest));
+  }
+  return entry_of<ledger::AgencyRekey>(s, given, {});
+}
+
+void add_rekey(CLI::App* agency, Session& s) {
+  auto o = std::make_shared<RekeyOptions>();
+  auto* c = agency->add_subcommand(
+      "rekey",
+      "Change the agency's own keys, without the council\n"
+      "To replace a key: add the new one, then sign with it and remove the old one. A key that was "
+      "lost to others is removed with any key that is left.");
+  c->add_option("--add", o->add, "key file of a new key: imi key new")->type_name("FILE");
+  c->add_option("--remove", o->remove, "public key that signs no longer, 66 hexadecimal characters")
+      ->type_name("KEY");
+  add_write_options(c, o->write);
+  c->footer("imi agency rekey --add food-2.key --as food-440604");
+  on_chosen(c, s, [&s, o] {
+    if (o->add.empty() && o->remove.empty()) {
+      fail(ExitCode::kUsage, "usage", "--add or --remove is needed", "imi agency rekey --help");
+    }
+    const Author author = resolve_author(s, o->write.as, o->write.author);
+    const auto id = chain::retag<ledger::AgencyId>(author.id);
+    report_fate(s, submit_one(s, o->write, rekey_of(s, *o, id)));
+  });
+}
+
 }  // namespace
 
 void add_agency_commands(CLI::App& root, Session& s) {
@@ -102,6 +154,7 @@ void add_agency_commands(CLI::App& root, Session& s) {
   show->footer("imi agency show food-440604 --prove");
   show->callback(
       [&s, name, read] { s.action = [&s, name, read] { show_agency(s, *name, *read); }; });
+  add_rekey(agency, s);
 }
 
 }  // namespace imi::cli

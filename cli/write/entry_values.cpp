@@ -91,6 +91,13 @@ Written text_value(std::string_view text, crypto::PublicKey& v, const ledger::Ca
   return {};
 }
 
+Written text_value(std::string_view text, crypto::Signature& v, const ledger::Catalog*) {
+  const auto signature = fixed_from_hex<crypto::Signature>(typed_word(text).value_or(""));
+  if (!signature) return unwritten("is not a signature: 128 hexadecimal characters are needed");
+  v = *signature;
+  return {};
+}
+
 Written text_value(std::string_view text, chain::TimeMs& v, const ledger::Catalog*) {
   const auto n = parse_integer(text, 0, INT64_MAX);
   if (!n) return unwritten(n.error());

@@ -64,6 +64,9 @@ template <class Tag>
   return {};
 }
 
+[[nodiscard]] Written text_value(std::string_view text, crypto::Signature& v,
+                                 const ledger::Catalog*);
+
 // ---- lists ------------------------------------------------------------------------------------
 
 [[nodiscard]] Written list_value(const boost::json::value& list, ledger::Roles& v,

@@ -13,8 +13,10 @@ namespace imi::ledger::execution {
 
 [[nodiscard]] Ruling check(const AgencyRegister& e, const Policy& policy, Day today);
 [[nodiscard]] Ruling check(const AgencyUpdate& e, const Policy& policy, Day today);
+[[nodiscard]] Ruling check(const AgencyRekey& e, const Policy& policy, Day today);
 
 [[nodiscard]] Ruling apply(const AgencyRegister& e, Context& c);
 [[nodiscard]] Ruling apply(const AgencyUpdate& e, Context& c);
+[[nodiscard]] Ruling apply(const AgencyRekey& e, Context& c);
 
 }  // namespace imi::ledger::execution

@@ -146,4 +146,34 @@ struct AgencyUpdate {
   [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
 };
 
+// An agency changes its own keys: one is added, or taken away, or both. What the council gave it
+// otherwise stays. Counts from the very next entry on.
+struct AgencyRekey {
+  static constexpr KindTraits kKind{.number = 3,
+                                    .name = "agency.rekey",
+                                    .authors = kAnyAgency,
+                                    .visibility = Visibility::kPublic};
+
+  AgencyId id;      // the author's own
+  Version version;  // seen
+  std::optional<crypto::PublicKey> add;
+  // With the new key, over agency_key_digest(): whoever adds a key holds it. One key per entry
+  // bounds what an entry costs to check.
+  std::optional<crypto::Signature> holding;
+  std::optional<crypto::PublicKey> remove;
+  bool operator==(const AgencyRekey&) const = default;
+  template <class V>
+  void each_field(V& v) {
+    v("id", id, kAgencyIdHelp);
+    v("version", version, kVersionHelp);
+    v("add", add, Help{"a new public key, 66 hexadecimal characters"});
+    v("holding", holding, Help{"signature by the new key, 128 hexadecimal characters"});
+    v("remove", remove, Help{"a public key that signs no longer, 66 hexadecimal characters"});
+  }
+  [[nodiscard]] Hash256 result_id(const EntryPlace&) const { return chain::retag<Hash256>(id); }
+};
+// What the new key signs.
+[[nodiscard]] Hash256 agency_key_digest(const chain::GenesisId& genesis, const AgencyId& id,
+                                        Version version, const crypto::PublicKey& key);
+
 }  // namespace imi::ledger

@@ -133,6 +133,9 @@ std::string_view name(RefusalCode c) {
     case RefusalCode::kSourceForm: return "source-form";
     case RefusalCode::kParentLoop: return "parent-loop";
     case RefusalCode::kSelfLockout: return "self-lockout";
+    case RefusalCode::kNotOwnAgency: return "not-own-agency";
+    case RefusalCode::kNoSuchKey: return "no-such-key";
+    case RefusalCode::kKeyNotHeld: return "key-not-held";
     case RefusalCode::kStaleVersion: return "stale-version";
     case RefusalCode::kLevelNotAllowed: return "level-not-allowed";
     case RefusalCode::kSelfAttestation: return "self-attestation";
@@ -202,8 +205,8 @@ std::string describe(const Refusal& r) {
       return "the author is not registered on this chain; where an agency's id was "
              "not derived from its short name, try --author ID";
     case RefusalCode::kKeyNotAuthorised:
-      return "the signing key is not one of the author's current keys; use the key that the latest "
-             "agency.update names";
+      return "the signing key is not one of the author's current keys; use one that the agency's "
+             "record has now";
     case RefusalCode::kAuthorSuspended:
       return "the author is suspended or closed; only the council can change that";
     case RefusalCode::kRoleMissing: return author_sentence(r);
@@ -248,6 +251,13 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kSelfLockout:
       return "an agency cannot suspend itself or give up its own council role; another council "
              "agency can do it";
+    case RefusalCode::kNotOwnAgency:
+      return "an agency changes its own keys only; the council changes those of others by "
+             "agency.update";
+    case RefusalCode::kNoSuchKey: return "the key to remove is not one of the agency's keys";
+    case RefusalCode::kKeyNotHeld:
+      return "the new key must sign for itself: 'add' and 'holding' are given together, and the "
+             "signature is the new key's";
     case RefusalCode::kStaleVersion:
       return "the record has changed since: version " + a + " was named, version " + b +
              " is in force; read it again";

@@ -45,7 +45,10 @@ enum class RefusalCode : std::uint8_t {
   kSourceForm = 38,       // a source key as a digest where the facts are public
   // Agencies
   kParentLoop = 40,
-  kSelfLockout = 41,  // an agency suspends itself or drops its own council role
+  kSelfLockout = 41,   // an agency suspends itself or drops its own council role
+  kNotOwnAgency = 42,  // only the agency itself changes its keys so
+  kNoSuchKey = 43,     // not one of the agency's keys
+  kKeyNotHeld = 44,    // a new key without its own signature over agency_key_digest()
   // Versions
   kStaleVersion = 50,  // a = the version named, b = the version in force
   // Attestations

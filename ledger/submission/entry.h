@@ -22,6 +22,7 @@ namespace imi::ledger {
 // then the fields of the kind; not the codec's general variant.
 using Entry = std::variant<AgencyRegister,     //
                            AgencyUpdate,       //
+                           AgencyRekey,        //
                            SubjectEnterprise,  //
                            SubjectPerson,      //
                            EnterpriseUpdate,   //

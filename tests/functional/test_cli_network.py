@@ -13,6 +13,7 @@ from imi_network import (BAD_INPUT, IMI, INTERRUPTED, LOCAL, NOT_FOUND, OK, REFU
                          wait_until)
 
 MARKET, FOOD, REGISTRAR = "market-440604", "food-440604", "registrar-a"
+FIRE = "fire-440604"
 DIVISION = "440604010001"
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
@@ -269,6 +270,26 @@ class Cli(NetworkTest):
                    "role-missing")
         self.exits(NOT_FOUND, self.imi("enterprise", "update", uscc(34), "--name", "x", "--as",
                                        MARKET), "the ledger proves it")
+
+    def test_an_agency_replaces_its_own_key(self):
+        fresh = self.home / "fire-2.key"
+        self.ok(self.imi("key", "new", fresh, "--no-passphrase"))
+        before = self.ok(self.imi("--json", "agency", "show", FIRE)).json()
+        self.ok(self.imi("agency", "rekey", "--add", fresh, "--as", FIRE))
+        shown = self.ok(self.imi("--json", "agency", "show", FIRE)).json()
+        self.assertEqual(shown["version"], before["version"] + 1)
+        old, = before["keys"]
+        new, = set(shown["keys"]) - {old}
+        self.exits(REFUSED, self.imi("agency", "rekey", "--add", fresh, "--as", FIRE), "key-reused")
+        self.ok(self.imi("agency", "rekey", "--remove", old, "--as", fresh, "--author",
+                         shown["id"]))
+        self.exits(REFUSED, self.imi("agency", "rekey", "--remove", new, "--as", FIRE),
+                   "current keys")
+        self.exits(REFUSED, self.imi("agency", "rekey", "--remove", new, "--as", fresh, "--author",
+                                     shown["id"]), "keys: 1 to 8")
+        self.exits(USAGE, self.imi("agency", "rekey", "--as", FIRE), "--add or --remove")
+        self.exits(BAD_INPUT, self.imi("agency", "rekey", "--remove", "02ff", "--as", FIRE),
+                   "--remove", "66 hexadecimal")
 
     def test_submit_a_file(self):
         entries = self.file("entries.json", json.dumps([
