@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "genesis/names.h"
+#include "ledger/core/calendar.h"
 
 namespace imi::genesis {
 namespace {
@@ -38,14 +39,24 @@ ledger::RuleId read_rule(TomlReader& t, std::string_view key, const std::string&
   return rule->id;
 }
 
-ledger::FieldId read_field(TomlReader& t, const Catalog& catalog) {
-  const std::string text = t.text("field");
+ledger::FieldId field_named(TomlReader& t, std::string_view key, const std::string& text,
+                            const Catalog& catalog) {
   const ledger::WorkField* field = catalog.field(text);
   if (field == nullptr) {
-    t.fail("field", "there is no field '" + text + "'");
+    t.fail(key, "there is no field '" + text + "'");
     return {};
   }
   return field->id;
+}
+
+ledger::FieldId read_field(TomlReader& t, const Catalog& catalog) {
+  return field_named(t, "field", t.text("field"), catalog);
+}
+
+std::optional<ledger::Day> read_day(TomlReader& t, std::string_view key) {
+  const auto date = t.date_or_none(key);
+  if (!date) return std::nullopt;
+  return ledger::day_from({date->year, date->month, date->day});
 }
 
 ledger::Rule parse_rule(TomlReader& t) {
@@ -58,6 +69,9 @@ ledger::Rule parse_rule(TomlReader& t) {
   r.text = t.text("text");
   r.names = read_names(t);
   r.gravity = read_enum(t, "gravity", kGravities);
+  r.polarity = read_enum(t, "polarity", kPolarities);
+  r.valid_from = read_day(t, "valid_from");
+  r.valid_until = read_day(t, "valid_until");
   r.published = t.boolean_or("published", false);
   r.shared = t.boolean_or("shared", true);
   r.min_months = months("min_months");
@@ -118,6 +132,10 @@ ledger::Bucket parse_bucket(TomlReader& t, const Catalog& catalog) {
   b.id = read_id<ledger::BucketId>(t, ledger::kMaxBuckets - 1);
   b.polarity = read_enum(t, "polarity", kPolarities);
   b.rule = read_rule(t, "rule", t.text("rule"), catalog);
+  for (const std::string& text : t.texts("fields")) {
+    b.fields.push_back(field_named(t, "fields", text, catalog));
+  }
+  std::ranges::sort(b.fields);
   return b;
 }
 

@@ -111,6 +111,16 @@ bool TomlReader::boolean_or(std::string_view key, bool fallback) {
   return value->get();
 }
 
+std::optional<TomlDate> TomlReader::date_or_none(std::string_view key) {
+  if (!has(key)) return std::nullopt;
+  const auto* value = node_->table->get(key)->as_date();  // a real date, or it would not parse
+  if (value == nullptr) {
+    fail(key, "must be a date, such as 2026-04-01");
+    return std::nullopt;
+  }
+  return TomlDate{value->get().year, value->get().month, value->get().day};
+}
+
 std::vector<std::string> TomlReader::texts(std::string_view key) {
   std::vector<std::string> out;
   if (!has(key)) return out;

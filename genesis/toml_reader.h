@@ -23,6 +23,12 @@ struct BuildError {
 };
 [[nodiscard]] std::string describe(const BuildError& e);
 
+struct TomlDate {
+  std::int32_t year = 0;
+  std::uint32_t month = 0;
+  std::uint32_t day = 0;
+};
+
 class TomlReader {
  public:
   // `source` names the text in errors. A byte order mark before the text is skipped.
@@ -38,6 +44,8 @@ class TomlReader {
   [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback,
                                         std::int64_t min, std::int64_t max);
   [[nodiscard]] bool boolean_or(std::string_view key, bool fallback);
+  // A local date (2026-04-01); nullopt where it is absent.
+  [[nodiscard]] std::optional<TomlDate> date_or_none(std::string_view key);
   [[nodiscard]] std::vector<std::string> texts(std::string_view key);  // absent = none
   // Array of tables. Absent = none.
   [[nodiscard]] std::vector<TomlReader> tables(std::string_view key);

@@ -119,7 +119,15 @@ json::array events_json(const View& v, const ledger::DossierAnswer& d) {
            std::tuple(b.second->facts.decided, b.second->last_seq, b.first);
   });
   json::array out;
-  for (const auto& [id, e] : order) out.push_back(event_json(v, id, *e));
+  for (const auto& [id, e] : order) {
+    json::object o = event_json(v, id, *e);
+    // Why it was corrected or withdrawn: in the leaf of that transition.
+    const auto last = std::ranges::find(d.leaves, e->last_seq, &ledger::DossierLeaf::seq);
+    if (last != d.leaves.end() && last->detail != 0) {
+      o["reason"] = word(static_cast<ledger::ChangeReason>(last->detail));
+    }
+    out.push_back(std::move(o));
+  }
   return out;
 }
 
@@ -230,16 +238,20 @@ json::object submission_json(const chain::SubmissionId& id, const ledger::Submis
 json::object names_json(const ledger::Names& n) { return {{"zh", n.zh}, {"en", n.en}}; }
 
 json::object rule_json(const ledger::Rule& r) {
-  return {{"id", r.id.value},
-          {"rule", r.text},
-          {"names", names_json(r.names)},
-          {"class", word(r.gravity)},
-          {"published", r.published},
-          {"min_months", r.min_months},
-          {"max_months", r.max_months},
-          {"seal_months", r.seal_months},
-          {"repairable", r.repairable},
-          {"law", r.law}};
+  json::object o{{"id", r.id.value},
+                 {"rule", r.text},
+                 {"names", names_json(r.names)},
+                 {"class", word(r.gravity)},
+                 {"polarity", word(r.polarity)},
+                 {"published", r.published},
+                 {"min_months", r.min_months},
+                 {"max_months", r.max_months},
+                 {"seal_months", r.seal_months},
+                 {"repairable", r.repairable},
+                 {"law", r.law}};
+  if (r.valid_from) o["valid_from"] = day_text(*r.valid_from);
+  if (r.valid_until) o["valid_until"] = day_text(*r.valid_until);
+  return o;
 }
 
 json::object code_json(const ledger::Catalog& c, const ledger::EventCode& e) {

@@ -77,8 +77,8 @@ struct Chain {
     EventRecord e;
     e.subject = subject;
     const EventCode* code = policy.catalog.code("food.pests");
-    e.facts.rule = policy.catalog.rule_for(*code, Gravity::kGeneral)->id;
     e.facts.decided = e.facts.occurred = day_of(time).plus(-static_cast<std::int32_t>(n % 300));
+    e.facts.rule = policy.catalog.rule_for(*code, Gravity::kGeneral, e.facts.decided)->id;
     e.facts.what =
         PublicFacts{code->id, 300'000, "DineSafe 104791553-" + std::to_string(n),
                     Basis{BasisLevel::kRegulation, "Food premises regulation Sec. 7(1)(f)"},

@@ -93,11 +93,6 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   const auto gravity = r.take("class", parse_gravity(t.gravity));
   if (code != nullptr && gravity) {
     what.code = code->id;
-    if (const ledger::Rule* rule = catalog.rule_for(*code, *gravity)) {
-      f.rule = rule->id;
-    } else {
-      r.add("class", fmt::format("the code {} has no rule of class '{}'", code->text, t.gravity));
-    }
     if (!t.polarity.empty() && t.polarity != ledger::name(code->polarity)) {
       r.add("polarity",
             fmt::format("is '{}', and the code {} is {}", cut(printable(t.polarity), 40),
@@ -109,6 +104,14 @@ std::expected<ledger::EventFacts, std::vector<NamedProblem>> event_facts(const E
   const auto decided = r.day("decided", t.decided);
   if (occurred && decided && *decided < *occurred) {
     r.add("decided", fmt::format("{} is before the day it occurred, {}", t.decided, t.occurred));
+  }
+  if (code != nullptr && gravity && decided) {
+    if (const ledger::Rule* rule = catalog.rule_for(*code, *gravity, *decided)) {
+      f.rule = rule->id;
+    } else {
+      r.add("class", fmt::format("the code {} has no rule of class '{}' for decisions of {}",
+                                 code->text, t.gravity, t.decided));
+    }
   }
   if (!t.ended.empty()) f.ended = r.day("ended", t.ended);
   if (!t.notified.empty()) f.notified = r.day("notified", t.notified);

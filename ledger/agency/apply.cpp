@@ -24,6 +24,13 @@ Ruling check_divisions(const AgencyState& author, const std::vector<Division>& d
   return {};
 }
 
+// Nobody makes an agency of a higher tier than its own.
+Ruling check_tier(const AgencyState& author, AgencyTier tier) {
+  if (tier >= author.profile.tier) return {};
+  return refuse(RefusalCode::kFieldOutOfRange, RefusalField::kTier, static_cast<std::int64_t>(tier),
+                static_cast<std::int64_t>(author.profile.tier));
+}
+
 // The parent exists and `id` is not among its ancestors.
 Ruling check_parent(Context& c, const AgencyId& id, const AgencyId& parent) {
   AgencyId at = parent;
@@ -142,6 +149,7 @@ Ruling check(const AgencyUpdate& e, const Policy& policy, Day) {
 
 Ruling apply(const AgencyRegister& e, Context& c) {
   if (auto ok = check_divisions(*c.actor, e.profile.divisions); !ok) return ok;
+  if (auto ok = check_tier(*c.actor, e.profile.tier); !ok) return ok;
   auto& slot = c.state.at<AgencyState>(e.id);
   if (slot.value) return refuse(RefusalCode::kAlreadyRegistered);
   if (e.profile.parent) {
@@ -172,6 +180,10 @@ Ruling apply(const AgencyUpdate& e, Context& c) {
                   static_cast<std::int64_t>(now.status));
   }
   if (auto ok = check_lockout(e, c); !ok) return ok;
+  // What the agency is now lies under the author, and so does what it becomes.
+  if (auto ok = check_tier(*c.actor, now.profile.tier); !ok) return ok;
+  if (auto ok = check_tier(*c.actor, e.tier.value_or(now.profile.tier)); !ok) return ok;
+  if (auto ok = check_divisions(*c.actor, now.profile.divisions); !ok) return ok;
   if (e.divisions) {
     if (auto ok = check_divisions(*c.actor, *e.divisions); !ok) return ok;
   }

@@ -1,7 +1,10 @@
 #include "ledger/core/catalog.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
+
+#include "ledger/core/calendar.h"
 
 namespace imi::ledger {
 namespace {
@@ -58,6 +61,13 @@ std::expected<void, CatalogError> check_rule(const Rule& r) {
                          r.seal_months <= kMaxMonths &&
                          (r.max_months == 0 || r.min_months <= r.max_months);
   if (!months_ok) return std::unexpected(CatalogError{Reason::kBadMonths, r.text});
+  const auto out_of_range = [](const std::optional<Day>& day) {
+    return day && (*day < kFirstDay || *day > kLastDay);
+  };
+  if (out_of_range(r.valid_from) || out_of_range(r.valid_until) ||
+      (r.valid_from && r.valid_until && *r.valid_from >= *r.valid_until)) {
+    return std::unexpected(CatalogError{Reason::kBadInterval, r.text});
+  }
   if ((r.published && !r.shared) || r.law.size() > kMaxLawBytes) {
     return std::unexpected(CatalogError{Reason::kBadRule, r.text});
   }
@@ -71,7 +81,9 @@ std::expected<void, CatalogError> check_code(const EventCode& c, const Catalog& 
   if (c.rules.empty() || c.rules.size() > kMaxRulesOfCode) return fail(Reason::kBadRules);
   for (std::size_t i = 0; i < c.rules.size(); ++i) {
     if (i > 0 && !(c.rules[i - 1] < c.rules[i])) return fail(Reason::kBadRules);
-    if (catalog.find(c.rules[i]) == nullptr) return fail(Reason::kUnknownRule);
+    const Rule* rule = catalog.find(c.rules[i]);
+    if (rule == nullptr) return fail(Reason::kUnknownRule);
+    if (rule->polarity != c.polarity) return fail(Reason::kBadPolarity);
   }
   return {};
 }
@@ -87,8 +99,19 @@ std::expected<void, CatalogError> check_buckets(const Catalog& catalog) {
     if (i > 0 && !(catalog.buckets[i - 1].id < b.id)) {
       return std::unexpected(CatalogError{Reason::kNotAscending, where});
     }
-    if (catalog.find(b.rule) == nullptr) {
-      return std::unexpected(CatalogError{Reason::kUnknownRule, where});
+    const Rule* rule = catalog.find(b.rule);
+    if (rule == nullptr) return std::unexpected(CatalogError{Reason::kUnknownRule, where});
+    if (rule->polarity != b.polarity) {
+      return std::unexpected(CatalogError{Reason::kBadPolarity, where});
+    }
+    if (b.fields.empty() ||
+        std::ranges::adjacent_find(b.fields, std::greater_equal{}) != b.fields.end()) {
+      return std::unexpected(CatalogError{Reason::kBadFields, where});
+    }
+    for (const FieldId field : b.fields) {
+      if (catalog.find(field) == nullptr) {
+        return std::unexpected(CatalogError{Reason::kUnknownField, where});
+      }
     }
   }
   return {};
@@ -111,6 +134,9 @@ std::string describe(const CatalogError& e) {
       case Reason::kBadRule:
         return "what is published is shared too, and the law's text has at most 200 bytes";
       case Reason::kBadNeeds: return "it requires a field that does not exist";
+      case Reason::kBadPolarity: return "it has a rule of another polarity";
+      case Reason::kBadInterval: return "it must be in force from a day before it ends";
+      case Reason::kBadFields: return "it must name at least one field, ascending";
       case Reason::kBadLevel: return "levels must be 0..4 and the validity at least a day";
     }
     return "?";
@@ -150,10 +176,19 @@ const Rule* Catalog::rule(std::string_view text) const { return find_by_text(rul
 const EventCode* Catalog::code(std::string_view text) const { return find_by_text(codes, text); }
 const Schema* Catalog::schema(std::string_view text) const { return find_by_text(schemas, text); }
 
-const Rule* Catalog::rule_for(const EventCode& code, Gravity gravity) const {
+bool in_force(const Rule& rule, Day decided, SubjectClass of) {
+  const bool person = of == SubjectClass::kPerson;
+  if (rule.valid_until && decided >= *rule.valid_until) return false;
+  if (!rule.valid_from) return true;
+  return decided >= (person ? floor_to_month(*rule.valid_from) : *rule.valid_from);
+}
+
+const Rule* Catalog::rule_for(const EventCode& code, Gravity gravity, Day decided) const {
   for (RuleId id : code.rules) {
     const Rule* r = find(id);
-    if (r != nullptr && r->gravity == gravity) return r;
+    if (r != nullptr && r->gravity == gravity && in_force(*r, decided, SubjectClass::kEnterprise)) {
+      return r;
+    }
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,15 +43,19 @@ enum class ClockStart : std::uint8_t {
 }
 
 // How long an event is published, and when it may be repaired. A prospective change of law makes a
-// new rule with a new number; the months of a rule in use never shrink or grow silently.
+// new rule with a new number, in force for what is decided from a day on; the months of a rule in
+// use never shrink or grow silently.
 struct Rule {
   RuleId id;
   std::string text;  // "order36-general": stable, [a-z0-9.-], 1..40 bytes
   Names names;
   Gravity gravity = Gravity::kNone;
-  bool published = false;        // false: never shown to the public (minor)
-  bool shared = true;            // false: not handed on at all (residents' pacts)
-  std::uint16_t min_months = 0;  // before which repair is not granted
+  Polarity polarity = Polarity::kNegative;  // of every code and bucket that has it
+  std::optional<Day> valid_from;            // first day of decisions that it is for
+  std::optional<Day> valid_until;           // first day of decisions that it is for no longer
+  bool published = false;                   // false: never shown to the public (minor)
+  bool shared = true;                       // false: not handed on at all (residents' pacts)
+  std::uint16_t min_months = 0;             // before which repair is not granted
   std::uint16_t max_months = 0;  // after which publication stops on its own; 0 = no maximum
   ClockStart start = ClockStart::kDecision;
   std::uint16_t seal_months = 0;  // after the act's END, leaves every answer; 0 = never sealed
@@ -59,10 +64,13 @@ struct Rule {
   bool operator==(const Rule&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(id, text, names, enum_field(gravity), published, shared, min_months, max_months,
-       enum_field(start), seal_months, repairable, law);
+    ar(id, text, names, enum_field(gravity), enum_field(polarity), valid_from, valid_until,
+       published, shared, min_months, max_months, enum_field(start), seal_months, repairable, law);
   }
 };
+// True if the rule is for what was decided on that day. Of a person only the month is known: the
+// rule is in force in it if it is on any of its days.
+[[nodiscard]] bool in_force(const Rule& rule, Day decided, SubjectClass of);
 
 // A field of work: food, tax, fire. Agencies have some; a code belongs to one.
 struct WorkField {
@@ -104,11 +112,12 @@ struct EventCode {
 struct Bucket {
   BucketId id;
   Polarity polarity = Polarity::kNeutral;
-  RuleId rule;  // gives the gravity
+  RuleId rule;                  // gives the gravity
+  std::vector<FieldId> fields;  // ascending, at least one: a recorder works in one of them
   bool operator==(const Bucket&) const = default;
   template <class A>
   void serialize(A& ar) {
-    ar(id, enum_field(polarity), rule);
+    ar(id, enum_field(polarity), rule, fields);
   }
 };
 
@@ -142,6 +151,9 @@ struct CatalogError {
     kBadRule,    // published but not shared, or the text of the law is too long
     kBadNeeds,
     kBadLevel,
+    kBadPolarity,  // a code or bucket has a rule of another polarity
+    kBadInterval,  // a rule ends before it begins, or its days are out of range
+    kBadFields,    // of a bucket: none, or not ascending
   };
   Reason reason{};
   std::string where;  // text of the entry
@@ -174,9 +186,10 @@ struct Catalog {
   [[nodiscard]] const Rule* rule(std::string_view text) const;
   [[nodiscard]] const EventCode* code(std::string_view text) const;
   [[nodiscard]] const Schema* schema(std::string_view text) const;
-  // The rule of a code with that gravity (the first, if several): what an import that knows
-  // "general" looks up. nullptr if the code has none.
-  [[nodiscard]] const Rule* rule_for(const EventCode& code, Gravity gravity) const;
+  // The rule of a code with that gravity (the first, if several) for what an enterprise's decision
+  // of that day is under: what an import that knows "general" looks up. nullptr if the code has
+  // none.
+  [[nodiscard]] const Rule* rule_for(const EventCode& code, Gravity gravity, Day decided) const;
   // The bucket of that polarity and rule. nullptr if there is none.
   [[nodiscard]] const Bucket* bucket_for(Polarity polarity, RuleId rule) const;
 };

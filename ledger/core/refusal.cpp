@@ -66,6 +66,9 @@ std::string out_of_range_sentence(const Refusal& r) {
              ", is not older than this chain, which began on " + day_text(r.b);
     case RefusalField::kAmount: return a + " fen are given; the limit is " + b;
     case RefusalField::kLevel: return a + " is given; the minimum is " + b;
+    case RefusalField::kTier:
+      return "tier " + a + " is above the author's own tier, " + b +
+             " (0 is national, 5 a community)";
     case RefusalField::kStatus: return "the agency is closed; that is final";
     case RefusalField::kChanges: return "the update changes nothing";
     case RefusalField::kDivision: return "is missing";
@@ -151,6 +154,7 @@ std::string_view name(RefusalCode c) {
     case RefusalCode::kWithdrawn: return "withdrawn";
     case RefusalCode::kNotRecorder: return "not-recorder";
     case RefusalCode::kRollFull: return "roll-full";
+    case RefusalCode::kRuleNotInForce: return "rule-not-in-force";
   }
   return {};
 }
@@ -275,7 +279,9 @@ std::string describe(const Refusal& r) {
       return "its state now does not allow this action (state " + a + ", action " + b +
              "): only an active attestation is suspended, only a suspended one reinstated";
     case RefusalCode::kTypeScope:
-      return "this event code is not for this class of subject, or not in this agency's field";
+      return "this event code, or bucket of a person, is not for this class of subject or not in a "
+             "field "
+             "of this agency";
     case RefusalCode::kBasisInsufficient:
       return "a legal basis of level '" + basis_text(r.a) +
              "' is too weak for this code; the weakest allowed is '" + basis_text(r.b) + "'";
@@ -292,6 +298,8 @@ std::string describe(const Refusal& r) {
     case RefusalCode::kWithdrawn: return "the event has been withdrawn; that is final";
     case RefusalCode::kNotRecorder:
       return "only the agency that recorded the event may correct or withdraw it";
+    case RefusalCode::kRuleNotInForce:
+      return "rule number " + a + " is not for decisions of " + day_text(r.b);
     case RefusalCode::kRollFull:
       return "the subject has events under as many other rules as a dossier holds; rule " + a +
              " does not fit";

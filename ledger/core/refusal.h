@@ -65,8 +65,9 @@ enum class RefusalCode : std::uint8_t {
   kRuleNotAllowed = 74,      // a = the rule, b = the code or bucket
   kSuperseded = 75,          // corrected already; the newer event must be named
   kWithdrawn = 76,
-  kNotRecorder = 77,  // another agency recorded it
-  kRollFull = 78,     // a = the rule; the subject has events under 16 other rules (8 per code)
+  kRuleNotInForce = 79,  // a = the rule, b = the day of the decision
+  kNotRecorder = 77,     // another agency recorded it
+  kRollFull = 78,        // a = the rule; the subject has events under 16 other rules (8 per code)
 };
 [[nodiscard]] bool is_known(RefusalCode c);
 // "role-missing": stable, lower case, hyphens.

@@ -18,6 +18,13 @@ Ruling check_against(const EventFacts& facts, const DossierState& dossier,
   const auto* p = std::get_if<PublicFacts>(&facts.what);
   if (dossier.subject_class == SubjectClass::kPerson) {
     if (p != nullptr) return refuse(RefusalCode::kPlaintextForPerson, RefusalField::kFacts);
+    const BucketId id = std::get<CommittedFacts>(facts.what).bucket;
+    const Bucket& bucket = *policy.catalog.find(id);
+    if (!std::ranges::any_of(bucket.fields, [&](FieldId field) {
+          return std::ranges::binary_search(author.profile.fields, field);
+        })) {
+      return refuse(RefusalCode::kTypeScope, RefusalField::kBucket, id.value);
+    }
   } else {
     if (p == nullptr) return refuse(RefusalCode::kTypeScope, RefusalField::kBucket);
     const EventCode& code = *policy.catalog.find(p->code);
@@ -154,12 +161,20 @@ Ruling check_committed(const CommittedFacts& p, const EventFacts& f, const Polic
 }
 
 Ruling check_facts(const EventFacts& f, const Policy& policy, Day today) {
-  if (policy.catalog.find(f.rule) == nullptr) {
+  const Rule* rule = policy.catalog.find(f.rule);
+  if (rule == nullptr) {
     return refuse(RefusalCode::kNoSuchRule, RefusalField::kRule, f.rule.value);
   }
   if (auto ok = check_days(f, policy, today); !ok) return ok;
-  if (const auto* p = std::get_if<PublicFacts>(&f.what)) return check_public(*p, f, policy);
-  return check_committed(std::get<CommittedFacts>(f.what), f, policy);
+  const auto* p = std::get_if<PublicFacts>(&f.what);
+  auto ok = p != nullptr ? check_public(*p, f, policy)
+                         : check_committed(std::get<CommittedFacts>(f.what), f, policy);
+  if (!ok) return ok;
+  if (!in_force(*rule, f.decided,
+                p != nullptr ? SubjectClass::kEnterprise : SubjectClass::kPerson)) {
+    return refuse(RefusalCode::kRuleNotInForce, RefusalField::kRule, f.rule.value, f.decided.value);
+  }
+  return {};
 }
 
 // As text where the facts are public, so that every spelling of one case meets the same event;
@@ -239,6 +254,7 @@ Ruling apply(const EventCorrect& e, Context& c) {
   count_in(dossier, event, c.policy.catalog);
   event.last_seq = append(c, event.subject, dossier,
                           {.op = Transition::kCorrect,
+                           .detail = static_cast<std::uint8_t>(e.reason),
                            .event = id,
                            .version = event.record_version,
                            .prev_seq = old_event.last_seq,
@@ -265,6 +281,7 @@ Ruling apply(const EventWithdraw& e, Context& c) {
   event.record_version = event.record_version.next();
   event.last_seq = append(c, event.subject, dossier,
                           {.op = Transition::kWithdraw,
+                           .detail = static_cast<std::uint8_t>(e.reason),
                            .event = e.event,
                            .version = event.record_version,
                            .prev_seq = event.last_seq,

@@ -98,7 +98,10 @@ std::uint64_t append(Context& c, const SubjectId& subject, DossierState& dossier
   DossierRow row;
   row.leaf.seq = dossier.peaks.size();
   row.leaf.height = c.height;
+  row.leaf.submission = c.place;
+  row.leaf.entry = c.index;
   row.leaf.op = note.op;
+  row.leaf.detail = note.detail;
   row.leaf.event = note.event;
   row.leaf.version = note.version;
   row.leaf.prev_seq = note.prev_seq;

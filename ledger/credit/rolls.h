@@ -22,6 +22,7 @@ void count_out(DossierState& dossier, const EventState& event);
 // repeats), and writes its row. Returns its seq.
 struct TransitionNote {
   Transition op = Transition::kRecord;
+  std::uint8_t detail = 0;
   EventId event;
   Version version;
   std::optional<std::uint64_t> prev_seq;

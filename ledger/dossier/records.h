@@ -11,7 +11,6 @@
 #include "crypto/range.h"
 #include "ledger/core/catalog.h"
 #include "ledger/state/record.h"
-#include "ledger/state/reserved_range.h"
 
 namespace imi::ledger {
 
@@ -65,9 +64,9 @@ struct DossierState {
   Division division;                      // as the subject's; zero for persons
   crypto::RangePeaks peaks;               // of all transitions: n = peaks.size()
   std::vector<Roll> rolls;                // ascending by rule, <= 16
-  ReservedRange access;
-  ReservedRange grants;
-  ReservedRange links;
+  crypto::RangePeaks access;
+  crypto::RangePeaks grants;
+  crypto::RangePeaks links;
   std::vector<Cell> cells;  // ascending by code; empty for persons
   bool operator==(const DossierState&) const = default;
   template <class V>
@@ -100,9 +99,14 @@ inline constexpr auto kWords<Transition> =
 
 // One transition of one event: leaf `seq` of the dossier's range. H(kRangeLeaf, encoding).
 struct DossierLeaf {
+  SchemaVersion<1> format;
   std::uint64_t seq = 0;
+  // Where the entry that made it stands, so that its reason, signature and day can be proved.
   chain::Height height;
+  std::uint32_t submission = 0;  // in its block
+  std::uint32_t entry = 0;       // in its submission
   Transition op = Transition::kRecord;
+  std::uint8_t detail = 0;  // why: the ChangeReason of kCorrect and kWithdraw; otherwise 0
   EventId event;
   Version version;                        // of the event after the transition
   std::optional<std::uint64_t> prev_seq;  // the event's previous transition
@@ -110,9 +114,13 @@ struct DossierLeaf {
   bool operator==(const DossierLeaf&) const = default;
   template <class V>
   void each_field(V& v) {
+    v("format", format);
     v("seq", seq);
     v("height", height);
+    v("submission", submission);
+    v("entry", entry);
     v("op", op);
+    v("detail", detail);
     v("event", event);
     v("version", version);
     v("prev_seq", prev_seq);

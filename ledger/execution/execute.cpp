@@ -108,6 +108,7 @@ void Execution::run_submission(const Submission& submission) {
                   .today = today_,
                   .header = header,
                   .submission = d->id,
+                  .place = static_cast<std::uint32_t>(result_.submissions.size() - 1),
                   .author = overlay_.at<AgencyState>(chain::retag<AgencyId>(header.author)),
                   .index = 0,
                   .actor = nullptr,
@@ -123,7 +124,7 @@ void Execution::run_submission(const Submission& submission) {
 
   SubmissionState state;
   state.height = block_.height;
-  state.index = static_cast<std::uint32_t>(result_.submissions.size() - 1);
+  state.index = context.place;
   state.count = out.outcomes.count;
   state.refused = static_cast<std::uint32_t>(out.outcomes.refused.size());
   state.outcomes = out.outcomes.digest();

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "base/fields.h"
+#include "crypto/range.h"
 #include "ledger/core/catalog.h"
 #include "ledger/core/parameters.h"
 #include "ledger/state/record.h"
-#include "ledger/state/reserved_range.h"
 
 namespace imi::ledger {
 
@@ -34,7 +34,7 @@ struct ParametersState {
 struct RuleState {
   RecordTag<Space::kRule> schema;
   Rule rule;
-  ReservedRange history;
+  crypto::RangePeaks history;
   bool operator==(const RuleState&) const = default;
   template <class V>
   void each_field(V& v) {

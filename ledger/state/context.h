@@ -28,6 +28,7 @@ struct Context {
   // Of the submission
   const SubmissionHeader& header;
   const chain::SubmissionId& submission;
+  std::uint32_t place;        // of the submission in its block
   Slot<AgencyState>& author;  // its agency record, if it has one
   // Of the entry
   std::uint32_t index = 0;

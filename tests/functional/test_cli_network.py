@@ -283,10 +283,10 @@ class Cli(NetworkTest):
         self.exits(REFUSED, self.imi("agency", "rekey", "--add", fresh, "--as", FIRE), "key-reused")
         self.ok(self.imi("agency", "rekey", "--remove", old, "--as", fresh, "--author",
                          shown["id"]))
-        self.exits(REFUSED, self.imi("agency", "rekey", "--remove", new, "--as", FIRE),
-                   "current keys")
         self.exits(REFUSED, self.imi("agency", "rekey", "--remove", new, "--as", fresh, "--author",
                                      shown["id"]), "keys: 1 to 8")
+        self.exits(REFUSED, self.imi("agency", "rekey", "--remove", new, "--as", FIRE),
+                   "current keys")
         self.exits(USAGE, self.imi("agency", "rekey", "--as", FIRE), "--add or --remove")
         self.exits(BAD_INPUT, self.imi("agency", "rekey", "--remove", "02ff", "--as", FIRE),
                    "--remove", "66 hexadecimal")

@@ -35,8 +35,8 @@ std::string listed(const std::vector<FieldSpec>& fields) {
 void require_row(const std::string& document, const std::string& kind,
                  const std::vector<FieldSpec>& fields) {
   const std::string row = "| `" + kind + "` | " + listed(fields) + " |";
-  CHECK_MESSAGE(document.find("\n" + row + "\n") != std::string::npos,
-                "docs/CLI.md has no row\n", row);
+  CHECK_MESSAGE(document.find("\n" + row + "\n") != std::string::npos, "docs/CLI.md has no row\n",
+                row);
 }
 
 template <class... Es>

@@ -6,6 +6,7 @@
 #include "genesis/catalog_toml.h"
 #include "genesis/network_toml.h"
 #include "genesis/sample_network.h"
+#include "ledger/core/calendar.h"
 
 using namespace imi;
 using namespace imi::genesis;
@@ -48,6 +49,8 @@ std::string network_error(const std::string& text) {
   return describe(r.error());
 }
 
+constexpr ledger::Day today{20'700};
+
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
@@ -65,15 +68,57 @@ TEST_CASE("The compiled-in catalog is valid and has what the sample import needs
     REQUIRE(code != nullptr);
     CHECK(code->polarity == ledger::Polarity::kNegative);
     for (auto g : {ledger::Gravity::kMinor, ledger::Gravity::kGeneral, ledger::Gravity::kSerious}) {
-      REQUIRE(c.rule_for(*code, g) != nullptr);
-      CHECK(c.rule_for(*code, g)->gravity == g);
+      REQUIRE(c.rule_for(*code, g, today) != nullptr);
+      CHECK(c.rule_for(*code, g, today)->gravity == g);
     }
-    CHECK(c.rule_for(*code, ledger::Gravity::kNone) == nullptr);
+    CHECK(c.rule_for(*code, ledger::Gravity::kNone, today) == nullptr);
   }
   const auto* passed = c.code("food.inspection-passed");
   REQUIRE(passed != nullptr);
-  CHECK(c.rule_for(*passed, ledger::Gravity::kNone)->text == "positive");
+  CHECK(c.rule_for(*passed, ledger::Gravity::kNone, today)->text == "positive");
   CHECK(c.code("food.nothing") == nullptr);
+}
+
+TEST_CASE("A rule has one polarity and an interval, and a bucket the fields of its recorders") {
+  using Reason = ledger::CatalogError::Reason;
+  const auto reason = [](auto&& change) {
+    ledger::Catalog c = builtin_catalog();
+    change(c);
+    const auto ok = c.validate();
+    REQUIRE_FALSE(ok.has_value());
+    CHECK_FALSE(describe(ok.error()).empty());
+    return ok.error().reason;
+  };
+  using ledger::Catalog;
+  using ledger::Day;
+  CHECK(reason([](Catalog& c) { c.codes[0].polarity = ledger::Polarity::kPositive; }) ==
+        Reason::kBadPolarity);
+  CHECK(reason([](Catalog& c) { c.buckets[0].polarity = ledger::Polarity::kPositive; }) ==
+        Reason::kBadPolarity);
+  CHECK(reason([](Catalog& c) {
+          c.rules[0].valid_from = Day(10);
+          c.rules[0].valid_until = Day(10);
+        }) == Reason::kBadInterval);
+  CHECK(reason([](Catalog& c) { c.rules[0].valid_from = Day(1'000'000); }) == Reason::kBadInterval);
+  CHECK(reason([](Catalog& c) { c.buckets[0].fields.clear(); }) == Reason::kBadFields);
+  CHECK(reason([](Catalog& c) {
+          c.buckets[0].fields = {ledger::FieldId(2), ledger::FieldId(2)};
+        }) == Reason::kBadFields);
+  CHECK(reason([](Catalog& c) { c.buckets[0].fields = {ledger::FieldId(200)}; }) ==
+        Reason::kUnknownField);
+}
+
+TEST_CASE("A catalog's dates are those of TOML, and any other is refused with its line") {
+  const std::string rule =
+      "[[rule]]\nid = 1\ntext = \"r\"\nzh = \"r\"\nen = \"r\"\ngravity = \"minor\"\n"
+      "polarity = \"negative\"\nstart = \"decision\"\n";
+  const auto good = parse_catalog(rule + "valid_from = 2026-04-01\n", "c.toml");
+  REQUIRE(good.has_value());
+  CHECK(good->rules[0].valid_from == ledger::day_from({2026, 4, 1}));
+  CHECK_FALSE(good->rules[0].valid_until.has_value());
+  const auto bad = parse_catalog(rule + "valid_from = \"soon\"\n", "c.toml");
+  REQUIRE_FALSE(bad.has_value());
+  CHECK(contains(describe(bad.error()), "a date, such as 2026-04-01"));
 }
 
 TEST_CASE("The catalog's periods are those of order 36") {

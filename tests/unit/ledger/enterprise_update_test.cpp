@@ -16,7 +16,9 @@ struct Registered : World {
     e.version = Version(version);
     return e;
   }
-  [[nodiscard]] SubjectState subject() const { return get<SubjectState>(Space::kSubject, id).value(); }
+  [[nodiscard]] SubjectState subject() const {
+    return get<SubjectState>(Space::kSubject, id).value();
+  }
   [[nodiscard]] EnterpriseState shop() const { return std::get<EnterpriseState>(subject().who); }
 };
 

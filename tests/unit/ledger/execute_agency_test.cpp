@@ -238,3 +238,27 @@ TEST_CASE("A council agency cannot lock itself out; another one can stop it") {
   CHECK(what(w.run_one(w.council, abdicate)) == "self-lockout");
   CHECK(what(w.run_one(w.other_council, suspend)) == "accepted");
 }
+
+TEST_CASE("An agency outside the author's jurisdiction, or above its tier, is not changed") {
+  World w;
+  AgencyUpdate narrow = update_of(w.council.id, 1);
+  narrow.divisions = std::vector{Division{440604010000}};
+  REQUIRE(accepted(w.run_one(w.other_council, narrow)));
+  // The narrower council no longer reaches the district's agencies, whatever it would change.
+  AgencyUpdate title = update_of(w.food.id, 1);
+  title.title = "x";
+  CHECK(what(w.run_one(w.council, title)) == "out-of-jurisdiction");
+  AgencyUpdate lower = update_of(w.council.id, 2);
+  lower.divisions = std::vector{Division{440600000000}};
+  lower.tier = AgencyTier::kTown;
+  REQUIRE(accepted(w.run_one(w.other_council, lower)));
+  const Outcome above = w.run_one(w.council, title);
+  CHECK(what(above) == "field-out-of-range");
+  CHECK(describe(above.refusal).find("tier: tier 3 is above the author's own tier, 4") == 0);
+  // Nor does anyone raise an agency, or register one, above itself.
+  title.tier = AgencyTier::kNational;
+  CHECK(what(w.run_one(w.other_council, title)) == "field-out-of-range");
+  AgencyRegister reg = new_agency("new", crypto::SecretKey::generate(w.random).public_key());
+  reg.profile.tier = AgencyTier::kCity;
+  CHECK(what(w.run_one(w.other_council, reg)) == "field-out-of-range");
+}

@@ -21,7 +21,7 @@ TEST_CASE("A market regulator registers an enterprise: a subject and an empty do
   const auto d = w.dossier(id);
   CHECK(d.peaks.size() == 0);
   CHECK(d.division == e.division);
-  CHECK(d.access.n == 0);
+  CHECK(d.access.size() == 0);
   CHECK(w.view.log.size() == 1);
 }
 

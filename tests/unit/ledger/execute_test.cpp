@@ -217,7 +217,7 @@ TEST_CASE("Every refusal and field has a stable name and a sentence") {
     CHECK(names.insert(name(code)).second);
     CHECK(describe(Refusal{code, RefusalField::kDecided, 20'000, 20'001}).size() > 10);
   }
-  CHECK(names.size() == 47);
+  CHECK(names.size() == 48);
 }
 
 TEST_CASE("Genesis state has the catalog, the rules, the parameters and the agencies") {

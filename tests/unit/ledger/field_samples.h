@@ -71,10 +71,6 @@ class FieldSamples {
   void fill(crypto::RangePeaks& v, Size) {
     for (std::uint64_t n = draw(9); n > 0; --n) v.append(random_.fixed<Hash256>());
   }
-  void fill(ReservedRange& v, Size) {
-    v.n = draw(2) * draw(9);
-    if (v.n != 0) v.root = random_.fixed<Hash256>();
-  }
   void fill(Dispute& v, Size) {
     fill(v.state, {});
     if (v.state == DisputeState::kNone) return;
@@ -89,6 +85,8 @@ class FieldSamples {
   }
   template <Space S, std::uint8_t N>
   void fill(RecordTag<S, N>&, Size) {}
+  template <std::uint8_t N>
+  void fill(SchemaVersion<N>&, Size) {}
   // Configuration, which genesis_file's tests and fuzzer have.
   void fill(Catalog&, Size) {}
   void fill(Parameters&, Size) {}

@@ -102,10 +102,14 @@ template <Space S, std::uint8_t N>
 struct FieldTexts::Of<RecordTag<S, N>> {
   static std::string text() { return {}; }  // said above the table
 };
+template <std::uint8_t N>
+struct FieldTexts::Of<SchemaVersion<N>> {
+  static std::string text() { return "u8 = " + std::to_string(N); }
+};
 // Those that the document describes in words.
-#define IMI_NAMED(TYPE, TEXT)             \
-  template <>                             \
-  struct FieldTexts::Of<TYPE> {           \
+#define IMI_NAMED(TYPE, TEXT)                  \
+  template <>                                  \
+  struct FieldTexts::Of<TYPE> {                \
     static std::string text() { return TEXT; } \
   }
 IMI_NAMED(Division, "u64");
@@ -113,7 +117,6 @@ IMI_NAMED(Roles, "u32");
 IMI_NAMED(Grid, "grid");
 IMI_NAMED(EventFacts, "facts");
 IMI_NAMED(crypto::RangePeaks, "range");
-IMI_NAMED(ReservedRange, "R");
 IMI_NAMED(Dispute, "dispute");
 IMI_NAMED(Repair, "repair");
 IMI_NAMED(Rule, "rule");
@@ -144,8 +147,8 @@ void require_struct(const std::string& document, const std::string& name) {
 template <class... Es>
 void require_kinds(const std::string& document, std::type_identity<std::variant<Es...>>) {
   (require_row(document, "| " + std::string(Es::kKind.name.value) + " | " +
-                             std::to_string(Es::kKind.number.value) + " | " +
-                             FieldTexts::of<Es>() + " |"),
+                             std::to_string(Es::kKind.number.value) + " | " + FieldTexts::of<Es>() +
+                             " |"),
    ...);
 }
 

@@ -35,10 +35,13 @@ Catalog small_catalog() {
   c.codes = {code(kPests, "food.pests", kFood, Polarity::kNegative, BasisLevel::kRule, kNeedsDoc,
                   {kMinor, kGeneral, kSerious}),
              code(kPassed, "food.passed", kFood, Polarity::kPositive, BasisLevel::kNormative, 0,
-                  {kGeneral, kPositive}),
+                  {kPositive}),
              code(kArrears, "tax.arrears", kTax, Polarity::kNegative, BasisLevel::kLaw,
                   kNeedsAmount | kNeedsNotice | kNeedsGrid, {kGeneral})};
-  c.buckets = {{kBadBucket, Polarity::kNegative, kPerson}};
+  for (Rule& r : c.rules) {
+    if (r.id == kPositive) r.polarity = Polarity::kPositive;
+  }
+  c.buckets = {{kBadBucket, Polarity::kNegative, kPerson, {kFood, kTax}}};
   c.schemas = {{kIdCard, "id-card", {"身份", "identity"}, 4, 2, kIdentity, 365},
                {kTaxStanding, "tax-standing", {"纳税", "tax standing"}, 0, 3, kTax, 30}};
   return c;

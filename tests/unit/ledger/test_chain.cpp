@@ -33,7 +33,7 @@ Catalog make_catalog() {
     code.rules = {RuleId(1)};
     c.codes.push_back(code);
   }
-  c.buckets.push_back({BucketId(1), Polarity::kNegative, RuleId(1)});
+  c.buckets.push_back({BucketId(1), Polarity::kNegative, RuleId(1), {FieldId(1)}});
   Schema schema;
   schema.id = SchemaId(1);
   schema.text = "person-identity";
