@@ -15,9 +15,6 @@ inline constexpr std::array kPolarities = {ledger::Polarity::kNeutral, ledger::P
 inline constexpr std::array kBasisLevels = {
     ledger::BasisLevel::kLaw, ledger::BasisLevel::kRegulation, ledger::BasisLevel::kRule,
     ledger::BasisLevel::kNormative, ledger::BasisLevel::kPact};
-inline constexpr std::array kRoles = {ledger::Role::kCouncil, ledger::Role::kRegistrar,
-                                      ledger::Role::kMarket, ledger::Role::kRecorder,
-                                      ledger::Role::kIssuer};
 
 inline constexpr std::array kTiers = {
     ledger::AgencyTier::kNational, ledger::AgencyTier::kProvince, ledger::AgencyTier::kCity,

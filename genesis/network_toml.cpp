@@ -105,7 +105,7 @@ AgencyRegister parse_agency(TomlReader& t, const ledger::Catalog& catalog) {
   p.tier = read_name(t, "tier", t.text("tier"), kTiers);
   p.source_class = read_name(t, "source_class", t.text("source_class"), kSourceClasses);
   for (const std::string& role : t.texts("roles")) {
-    p.roles.bits |= static_cast<std::uint32_t>(read_name(t, "roles", role, kRoles));
+    p.roles.bits |= static_cast<std::uint32_t>(read_name(t, "roles", role, ledger::kAllRoles));
   }
   for (const std::string& text : t.texts("fields")) {
     const auto* field = catalog.field(text);
@@ -164,7 +164,7 @@ std::string short_name_of(const Genesis& genesis, const ledger::AgencyId& id) {
 
 std::string agency_text(const Genesis& genesis, const AgencyProfile& p) {
   std::vector<ledger::Role> roles;
-  std::copy_if(kRoles.begin(), kRoles.end(), std::back_inserter(roles),
+  std::copy_if(ledger::kAllRoles.begin(), ledger::kAllRoles.end(), std::back_inserter(roles),
                [&](ledger::Role r) { return p.roles.has(r); });
   std::string out = "\n[[agency]]\n";
   out += "short_name = " + quoted(p.short_name) + "\n";

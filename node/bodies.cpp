@@ -8,7 +8,7 @@
 
 namespace imi::node {
 
-void Bodies::restore(Recovered recovered, chain::Height until) {
+void Bodies::restore(RecoveredBodies recovered, chain::Height until) {
   for (Body& b : recovered.logged) {
     const chain::ContentHash content = b.content();
     recovered_logged_.insert(content);

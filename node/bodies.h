@@ -12,13 +12,17 @@
 #include <unordered_map>
 #include <vector>
 
+#include "consensus/effects.h"
+#include "consensus/safety_state.h"
 #include "node/core.h"
 #include "node/pace.h"
 #include "node/pool.h"
+#include "node/ports.h"
+#include "node/wal.h"
 
 namespace imi::node {
 
-struct Recovered {
+struct RecoveredBodies {
   std::vector<Body> logged;    // in our safety log
   std::vector<Body> executed;  // in the ledger, of blocks not yet certified
 };
@@ -28,7 +32,7 @@ class Bodies {
   Bodies(Core& core, Pool& pool) : core_(core), pool_(pool) {}
 
   // What a restart found: at hand until `until` is certified and executed.
-  void restore(Recovered recovered, chain::Height until);
+  void restore(RecoveredBodies recovered, chain::Height until);
 
   void need(const consensus::NeedBodies& request);
   // The block is voted for, or about to be executed: its bodies are kept and fetched as by need(),

@@ -23,7 +23,7 @@ constexpr std::uint64_t kSweepUs = 1'000'000;
 }  // namespace
 
 Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::RestartFacts& facts,
-                   Recovered recovered)
+                   RecoveredBodies recovered)
     : core(ports, o),
       config(o.consensus),
       silent_because(o.silent_because),
@@ -349,15 +349,15 @@ void Driver::submit_batch(std::vector<SharedBytes> submissions,
   }
 }
 
-Fate Driver::fate(const chain::SubmissionId& id) const {
+SubmissionReport Driver::submission(const chain::SubmissionId& id) const {
   if (auto recent = impl_->waiters.recent(id)) return *recent;
-  Fate fate;
-  fate.id = id;
+  SubmissionReport report;
+  report.id = id;
   if (const Body* body = impl_->pool.find_by_id(id)) {
-    fate.kind = Fate::Kind::kPending;
-    fate.expiry = body->expiry();
+    report.status = SubmissionStatus::kPending;
+    report.expiry = body->expiry();
   }
-  return fate;
+  return report;
 }
 
 NodeStatus Driver::status() const { return impl_->status(); }

@@ -8,6 +8,7 @@
 #include "node/bodies.h"
 #include "node/core.h"
 #include "node/dissemination.h"
+#include "node/driver.h"
 #include "node/evidence.h"
 #include "node/execution.h"
 #include "node/fair_work.h"
@@ -21,7 +22,7 @@ namespace imi::node {
 
 struct Driver::Impl {
   Impl(DriverOptions options, const Ports& ports, const consensus::RestartFacts& facts,
-       Recovered recovered);
+       RecoveredBodies recovered);
   void start();
 
   // ---- inputs and effects (driver.cpp) ---------------------------------------------------------

@@ -186,7 +186,7 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     return;
   }
   if (precheck.applied) {
-    waiters.answer({Fate::Kind::kCommitted,
+    waiters.answer({SubmissionStatus::kCommitted,
                     body.id(),
                     precheck.applied->height,
                     precheck.applied->index,
@@ -212,7 +212,7 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
   }
   bodies.offer(body);
   if (s.wait == WaitFor::kAccepted) {
-    s.done(Fate{Fate::Kind::kPending, body.id(), {}, 0, false, body.expiry()});
+    s.done(SubmissionReport{SubmissionStatus::kPending, body.id(), {}, 0, false, body.expiry()});
   } else {
     waiters.wait(body.id(), s.wait, s.timeout_ms, s.done);
   }

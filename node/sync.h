@@ -25,6 +25,7 @@
 #include "node/execution.h"
 #include "node/fair_work.h"
 #include "node/pace.h"
+#include "node/ports.h"
 #include "node/wire.h"
 
 namespace imi::node {

@@ -178,7 +178,7 @@ void add_enterprise(CLI::App& root, Session& s) {
       auto entry = mapper->map(r);
       if (!entry)
         bad_input(mapper->fields()[entry.error()[0].field].name + ": " + entry.error()[0].reason);
-      report_fate(s, submit_one(s, *write, std::move(**entry)));
+      report_result(s, submit_one(s, *write, std::move(**entry)));
     };
   });
 }
@@ -293,7 +293,7 @@ void add_event_writes(CLI::App* event, Session& s) {
         if (key->empty()) bad_input("--source-key: is empty: it needs visible text");
         e.source = *key;
       }
-      report_fate(s, submit_one(s, *write, std::move(e)));
+      report_result(s, submit_one(s, *write, std::move(e)));
     };
   });
 
@@ -321,7 +321,7 @@ void add_event_writes(CLI::App* event, Session& s) {
       const auto why = must(parse_change_reason(*reason), "--reason");
       const ledger::EventCorrect e{id, ledger::Version(*version),
                                    corrected_facts(s, id, *texts2, *correct), why};
-      report_fate(s, submit_one(s, *write2, e));
+      report_result(s, submit_one(s, *write2, e));
     };
   });
 
@@ -343,7 +343,7 @@ void add_event_writes(CLI::App* event, Session& s) {
       const ledger::EventWithdraw e{id_of<ledger::EventId>(*eid3, "EID"),
                                     ledger::Version(*version3),
                                     must(parse_change_reason(*reason3), "--reason")};
-      report_fate(s, submit_one(s, *write3, e));
+      report_result(s, submit_one(s, *write3, e));
     };
   });
 }
@@ -381,9 +381,7 @@ void list_agencies(Session& s) {
   json::array list;
   for (const ListedAgency& a : all.agencies) {
     std::vector<std::string> roles;
-    for (const ledger::Role r :
-         {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-          ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+    for (const ledger::Role r : ledger::kAllRoles) {
       if (a.profile.roles.has(r)) roles.emplace_back(ledger::name(r));
     }
     std::error_code ec;

@@ -163,8 +163,7 @@ Roles roles(Fields& f, std::string_view field) {
   Roles out;
   for (const std::string& text : f.texts(field)) {
     bool known = false;
-    for (const Role r :
-         {Role::kCouncil, Role::kRegistrar, Role::kMarket, Role::kRecorder, Role::kIssuer}) {
+    for (const Role r : ledger::kAllRoles) {
       if (text != name(r)) continue;
       out.bits |= static_cast<std::uint32_t>(r);
       known = true;

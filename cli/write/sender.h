@@ -27,19 +27,19 @@
 #include "chain/ids.h"
 #include "cli/client/load_client.h"
 #include "cli/session.h"
-#include "cli/write/fate.h"
+#include "cli/write/known_submission.h"
 
 namespace imi::cli {
 
 class Sender {
  public:
-  // Called inside poll(): the fate is kCommitted, kExpired or kTooLongAgo and proved, or, with wait
-  // "committed" or "accepted", may be what a node reports: kCommitted or kPending.
-  using OnFate = std::function<void(std::uint64_t tag, const Fate&)>;
+  // Called inside poll(): the result is final and proved or, with wait "committed" or "accepted",
+  // may be what a node reports: kCommitted or kPending.
+  using OnResult = std::function<void(std::uint64_t tag, const KnownSubmission&)>;
 
   // `wait` is one of rpc::kWaitAccepted, kWaitCommitted, kWaitCertified. Throws Failure where no
   // node can be reached: then nothing was sent.
-  Sender(Session& session, std::string wait, std::size_t window, OnFate on_fate);
+  Sender(Session& session, std::string wait, std::size_t window, OnResult on_result);
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -76,7 +76,7 @@ class Sender {
     int early_refusals = 0;  // rounds in which all nodes refused
     // --no-verify: `submission` is asked, not `submit`: a node reported that it has expired, or
     // reported no outcomes yet.
-    bool asking_fate = false;
+    bool asking_submission = false;
     int outcome_asks = 0;
     int unknown_asks = 0;
   };
@@ -92,20 +92,20 @@ class Sender {
   enum class Tell : std::uint8_t { kNo, kNow, kOnceSettled };
   void widen(Waiting& w, std::size_t from, const std::string& why, Tell tell);
   void answered(LoadClient::Done& done);
-  void answered_fate(const Call& call, Waiting& w, const Fate& fate);
+  void answered_result(const Call& call, Waiting& w, const KnownSubmission& result);
   void answered_error(const Call& call, Waiting& w, const rpc::RpcError& e);
   void failed(Waiting& w, std::size_t node, const std::string& why, Tell tell = Tell::kNow);
   [[nodiscard]] bool all_refuse(const Waiting& w) const;
   void decide_refusal(std::uint64_t tag, Waiting& w);
   void prove(std::uint64_t tag);
-  void finish(std::uint64_t tag, const Fate& fate);
+  void finish(std::uint64_t tag, const KnownSubmission& result);
   void tell_held_back();
 
   Session& session_;
   std::string wait_;
   std::size_t window_;
   bool verify_;
-  OnFate on_fate_;
+  OnResult on_result_;
   std::vector<NodeAddress> nodes_;
   std::chrono::milliseconds share_;  // of --timeout, for one node
   std::unique_ptr<LoadClient> load_;

@@ -109,6 +109,8 @@ enum class Role : std::uint32_t {
   kRecorder = 8,   // records credit events
   kIssuer = 16,    // issues attestations
 };
+inline constexpr std::array kAllRoles = {Role::kCouncil, Role::kRegistrar, Role::kMarket,
+                                         Role::kRecorder, Role::kIssuer};
 struct Roles {
   std::uint32_t bits = 0;
   static constexpr std::uint32_t kAll = 31;

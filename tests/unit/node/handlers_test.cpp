@@ -30,8 +30,9 @@ class Forgetful final : public NodeAccess {
                     std::function<void(std::vector<SubmitResult>)> done) override {
     done({});
   }
-  void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) override {
-    Fate f;
+  void submission(const chain::SubmissionId& id,
+                  std::function<void(SubmissionReport)> done) override {
+    SubmissionReport f;
     f.id = id;
     done(f);
   }
@@ -115,11 +116,12 @@ TEST_CASE("a caller that gives the signed expiry learns that a submission expire
       w.result("submission", {{"id", hex}, {"expiry_ms", expiry.value}, {"prove", true}});
   CHECK(fate_of(proved) == "expired");
   const auto v = w.verified(proved, ledger::AskSubmission{id, expiry});
-  CHECK(std::get<ledger::SubmissionAnswer>(v.answer).fate == ledger::Fate::kExpired);
+  CHECK(std::get<ledger::SubmissionAnswer>(v.answer).status == SubmissionStatus::kExpired);
 
-  // Once its record would have been pruned absence proves nothing.
+  // Once its record would have been pruned, absence proves nothing.
   w.chain.certify(*w.db, w.chain.commit(*w.db, {}, w.chain.genesis().parameters.grace_ms + 1));
-  CHECK(fate_of(w.result("submission", {{"id", hex}, {"expiry_ms", expiry.value}})) == "unknown");
+  CHECK(fate_of(w.result("submission", {{"id", hex}, {"expiry_ms", expiry.value}})) ==
+        "too-long-ago");
 }
 
 TEST_CASE("an entry's place in the log can be proved long after its fate was pruned") {
