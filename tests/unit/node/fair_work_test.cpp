@@ -18,8 +18,7 @@ struct World {
   std::vector<std::string> done;
 
   void run(WorkSource source, const std::string& what) {
-    work.run(
-        source, [] {}, [this, what](bool ran) { done.push_back(ran ? what : "no " + what); });
+    work.run(source, [] {}, [this, what](bool ran) { done.push_back(ran ? what : "no " + what); });
   }
 };
 
