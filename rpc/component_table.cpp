@@ -32,7 +32,7 @@ const std::string_view kComponentsText = R"json({
     "ok": {"type": "boolean"},
     "refusal": {"type": "string", "description": "stable name of the reason, if not ok"},
     "message": {"type": "string"},
-    "id": {"$ref": "#/components/schemas/Hash"}}},
+    "id": {"$ref": "#/components/schemas/Hash", "description": "of what the entry made; of a person or a person's event only in the answer to `submit`"}}},
 "Fate": {"type": "object",
   "description": "of a submission; committed and expired are final",
   "required": ["id", "fate"],
