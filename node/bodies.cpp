@@ -74,10 +74,10 @@ bool Bodies::complete(chain::Height height, const chain::BlockId& id) const {
   return block != blocks_.end() && block->second.missing.empty();
 }
 
-std::set<chain::ContentHash> Bodies::contents_up_to(chain::Height height) const {
+std::set<chain::ContentHash> Bodies::contents_of(const Which& which) const {
   std::set<chain::ContentHash> out;
   for (const auto& [key, state] : blocks_) {
-    if (key.first > height) break;
+    if (!which(key.first, key.second)) continue;
     out.insert(state.block->items.begin(), state.block->items.end());
   }
   return out;

@@ -18,8 +18,6 @@ consensus::SafetyRules make_rules(DriverOptions& o) {
   return consensus::SafetyRules::observer(o.consensus, o.set);
 }
 
-constexpr std::uint64_t kSweepUs = 1'000'000;
-
 }  // namespace
 
 Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::RestartFacts& facts,
@@ -165,7 +163,8 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     proposed_us.clear();
     if (!effects.view->changing) {
       dissemination.on_view(effects.view->view, effects.view->primary);
-      pool.requeue_taken_except(bodies.contents_up_to(replica.decided_height()));
+      pool.requeue_taken_except(bodies.contents_of(
+          [this](chain::Height h, const chain::BlockId& id) { return replica.is_decided(h, id); }));
     }
     std::string said = (effects.view->changing ? "changing to view " : "in view ") +
                        std::to_string(effects.view->view.value) + ", primary is member " +
@@ -303,6 +302,7 @@ void Driver::Impl::tick() {
       ask_to_follow(PeerIndex(p));
     }
   }
+  pool.requeue_unexpired(replica.next_block_time(core.now()));
   if (pool.queued() != 0) want_flush();
 }
 

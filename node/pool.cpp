@@ -112,6 +112,8 @@ void Pool::enqueue(Item& item, bool front) {
   item.place = queue.insert(front ? queue.begin() : queue.end(), &item);
   if (!author.ready) make_ready(author, front);
   item.queued = true;
+  if (item.expired) expired_.erase({item.body.expiry(), item.arrival});
+  item.expired = false;
   queued_order_.emplace_hint(front ? queued_order_.begin() : queued_order_.end(), item.arrival,
                              &item);
   ++queued_;
@@ -137,6 +139,7 @@ void Pool::dequeue(Item& item) {
 
 void Pool::erase(Item& item) {
   if (item.queued) dequeue(item);
+  if (item.expired) expired_.erase({item.body.expiry(), item.arrival});
   const auto author = item.author;
   --author->second.items;
   author->second.bytes -= item.body.bytes->size();
@@ -177,7 +180,8 @@ Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
     if (expiry <= block_time) {  // it leaves the pool when the chain's time says so (expire())
       ++passed_over;
       dequeue(item);
-      item.taken_us = UINT64_MAX;
+      item.expired = true;
+      expired_.emplace(std::pair(expiry, item.arrival), &item);
       continue;
     }
     if (some && (batch.entries + item.body.entries() > limits.max_entries ||
@@ -200,6 +204,12 @@ Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
   return batch;
 }
 
+void Pool::requeue_unexpired(chain::TimeMs block_time) {
+  while (!expired_.empty() && std::prev(expired_.end())->first.first > block_time) {
+    enqueue(*std::prev(expired_.end())->second, true);
+  }
+}
+
 void Pool::mark_taken(const chain::ContentHash& content, std::uint64_t now_us) {
   const auto it = items_.find(content);
   if (it == items_.end()) return;
@@ -215,14 +225,14 @@ void Pool::requeue(const chain::ContentHash& content) {
 void Pool::requeue_taken_before(std::uint64_t before_us) {
   for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
     Item& item = *it->second;
-    if (!item.queued && item.taken_us < before_us) enqueue(item, true);
+    if (!item.queued && !item.expired && item.taken_us < before_us) enqueue(item, true);
   }
 }
 
 void Pool::requeue_taken_except(const std::set<chain::ContentHash>& decided) {
   for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
     Item& item = *it->second;
-    if (!item.queued && item.taken_us != UINT64_MAX && !decided.contains(item.body.content())) {
+    if (!item.queued && !item.expired && !decided.contains(item.body.content())) {
       enqueue(item, true);
     }
   }

@@ -111,6 +111,9 @@ class Pool {
   static constexpr std::size_t kMaxPassedOver = 4'096;
   [[nodiscard]] Batch take(const BatchLimits& limits, chain::TimeMs block_time,
                            std::int64_t max_expiry_ms, std::uint64_t now_us);
+  // Queued again: what take() found expired although it can still commit at `block_time`, because
+  // the clock was set back.
+  void requeue_unexpired(chain::TimeMs block_time);
   // An item appears in a block under way (another member's): not to be proposed again.
   void mark_taken(const chain::ContentHash& content, std::uint64_t now_us);
   // Back to the front of its author's queue.
@@ -178,7 +181,8 @@ class Pool {
     std::uint64_t added_us = 0;
     std::uint64_t taken_us = 0;
     bool queued = true;
-    bool undue = false;  // queued, but set aside in undue_ until it comes due
+    bool expired = false;  // in expired_
+    bool undue = false;    // queued, but set aside in undue_ until it comes due
     bool local = false;
     std::uint8_t pushes = 0;  // to the present primary
     MemberMask holders;
@@ -201,6 +205,7 @@ class Pool {
   Order queued_order_;        // those queued
   ByExpiry by_expiry_;        // all items
   std::list<Author*> ready_;  // whose turn it is, first the next
+  ByExpiry expired_;          // those that take() found expired: neither queued nor in a block
   ByExpiry undue_;            // those set aside, so that they hold up nothing behind them
   std::uint64_t next_arrival_ = 1;
   std::size_t bytes_ = 0;
