@@ -294,7 +294,6 @@ class Replica {
   // ---- pending.cpp ----------------------------------------------------------------------------
   template <class F>
   void each_under_way(F&& f) const;
-  [[nodiscard]] bool is_under_way(const SubmissionId& id) const;
   void mark_in_block(const BlockInfo& info, bool in_block);
   void release_items(const BlockInfo& info);
   void forget_executed(const BlockInfo& info, const Executed& executed);

@@ -82,6 +82,7 @@ class Bodies {
   };
   struct BlockState {
     std::shared_ptr<const chain::Block> block;
+    std::vector<chain::ContentHash> distinct;  // its items, ascending, each once
     std::vector<chain::MemberId> holders;
     std::set<chain::ContentHash> missing;
     bool answer = false;  // the replica waits

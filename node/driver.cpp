@@ -239,15 +239,15 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
   measure_block();
   core.events.on_executed(head, block, executed);
   core.counters.submissions_committed += executed.size();
+  const std::uint64_t now = core.now_us();
   std::vector<chain::SubmissionId> ids;
   ids.reserve(executed.size());
   for (const auto& submission : executed) {
     ids.push_back(submission->digests->id);
     core.counters.entries_committed += submission->header.count;
-    if (const auto added_us = pool.added_us(ids.back())) {
-      core.counters.commit_latency.add(core.now_us() - *added_us);
+    if (const auto added_us = pool.remove(ids.back())) {
+      core.counters.commit_latency.add(now - *added_us);
     }
-    (void)pool.remove(ids.back());
   }
   waiters.executed(head.height, ids, repeats);
   std::vector<chain::ContentHash> gone;
