@@ -6,6 +6,7 @@
 // BodiesInvalid.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,8 +42,9 @@ class Bodies {
             const std::shared_ptr<const chain::Block>& block);
   // True if nothing of the block is missing. The block is tracked.
   [[nodiscard]] bool complete(chain::Height height, const chain::BlockId& id) const;
-  // What blocks at or below this height list.
-  [[nodiscard]] std::set<chain::ContentHash> contents_up_to(chain::Height height) const;
+  // What the blocks list for which `which` is true.
+  using Which = std::function<bool(chain::Height height, const chain::BlockId& id)>;
+  [[nodiscard]] std::set<chain::ContentHash> contents_of(const Which& which) const;
   // Nothing if one is missing.
   [[nodiscard]] std::optional<LedgerPort::Bodies> all_of(const chain::Block& block) const;
 
@@ -84,6 +86,7 @@ class Bodies {
   };
   struct BlockState {
     std::shared_ptr<const chain::Block> block;
+    std::vector<chain::ContentHash> distinct;  // its items, ascending, each once
     std::vector<chain::MemberId> holders;
     std::set<chain::ContentHash> missing;
     bool answer = false;  // the replica waits

@@ -44,6 +44,7 @@ struct Driver::Impl {
   void on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold);
   void on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
   void on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
+  void on_follow(PeerIndex from);
   void on_peer(PeerIndex peer, bool connected);
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
   bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
@@ -106,6 +107,7 @@ struct Driver::Impl {
   std::uint64_t next_sweep_us = 0;
   // Peers that do not vote and asked for certificates, and until when they are sent.
   static constexpr std::uint64_t kFollowUs = 5'000'000;
+  static constexpr std::uint64_t kSweepUs = 1'000'000;
   std::map<std::uint32_t, std::uint64_t> followers;
   std::shared_ptr<const chain::CheckpointCertificate> newest;  // stable
 };

@@ -35,6 +35,12 @@ void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> ho
   core_.want_flush();
 }
 
+// What an honest node neither signs nor passes on: it checks before it does.
+static bool is_forged(MessageError e) {
+  return e == MessageError::kBadSignature || e == MessageError::kBadCheckpointCertificate ||
+         e == MessageError::kBadPreparedCertificate || e == MessageError::kBadCommitCertificate;
+}
+
 void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators) {
   for (const Received& r : piece.in) {
     auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
@@ -50,9 +56,9 @@ void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint
       member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
     }
     auto verified = verifier.verify(std::move(*decoded), member);
-    piece.checks.push_back(verified                                          ? Check::kGood
-                           : verified.error() == MessageError::kBadSignature ? Check::kForged
-                                                                             : Check::kRefused);
+    piece.checks.push_back(verified                      ? Check::kGood
+                           : is_forged(verified.error()) ? Check::kForged
+                                                         : Check::kRefused);
     piece.out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
   }
 }
@@ -106,7 +112,6 @@ void Intake::hand_on(const Piece& piece) {
       case Check::kGood: core_.input(consensus::Receive{*piece.out[i]}); break;
       case Check::kRefused: ++core_.counters.messages_refused; break;
       case Check::kForged:
-        // A node that signs it or passes it on has checked it before.
         ++core_.counters.messages_refused;
         core_.disconnect_misbehaving(piece.in[i].from,
                                      "a consensus message with a wrong signature");

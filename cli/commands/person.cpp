@@ -309,8 +309,8 @@ void issue(Session& s, const Issue& o, const WriteOptions& w) {
     s.out().line("attestation " + to_hex(draft.entry.id));
     s.out().line(fmt::format("the claims and their salts are in {}: for the holder alone",
                              ec ? open_file : o.out));
-  } else {
-    std::filesystem::remove(open_file, ec);
+  } else if (result.proved) {
+    std::filesystem::remove(open_file, ec);  // refused or expired; a report alone may be a lie
   }
   report_result(s, result);
 }

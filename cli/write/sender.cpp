@@ -22,6 +22,8 @@ constexpr int kProofs = 30;               // then the report is not believed
 constexpr std::chrono::milliseconds kMostShare{3'000};
 constexpr std::chrono::milliseconds kLeastShare{250};
 constexpr std::chrono::milliseconds kRetry{200};
+constexpr std::string_view kTooEarly =
+    "reported that the submission has expired, which it has not by this machine's clock";
 
 // Errors that another try may not meet. All others are refusals: sending again changes nothing.
 constexpr std::array kPassing = {
@@ -224,6 +226,9 @@ void Sender::answered_result(const Call& call, Waiting& w, const KnownSubmission
     at.not_before = now + share_;
     return;
   }
+  if (result.status == SubmissionStatus::kExpired && !may_have_expired(w)) {
+    return failed(w, call.node, std::string(kTooEarly));
+  }
   // A block's outcomes are read from the certified state, some milliseconds after it committed.
   if (!verify_ && is_committed && result.outcomes.empty() && w.outcome_asks < kOutcomeAsks) {
     w.asking_submission = true;
@@ -240,6 +245,10 @@ void Sender::answered_result(const Call& call, Waiting& w, const KnownSubmission
     return finish(call.tag, lost);
   }
   at.not_before = now + std::chrono::milliseconds(w.asking_submission ? 500 : 50);
+}
+
+bool Sender::may_have_expired(const Waiting& w) const {
+  return verify_ || session_.now_ms() >= w.expiry_ms;
 }
 
 void Sender::failed(Waiting& w, std::size_t node, const std::string& why, Tell tell) {
@@ -259,6 +268,9 @@ void Sender::answered_error(const Call& call, Waiting& w, const rpc::RpcError& e
     return;
   }
   if (is_passing(e.error)) return failed(w, call.node, e.message);
+  if (e.error == rpc::Error::kSubmissionExpired && !may_have_expired(w)) {
+    return failed(w, call.node, std::string(kTooEarly));
+  }
   if (e.error == rpc::Error::kSubmissionExpired && !verify_ && !w.asking_submission) {
     // It may have committed before it expired: only its fate shows it.
     w.asking_submission = true;

@@ -8,7 +8,8 @@
 // takes a submission which is then not seen committed within a share of --timeout is not waited
 // for: the next node gets it as well. A refusal is a node's report: the other nodes are asked, and
 // only where all refuse is it shown, as reported without proof. The submission may still take
-// effect then.
+// effect then. With --no-verify, a report that a submission has expired counts only once it has by
+// this machine's clock: what is signed anew too early could be applied twice.
 //
 // One thread. Throws Failure when no fate became final for the session's --timeout, when all nodes
 // report that they refuse a submission, when no node's proof verifies, or on Ctrl-C.
@@ -94,6 +95,7 @@ class Sender {
   void answered(LoadClient::Done& done);
   void answered_result(const Call& call, Waiting& w, const KnownSubmission& result);
   void answered_error(const Call& call, Waiting& w, const rpc::RpcError& e);
+  [[nodiscard]] bool may_have_expired(const Waiting& w) const;
   void failed(Waiting& w, std::size_t node, const std::string& why, Tell tell = Tell::kNow);
   [[nodiscard]] bool all_refuse(const Waiting& w) const;
   void decide_refusal(std::uint64_t tag, Waiting& w);

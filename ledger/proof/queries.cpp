@@ -214,7 +214,7 @@ bool of_a_person(const EventFacts& facts) {
   return std::holds_alternative<CommittedFacts>(facts.what);
 }
 
-// True if an entry is about a person. A withdrawal names an event, so its record must be read.
+// A withdrawal names an event, so its record must be read.
 std::expected<bool, QueryError> of_a_person(const LedgerReader& reader, const Entry& entry) {
   if (std::holds_alternative<SubjectPerson>(entry)) return true;
   if (const auto* e = std::get_if<EventRecord>(&entry)) return of_a_person(e->facts);
@@ -289,6 +289,10 @@ std::expected<Reply, QueryError> answer_any(const LedgerReader& reader, const Qu
 }
 
 }  // namespace
+
+bool is_about_person(const LedgerReader& reader, const Entry& entry) {
+  return of_a_person(reader, entry).value_or(true);
+}
 
 std::expected<Reply, QueryError> answer(const LedgerReader& reader, const Question& question,
                                         bool prove) {

@@ -35,8 +35,10 @@ void append_json_string(std::string& out, std::string_view text) {
   out += rpc::to_text(boost::json::value(text));
 }
 
+// `reader`: for an asker who may not be the sender, to whom ids of persons and their events are not
+// told; null for the sender, who can compute them.
 void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcomes,
-                     const ledger::Submission* submission) {
+                     const ledger::Submission* submission, const ledger::LedgerReader* reader) {
   out += ",\"outcomes\":[";
   const auto digests = submission != nullptr ? ledger::digests(*submission) : nullptr;
   for (std::uint32_t i = 0; i < outcomes.count; ++i) {
@@ -50,7 +52,8 @@ void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcome
       continue;
     }
     out += "{\"ok\":true";
-    if (submission != nullptr && i < submission->entries.size()) {
+    if (submission != nullptr && i < submission->entries.size() &&
+        (reader == nullptr || !ledger::is_about_person(*reader, submission->entries[i]))) {
       out += ",\"id\":\"";
       out += to_hex(
           ledger::result_id(submission->entries[i], submission->header.author, digests->id, i));
@@ -100,13 +103,14 @@ std::string Handlers::Impl::report_text(const SubmissionReport& report, const Sh
   const auto block = outcomes.get(db, report.height);
   if (block != nullptr && report.index < block->size()) {
     std::optional<ledger::Submission> submission;
+    std::shared_ptr<const ledger::LedgerReader> reader;
     if (bytes != nullptr) {
       if (auto s = decode<ledger::Submission>(*bytes)) submission = std::move(*s);
-    } else if (const auto reader = db.reader()) {
+    } else if (reader = db.reader(); reader != nullptr) {
       auto s = reader->submission(report.height, report.index);
       if (s && *s) submission = std::move(**s);
     }
-    append_outcomes(out, (*block)[report.index], submission ? &*submission : nullptr);
+    append_outcomes(out, (*block)[report.index], submission ? &*submission : nullptr, reader.get());
   }
   return out + '}';
 }

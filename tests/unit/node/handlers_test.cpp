@@ -159,6 +159,24 @@ TEST_CASE("a submission that the state contradicts is refused by name") {
   CHECK(told(R::kPlaintextForPerson, 3) == "entry-invalid");
 }
 
+TEST_CASE("a submission's fate tells nobody the ids of persons and of their events") {
+  World w;
+  const auto key = crypto::SecretKey::generate(w.chain.random());
+  const ledger::SubjectPerson person = w.chain.person(key);
+  const auto s = w.chain.submit({TestChain::enterprise(1), person});
+  w.chain.add(*w.db, {s});
+  for (const bool prove : {false, true}) {
+    const auto fate =
+        w.result("submission", {{"id", to_hex(ledger::digests(*s)->id)}, {"prove", prove}});
+    const auto& outcomes = fate.at("outcomes").as_array();
+    REQUIRE(outcomes.size() == 2);
+    CHECK(outcomes[0].as_object().contains("id"));
+    CHECK(outcomes[1].at("ok") == true);
+    CHECK_FALSE(outcomes[1].as_object().contains("id"));
+    CHECK(rpc::to_text(fate).find(to_hex(person.id)) == std::string::npos);
+  }
+}
+
 TEST_CASE("a signed query is answered once, by the node that it names, and by no other") {
   World w;
   const auto key = crypto::SecretKey::generate(w.chain.random());
