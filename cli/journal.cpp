@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "crypto/hash.h"
@@ -57,6 +58,27 @@ ByteView frame_at(ByteView file, std::size_t at) {
              : ByteView{};
 }
 
+// False if whoever had it open before has removed it: what is written to it would be lost.
+bool is_at(const std::string& path, int fd) {
+  struct stat own{};
+  struct stat there{};
+  return ::fstat(fd, &own) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
+
+// So that a new file is there after a power cut.
+std::expected<void, JournalError> sync_folder(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return io_error("cannot open the folder of", path);
+  const bool ok = ::fsync(fd) == 0 || errno == EINVAL;  // some file systems have no such thing
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  if (!ok) return io_error("cannot sync the folder of", path);
+  return {};
+}
+
 }  // namespace
 
 bool means_present(std::string_view refusal) {
@@ -98,11 +120,14 @@ std::expected<Journal, JournalError> Journal::open(const std::string& path,
                                                    const JournalHeader& header) {
   Journal j;
   j.path_ = path;
-  j.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (j.fd_ < 0) return io_error("cannot open the journal", path);
-  if (::flock(j.fd_, LOCK_EX | LOCK_NB) != 0) {
-    return std::unexpected(JournalError{JournalError::Reason::kBusy, path});
-  }
+  do {
+    if (j.fd_ >= 0) ::close(j.fd_);
+    j.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (j.fd_ < 0) return io_error("cannot open the journal", path);
+    if (::flock(j.fd_, LOCK_EX | LOCK_NB) != 0) {
+      return std::unexpected(JournalError{JournalError::Reason::kBusy, path});
+    }
+  } while (!is_at(path, j.fd_));
   if (auto ok = j.load(header); !ok) return std::unexpected(ok.error());
   return j;
 }
@@ -123,7 +148,8 @@ std::expected<void, JournalError> Journal::load(const JournalHeader& header) {
     }
     ::lseek(fd_, 0, SEEK_END);
     if (auto ok = append(encode(Payload(header))); !ok) return ok;
-    return sync();
+    if (auto ok = sync(); !ok) return ok;
+    return sync_folder(path_);
   };
   if (file.size() < kMagic.size()) return start_new();  // new, or a crash at its very start
   if (as_text(ByteView(file).first(kMagic.size())) != kMagic) {

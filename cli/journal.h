@@ -51,7 +51,7 @@ struct JournalSubmission {
   }
 };
 
-// In the place of a refusal: of a row that the ledger has already, with different content.
+// In the place of a refusal: of a row that is already on the ledger with different content.
 inline constexpr std::string_view kConflict = "conflict";
 // Of a row whose submission expired so long ago that its fate can no longer be determined.
 inline constexpr std::string_view kFateUnknown = "fate-unknown";

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "cli/text.h"
+#include "ledger/core/calendar.h"
 
 namespace imi::cli {
 namespace {
@@ -132,20 +133,16 @@ Value<std::int32_t> parse_day(std::string_view text) {
   return static_cast<std::int32_t>(std::chrono::sys_days(date).time_since_epoch().count());
 }
 
-std::string day_text(std::int32_t day) {
-  const std::chrono::year_month_day d{std::chrono::sys_days{std::chrono::days(day)}};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(d.year()),
-                     static_cast<unsigned>(d.month()), static_cast<unsigned>(d.day()));
-}
+std::string day_text(std::int32_t day) { return ledger::text(ledger::Day(day)); }
 
 Value<std::int64_t> parse_duration_ms(std::string_view text) {
   struct Unit {
     std::string_view name;
     std::int64_t ms;
   };
-  constexpr std::array kUnits = {Unit{"ms", 1},       Unit{"s", 1000},      Unit{"m", 60'000},
-                                 Unit{"min", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000},
-                                 Unit{"", 1000}};
+  constexpr std::array kUnits = {
+      Unit{"ms", 1},        Unit{"s", 1000},           Unit{"m", 60'000}, Unit{"min", 60'000},
+      Unit{"h", 3'600'000}, Unit{"d", ledger::kDayMs}, Unit{"", 1000}};
   const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
   std::int64_t n = 0;
   for (const Unit& u : kUnits) {
@@ -167,11 +164,9 @@ Value<bool> parse_yes_no(std::string_view text) {
 }
 
 std::string time_text(std::int64_t time_ms) {
-  const std::int64_t local = time_ms + 28'800'000;
-  const std::int64_t day = local >= 0 ? local / 86'400'000 : (local - 86'399'999) / 86'400'000;
-  const std::int64_t s = (local - day * 86'400'000) / 1000;
-  return fmt::format("{} {:02}:{:02}:{:02}", day_text(static_cast<std::int32_t>(day)), s / 3600,
-                     s / 60 % 60, s % 60);
+  const ledger::Day day = ledger::day_of(chain::TimeMs(time_ms));
+  const std::int64_t s = (time_ms - ledger::start_of(day).value) / 1000;
+  return fmt::format("{} {:02}:{:02}:{:02}", ledger::text(day), s / 3600, s / 60 % 60, s % 60);
 }
 
 }  // namespace imi::cli

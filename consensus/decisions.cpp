@@ -173,7 +173,8 @@ void Replica::decide(Height h, Decision decision) {
   release_undecided(h, id);
   on_progress(h, view);
   if (info) {
-    mark_in_block(*info, true);
+    // What was accepted here in this view is marked since then.
+    if (slot == nullptr || !slot->accepted || slot->proposal->id != id) mark_in_block(*info, true);
     ask_bodies(h, *info);
   } else {
     fetch_block(h, id);

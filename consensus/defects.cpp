@@ -27,6 +27,8 @@ std::string_view name(Defect d) {
     case Defect::kLeaveAlone: return "leave-alone";
     case Defect::kCountUndue: return "count-undue";
     case Defect::kShielded: return "shielded";
+    case Defect::kOwnVotesUncompared: return "own-votes-uncompared";
+    case Defect::kPushesUncounted: return "pushes-uncounted";
     case Defect::kCount: break;
   }
   return "unknown";

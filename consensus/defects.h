@@ -1,7 +1,8 @@
-// Planted defects, for checking the checkers: each names one decisive line whose absence the
-// simulator and the tests must notice. In the product (imi_consensus) planted() is a constant
-// false and compiles to nothing; only the library imi_consensus_defects, which is built from the
-// same sources with IMI_PLANT_DEFECTS, can switch one on.
+// Planted defects, for checking the checkers: each names one decisive line, of consensus or of the
+// node that drives it, whose absence the simulator and the tests must notice. In the product
+// (imi_consensus, imi_node) planted() is a constant false and compiles to nothing; only the
+// libraries imi_consensus_defects and imi_node_defects, which are built from the same sources with
+// IMI_PLANT_DEFECTS, can switch one on.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,8 @@ enum class Defect : std::uint8_t {
   kLeaveAlone,             // a member's own wish is enough to leave a view (C4)
   kCountUndue,             // the progress timer counts what fits no block now (C2)
   kShielded,               // many submissions that fit no block hide those left out (C6)
+  kOwnVotesUncompared,     // own signatures in others' messages and certificates are ignored (B6)
+  kPushesUncounted,        // in node/: what a primary does not acknowledge it never got (C6)
   kCount,
 };
 [[nodiscard]] std::string_view name(Defect d);

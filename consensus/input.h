@@ -83,7 +83,7 @@ struct PendingRemoved {
 // applied height in one synced batch (B5). In height order.
 struct Executed {
   LedgerHead head;
-  std::vector<SubmissionId> ids{};  // of the block's items
+  std::vector<SubmissionId> ids{};  // of all items of the block, in any order
 };
 
 // An answer to FetchBlocks, or what an observer follows the chain by. The bodies of all its blocks

@@ -1,6 +1,8 @@
 // What the progress timer waits for (C2), and censorship (C6).
 #include "consensus/pending.h"
 
+#include <algorithm>
+
 #include "base/invariant.h"
 #include "consensus/defects.h"
 #include "consensus/replica.h"
@@ -16,146 +18,168 @@ PendingSubmissions::Place PendingSubmissions::place_now(TimeMs expiry) const {
   return Place::kWaiting;
 }
 
-void PendingSubmissions::put(const SubmissionId& id, Item& item, Place place) {
-  item.place = place;
+std::optional<PendingSubmissions::Ref> PendingSubmissions::find(const SubmissionId& id) {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<PendingSubmissions::Ref> PendingSubmissions::find(const ContentHash& content) {
+  const auto it = by_content_.find(content);
+  return it == by_content_.end() ? std::nullopt : std::optional(it->second);
+}
+
+// From others_ to where it belongs.
+void PendingSubmissions::put(Ref item, Place place) {
+  item->place = place;
   switch (place) {
     case Place::kInBlock: break;
-    case Place::kTooEarly: too_early_.insert({item.expiry, id}); break;
-    case Place::kTooLate: too_late_.insert({item.expiry, id}); break;
+    case Place::kTooEarly: item->in_undue = too_early_.emplace(item->expiry, item); break;
+    case Place::kTooLate: item->in_undue = too_late_.emplace(item->expiry, item); break;
     case Place::kWaiting:
-      item.since = item.at_primary_since = tick_;
-      waiting_.insert({tick_, id});
-      if (item.at_primary) at_primary_.insert({tick_, id});
+      IMI_INVARIANT("C2", waiting_.empty() || waiting_.back().since <= tick_, tick_);
+      item->since = tick_;
+      waiting_.splice(waiting_.end(), others_, item);
+      if (item->at_primary) put_at_primary(item);
       break;
   }
-  IMI_INVARIANT("C2", waiting_.size() + too_early_.size() + too_late_.size() <= items_.size(),
+  IMI_INVARIANT("C2", waiting_.size() + too_early_.size() + too_late_.size() <= size(),
                 waiting_.size(), too_early_.size(), too_late_.size());
+}
+
+void PendingSubmissions::put_at_primary(Ref item) {
+  IMI_INVARIANT("C6", at_primary_.empty() || at_primary_.back()->at_primary_since <= tick_, tick_);
+  item->at_primary_since = tick_;
+  item->in_at_primary = at_primary_.insert(at_primary_.end(), item);
   IMI_INVARIANT("C6", at_primary_.size() <= waiting_.size(), at_primary_.size(), waiting_.size());
 }
 
-void PendingSubmissions::take_out(const SubmissionId& id, Item& item) {
-  IMI_INVARIANT("C2", item.place != Place::kWaiting || waiting_.contains({item.since, id}), id);
-  switch (item.place) {
+// From where it is to others_.
+void PendingSubmissions::take_out(Ref item) {
+  switch (item->place) {
     case Place::kInBlock: break;
-    case Place::kTooEarly: too_early_.erase({item.expiry, id}); break;
-    case Place::kTooLate: too_late_.erase({item.expiry, id}); break;
+    case Place::kTooEarly: too_early_.erase(item->in_undue); break;
+    case Place::kTooLate: too_late_.erase(item->in_undue); break;
     case Place::kWaiting:
-      waiting_.erase({item.since, id});
-      if (item.at_primary) at_primary_.erase({item.at_primary_since, id});
+      others_.splice(others_.end(), waiting_, item);
+      if (item->at_primary) at_primary_.erase(item->in_at_primary);
       break;
   }
-  item.place = Place::kInBlock;
+  item->place = Place::kInBlock;
 }
 
 void PendingSubmissions::add(const ItemFacts& facts, bool in_block) {
-  const auto [it, is_new] = items_.try_emplace(facts.id);
+  const auto [it, is_new] = by_id_.try_emplace(facts.id);
   if (!is_new) return;
-  it->second.content = facts.content;
-  it->second.expiry = facts.expiry;
-  ids_.insert_or_assign(facts.content, facts.id);
-  by_expiry_.insert({facts.expiry, facts.id});
-  put(facts.id, it->second, in_block ? Place::kInBlock : place_now(facts.expiry));
-  IMI_INVARIANT("C2", by_expiry_.size() == items_.size() && ids_.size() <= items_.size(),
-                items_.size(), ids_.size());
+  const Ref item = it->second = others_.emplace(others_.end());
+  item->id = facts.id;
+  item->content = facts.content;
+  item->expiry = facts.expiry;
+  by_content_.insert_or_assign(facts.content, item);
+  // Most expire after all that came before.
+  item->in_by_expiry = by_expiry_.emplace_hint(by_expiry_.end(), facts.expiry, item);
+  put(item, in_block ? Place::kInBlock : place_now(facts.expiry));
+  IMI_INVARIANT("C2", by_expiry_.size() == size() && by_content_.size() <= size(), size(),
+                by_content_.size());
+}
+
+void PendingSubmissions::remove(Ref item) {
+  take_out(item);
+  by_expiry_.erase(item->in_by_expiry);
+  by_content_.erase(item->content);
+  by_id_.erase(item->id);
+  others_.erase(item);
+  IMI_INVARIANT("C2", by_expiry_.size() == size(), by_expiry_.size(), size());
 }
 
 void PendingSubmissions::remove(const SubmissionId& id) {
-  const auto it = items_.find(id);
-  if (it == items_.end()) return;
-  take_out(id, it->second);
-  by_expiry_.erase({it->second.expiry, id});
-  ids_.erase(it->second.content);
-  items_.erase(it);
-  IMI_INVARIANT("C2", by_expiry_.size() == items_.size(), by_expiry_.size(), items_.size());
+  if (const auto item = find(id)) remove(*item);
 }
 
 void PendingSubmissions::remove(const ContentHash& content) {
-  if (const auto it = ids_.find(content); it != ids_.end()) remove(SubmissionId(it->second));
+  if (const auto item = find(content)) remove(*item);
 }
 
 void PendingSubmissions::expire(TimeMs block_time) {
   while (!by_expiry_.empty() && by_expiry_.begin()->first <= block_time) {
-    remove(SubmissionId(by_expiry_.begin()->second));
+    remove(by_expiry_.begin()->second);
   }
   IMI_INVARIANT("I16", by_expiry_.empty() || by_expiry_.begin()->first > block_time, block_time);
 }
 
+void PendingSubmissions::set_in_block(Ref item, bool in_block) {
+  if ((item->place == Place::kInBlock) == in_block) return;
+  take_out(item);
+  if (!in_block) put(item, place_now(item->expiry));
+}
+
 void PendingSubmissions::set_in_block(const SubmissionId& id, bool in_block) {
-  const auto it = items_.find(id);
-  if (it == items_.end() || (it->second.place == Place::kInBlock) == in_block) return;
-  take_out(id, it->second);
-  if (!in_block) put(id, it->second, place_now(it->second.expiry));
+  if (const auto item = find(id)) set_in_block(*item, in_block);
 }
 
 void PendingSubmissions::set_in_block(const ContentHash& content, bool in_block) {
-  if (const auto it = ids_.find(content); it != ids_.end()) set_in_block(it->second, in_block);
+  if (const auto item = find(content)) set_in_block(*item, in_block);
 }
 
 void PendingSubmissions::set_at_primary(const ContentHash& content) {
-  const auto id = ids_.find(content);
-  if (id == ids_.end()) return;
-  Item& item = items_.at(id->second);
-  if (item.at_primary) return;
-  item.at_primary = true;
-  if (item.place != Place::kWaiting) return;
-  item.at_primary_since = tick_;
-  at_primary_.insert({tick_, id->second});
-  IMI_INVARIANT("C6", at_primary_.size() <= waiting_.size(), at_primary_.size(), waiting_.size());
+  const auto item = find(content);
+  if (!item || (*item)->at_primary) return;
+  (*item)->at_primary = true;
+  if ((*item)->place == Place::kWaiting) put_at_primary(*item);
 }
 
 void PendingSubmissions::forget_primary() {
-  for (auto& [id, item] : items_) item.at_primary = false;
+  for (Item& item : waiting_) item.at_primary = false;
+  for (Item& item : others_) item.at_primary = false;
   at_primary_.clear();
 }
 
 void PendingSubmissions::update(TimeMs next_block_time, Ticks tick) {
+  IMI_INVARIANT("C2", tick_ <= tick, tick_, tick);
   next_block_time_ = next_block_time;
   tick_ = tick;
-  const auto begin_to_wait = [this](ByExpiry& from, ByExpiry::iterator first) {
-    const SubmissionId id = first->second;
-    Item& item = items_.at(id);
-    from.erase(first);
-    put(id, item, Place::kWaiting);
+  const auto begin_to_wait = [this](Ref item) {
+    take_out(item);
+    put(item, Place::kWaiting);
   };
   while (!too_early_.empty() && place_now(too_early_.begin()->first) != Place::kTooEarly) {
-    begin_to_wait(too_early_, too_early_.begin());
+    begin_to_wait(too_early_.begin()->second);
   }
   // A clock that was set back.
   while (!too_late_.empty() && place_now(std::prev(too_late_.end())->first) != Place::kTooLate) {
-    begin_to_wait(too_late_, std::prev(too_late_.end()));
+    begin_to_wait(std::prev(too_late_.end())->second);
   }
-  recheck_first(waiting_);
-  recheck_first(at_primary_);
+  // What is first and no longer fits is removed. (The next one is looked at once it is first: only
+  // the first one counts.)
+  while (!waiting_.empty() && recheck(waiting_.begin())) {
+  }
+  while (!at_primary_.empty() && recheck(at_primary_.front())) {
+  }
 }
 
-// What is first and no longer fits is removed. (The next one is looked at once it is first: only
-// the first one counts.)
-void PendingSubmissions::recheck_first(BySince& order) {
-  while (!order.empty()) {
-    const SubmissionId id = order.begin()->second;
-    Item& item = items_.at(id);
-    const Place place = place_now(item.expiry);
-    if (place == Place::kWaiting) return;
-    take_out(id, item);
-    put(id, item, place);
-  }
+// True if it waited for what it no longer fits.
+bool PendingSubmissions::recheck(Ref item) {
+  const Place place = place_now(item->expiry);
+  if (place == Place::kWaiting) return false;
+  take_out(item);
+  put(item, place);
+  return true;
 }
 
 std::optional<Ticks> PendingSubmissions::waiting_since() const {
   if (waiting_.empty()) return std::nullopt;
-  return waiting_.begin()->first;
+  return waiting_.front().since;
 }
 
 std::optional<PendingSubmissions::Waiting> PendingSubmissions::longest_at_primary() const {
   if (at_primary_.empty()) return std::nullopt;
   if (planted(Defect::kShielded) && too_early_.size() > 64) return std::nullopt;
-  return Waiting{at_primary_.begin()->first, at_primary_.begin()->second};
+  return Waiting{at_primary_.front()->at_primary_since, at_primary_.front()->id};
 }
 
 bool PendingSubmissions::is_left_out(const SubmissionId& id) const {
-  const auto it = items_.find(id);
-  return it != items_.end() && it->second.at_primary && it->second.place == Place::kWaiting &&
-         place_now(it->second.expiry) == Place::kWaiting;
+  const auto it = by_id_.find(id);
+  return it != by_id_.end() && it->second->at_primary && it->second->place == Place::kWaiting &&
+         place_now(it->second->expiry) == Place::kWaiting;
 }
 
 // ---- the replica's side -------------------------------------------------------------------------
@@ -166,10 +190,14 @@ constexpr std::size_t kMaxPending = std::size_t{1} << 20;
 }  // namespace
 
 void Replica::on(const PendingAdded& i) {
+  std::vector<const std::vector<SubmissionId>*> under_way;
+  each_under_way([&under_way](const BlockInfo& info) { under_way.push_back(&info.ids); });
   for (const ItemFacts& item : i.items) {
     if (pending_.size() >= kMaxPending) return;
     if (item.expiry <= executed_.time) continue;
-    pending_.add(item, is_under_way(item.id));
+    pending_.add(item, std::ranges::any_of(under_way, [&item](const auto* ids) {
+                   return std::ranges::binary_search(*ids, item.id);
+                 }));
   }
 }
 
@@ -201,18 +229,12 @@ void Replica::each_under_way(F&& f) const {
   }
 }
 
-bool Replica::is_under_way(const SubmissionId& id) const {
-  bool found = false;
-  each_under_way(
-      [&](const BlockInfo& info) { found = found || std::ranges::binary_search(info.ids, id); });
-  return found;
-}
-
 // By id once the bodies are known, so that another signature of the same submission counts too.
 void Replica::mark_in_block(const BlockInfo& info, bool in_block) {
   if (pending_.empty()) return;
-  for (const ContentHash& content : info.block->items) pending_.set_in_block(content, in_block);
   for (const SubmissionId& id : info.ids) pending_.set_in_block(id, in_block);
+  if (!info.ids.empty()) return;
+  for (const ContentHash& content : info.block->items) pending_.set_in_block(content, in_block);
 }
 
 // The block is abandoned. What another block under way holds as well does not wait.
@@ -231,9 +253,11 @@ void Replica::release_items(const BlockInfo& info) {
 
 void Replica::forget_executed(const BlockInfo& info, const Executed& executed) {
   if (pending_.empty()) return;
-  for (const ContentHash& content : info.block->items) pending_.remove(content);
-  for (const SubmissionId& id : info.ids) pending_.remove(id);
-  for (const SubmissionId& id : executed.ids) pending_.remove(id);
+  const std::vector<SubmissionId>& ids = executed.ids.empty() ? info.ids : executed.ids;
+  for (const SubmissionId& id : ids) pending_.remove(id);
+  if (ids.empty()) {
+    for (const ContentHash& content : info.block->items) pending_.remove(content);
+  }
   pending_.expire(executed.head.time);
 }
 

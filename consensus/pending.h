@@ -4,12 +4,16 @@
 // One entry per submission id, whatever signature it was announced with: the id covers the expiry,
 // and a block that decides the id decides every signature of it.
 //
+// Every member does this for every submission, so adding, moving and removing one cost no search
+// in an order: what waits is in the order in which it began to, and each place is remembered.
+//
 // Threading: none. Deterministic.
 #pragma once
 
+#include <list>
 #include <map>
 #include <optional>
-#include <set>
+#include <unordered_map>
 
 #include "consensus/input.h"
 
@@ -19,6 +23,8 @@ class PendingSubmissions {
  public:
   explicit PendingSubmissions(const Config& config)
       : max_expiry_ms_(config.max_expiry_ms), slack_ms_(config.clock_slack_ms()) {}
+  PendingSubmissions(const PendingSubmissions&) = delete;
+  PendingSubmissions& operator=(const PendingSubmissions&) = delete;
 
   // An id that is known already keeps its entry. `in_block`: a block under way holds it.
   void add(const ItemFacts& item, bool in_block);
@@ -35,7 +41,7 @@ class PendingSubmissions {
   // Another primary, or one that may have lost its memory: nothing is known to be there.
   void forget_primary();
 
-  // Time passes. `next_block_time`: what a block proposed now would bear.
+  // Time passes. `next_block_time`: what a block proposed now would bear. `tick` never decreases.
   void update(TimeMs next_block_time, Ticks tick);
 
   // Since when the submission that has waited longest could have been proposed: it is in no block
@@ -51,38 +57,52 @@ class PendingSubmissions {
   // True while the primary has it, could propose it, and has not.
   [[nodiscard]] bool is_left_out(const SubmissionId& id) const;
 
-  [[nodiscard]] std::size_t size() const { return items_.size(); }
-  [[nodiscard]] bool empty() const { return items_.empty(); }
+  [[nodiscard]] std::size_t size() const { return by_id_.size(); }
+  [[nodiscard]] bool empty() const { return by_id_.empty(); }
 
  private:
   enum class Place : std::uint8_t { kInBlock, kTooEarly, kTooLate, kWaiting };
+  struct Item;
+  using Items = std::list<Item>;
+  using Ref = Items::iterator;
+  using ByExpiry = std::multimap<TimeMs, Ref>;
+  using AtPrimary = std::list<Ref>;
   struct Item {
+    SubmissionId id;
     ContentHash content;  // as first announced
     TimeMs expiry;
     bool at_primary = false;
     Place place = Place::kInBlock;
-    Ticks since = 0;             // kWaiting: a member of waiting_
-    Ticks at_primary_since = 0;  // kWaiting and at_primary: a member of at_primary_
+    Ticks since = 0;             // kWaiting: in waiting_, else in others_
+    Ticks at_primary_since = 0;  // kWaiting and at_primary: in at_primary_
+    ByExpiry::iterator in_by_expiry;
+    ByExpiry::iterator in_undue;  // kTooEarly, kTooLate
+    AtPrimary::iterator in_at_primary;
   };
-  using ByExpiry = std::set<std::pair<TimeMs, SubmissionId>>;
-  using BySince = std::set<std::pair<Ticks, SubmissionId>>;
 
   [[nodiscard]] Place place_now(TimeMs expiry) const;
-  void put(const SubmissionId& id, Item& item, Place place);
-  void take_out(const SubmissionId& id, Item& item);
-  void recheck_first(BySince& order);
+  [[nodiscard]] std::optional<Ref> find(const SubmissionId& id);
+  [[nodiscard]] std::optional<Ref> find(const ContentHash& content);
+  void put(Ref item, Place place);
+  void put_at_primary(Ref item);
+  void take_out(Ref item);
+  void remove(Ref item);
+  void set_in_block(Ref item, bool in_block);
+  [[nodiscard]] bool recheck(Ref item);
 
   std::int64_t max_expiry_ms_;
   std::int64_t slack_ms_;
   TimeMs next_block_time_;
   Ticks tick_ = 0;
-  std::map<SubmissionId, Item> items_;
-  std::map<ContentHash, SubmissionId> ids_;
-  ByExpiry by_expiry_;  // all
+  // Tables of digests that others choose, as in the pool: both are bounded by what may be pending.
+  std::unordered_map<SubmissionId, Ref, FixedBytesHash> by_id_;
+  std::unordered_map<ContentHash, Ref, FixedBytesHash> by_content_;
+  Items waiting_;         // ascending by `since`: each began to wait at the end
+  Items others_;          // in no order
+  AtPrimary at_primary_;  // those of waiting_ that the primary has, ascending by at_primary_since
+  ByExpiry by_expiry_;    // all
   ByExpiry too_early_;
   ByExpiry too_late_;
-  BySince waiting_;
-  BySince at_primary_;  // those of waiting_ that the primary has
 };
 
 }  // namespace imi::consensus

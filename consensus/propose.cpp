@@ -150,15 +150,16 @@ void Replica::propose_block(std::vector<ItemFacts> items, bool full, TimeMs time
 }
 
 // C7: a heartbeat block on an idle chain. C3: an idle new primary shows at once that its view
-// works; one that has submissions to propose leaves a quarter of the view's time to the driver's
-// batch.
+// works, by a block of its own: re-proposals may be new to it and decided long ago at others, who
+// wait for a new height. One that has submissions to propose leaves a quarter of the view's time to
+// the driver's batch.
 void Replica::propose_empty_if_due() {
   if (room() == 0) return;
   const bool idle = proposal_tip() <= decided_tip_;
   const bool heartbeat =
       confirmed_ && idle && tick_ - last_commit_ >= config_.ticks(config_.heartbeat_ms);
-  const bool first = !confirmed_ && !proposed_in_view_ &&
-                     (!pending_.waiting_since() || tick_ - entered_ >= period() / 4);
+  const bool first =
+      !proposed_in_view_ && (!pending_.waiting_since() || tick_ - entered_ >= period() / 4);
   if (heartbeat || first) propose_block({}, false, next_block_time(now_));
 }
 

@@ -73,6 +73,11 @@ class Replica {
   [[nodiscard]] const LedgerHead& executed() const { return executed_; }
   // The highest height up to which every block is decided here.
   [[nodiscard]] Height decided_height() const { return decided_tip_; }
+  // True for a decided block that is not executed, or not certified yet.
+  [[nodiscard]] bool is_decided(Height h, const BlockId& id) const {
+    const auto it = decided_.find(h);
+    return it != decided_.end() && it->second.id == id;
+  }
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] bool is_voter() const { return rules_.can_sign(); }
   [[nodiscard]] Signing signing() const;
@@ -289,7 +294,6 @@ class Replica {
   // ---- pending.cpp ----------------------------------------------------------------------------
   template <class F>
   void each_under_way(F&& f) const;
-  [[nodiscard]] bool is_under_way(const SubmissionId& id) const;
   void mark_in_block(const BlockInfo& info, bool in_block);
   void release_items(const BlockInfo& info);
   void forget_executed(const BlockInfo& info, const Executed& executed);

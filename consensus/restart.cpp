@@ -53,7 +53,7 @@ void Replica::restore(const RestartFacts& facts) {
   if (executed_.height > stable_height_) heads_[executed_.height] = executed_;
   view_ = state.view;
   changing_ = state.changing;
-  confirmed_ = !changing_;
+  confirmed_ = proposed_in_view_ = !changing_;
   IMI_INVARIANT("I2", !rules_.state().stable || stable_height_ == rules_.state().stable_height(),
                 stable_height_);
   restore_view();

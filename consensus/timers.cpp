@@ -37,7 +37,8 @@ std::int64_t Replica::past_tolerance_ms() const {
 // Views are left on ticks alone, never in the step of a vote, so that no vote shares a step with a
 // promise above it (I5).
 void Replica::check_timeouts() {
-  if (!rules_.can_sign()) return;
+  // Nobody is to wait for a member that can follow no wish of its own.
+  if (!rules_.can_sign()) return set_wish(std::nullopt);
   set_wish(cause_to_leave());
   act_on_wishes();
 }

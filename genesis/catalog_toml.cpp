@@ -19,14 +19,11 @@ Id read_id(TomlReader& t, std::int64_t max) {
   return Id(static_cast<decltype(Id::value)>(t.integer("id", 0, max)));
 }
 
-template <class E, std::size_t N>
-E read_enum(TomlReader& t, std::string_view key, const std::array<E, N>& all) {
-  const std::string text = t.text(key);
-  for (E e : all) {
-    if (name(e) == text) return e;
-  }
-  t.fail(key, "must be one of " + names_of(all));
-  return all[0];
+template <ledger::HasWords E>
+E read_enum(TomlReader& t, std::string_view key) {
+  if (const auto value = ledger::from_word<E>(t.text(key))) return *value;
+  t.fail(key, "must be one of " + words_of<E>());
+  return ledger::kValues<E>[0];
 }
 
 ledger::RuleId read_rule(TomlReader& t, std::string_view key, const std::string& text,
@@ -68,8 +65,8 @@ ledger::Rule parse_rule(TomlReader& t) {
   r.id = read_id<ledger::RuleId>(t, UINT16_MAX);
   r.text = t.text("text");
   r.names = read_names(t);
-  r.gravity = read_enum(t, "gravity", kGravities);
-  r.polarity = read_enum(t, "polarity", kPolarities);
+  r.gravity = read_enum<ledger::Gravity>(t, "gravity");
+  r.polarity = read_enum<ledger::Polarity>(t, "polarity");
   r.valid_from = read_day(t, "valid_from");
   r.valid_until = read_day(t, "valid_until");
   r.published = t.boolean_or("published", false);
@@ -117,8 +114,8 @@ ledger::EventCode parse_code(TomlReader& t, const Catalog& catalog) {
   c.text = t.text("text");
   c.names = read_names(t);
   c.field = read_field(t, catalog);
-  c.polarity = read_enum(t, "polarity", kPolarities);
-  c.weakest_basis = read_enum(t, "basis", kBasisLevels);
+  c.polarity = read_enum<ledger::Polarity>(t, "polarity");
+  c.weakest_basis = read_enum<ledger::BasisLevel>(t, "basis");
   c.needs = parse_needs(t);
   for (const std::string& text : t.texts("rules")) {
     c.rules.push_back(read_rule(t, "rules", text, catalog));
@@ -130,7 +127,7 @@ ledger::EventCode parse_code(TomlReader& t, const Catalog& catalog) {
 ledger::Bucket parse_bucket(TomlReader& t, const Catalog& catalog) {
   ledger::Bucket b;
   b.id = read_id<ledger::BucketId>(t, ledger::kMaxBuckets - 1);
-  b.polarity = read_enum(t, "polarity", kPolarities);
+  b.polarity = read_enum<ledger::Polarity>(t, "polarity");
   b.rule = read_rule(t, "rule", t.text("rule"), catalog);
   for (const std::string& text : t.texts("fields")) {
     b.fields.push_back(field_named(t, "fields", text, catalog));

@@ -47,14 +47,11 @@ Fixed read_hex(TomlReader& t, std::string_view key, const std::string& text) {
   return *value;
 }
 
-template <class E, std::size_t N>
-E read_name(TomlReader& t, std::string_view key, const std::string& text,
-            const std::array<E, N>& all) {
-  for (E e : all) {
-    if (name(e) == text) return e;
-  }
-  t.fail(key, "'" + text + "' must be one of " + names_of(all));
-  return all[0];
+template <ledger::HasWords E>
+E read_name(TomlReader& t, std::string_view key, const std::string& text) {
+  if (const auto value = ledger::from_word<E>(text)) return *value;
+  t.fail(key, "'" + text + "' must be one of " + words_of<E>());
+  return ledger::kValues<E>[0];
 }
 
 Parameters parse_parameters(TomlReader& root) {
@@ -102,10 +99,10 @@ AgencyRegister parse_agency(TomlReader& t, const ledger::Catalog& catalog) {
   if (const std::string parent = t.text_or("parent", ""); !parent.empty()) {
     p.parent = ledger::agency_id(parent);
   }
-  p.tier = read_name(t, "tier", t.text("tier"), kTiers);
-  p.source_class = read_name(t, "source_class", t.text("source_class"), kSourceClasses);
+  p.tier = read_name<ledger::AgencyTier>(t, "tier", t.text("tier"));
+  p.source_class = read_name<ledger::SourceClass>(t, "source_class", t.text("source_class"));
   for (const std::string& role : t.texts("roles")) {
-    p.roles.bits |= static_cast<std::uint32_t>(read_name(t, "roles", role, kRoles));
+    p.roles.bits |= static_cast<std::uint32_t>(read_name<ledger::Role>(t, "roles", role));
   }
   for (const std::string& text : t.texts("fields")) {
     const auto* field = catalog.field(text);
@@ -164,8 +161,8 @@ std::string short_name_of(const Genesis& genesis, const ledger::AgencyId& id) {
 
 std::string agency_text(const Genesis& genesis, const AgencyProfile& p) {
   std::vector<ledger::Role> roles;
-  std::copy_if(kRoles.begin(), kRoles.end(), std::back_inserter(roles),
-               [&](ledger::Role r) { return p.roles.has(r); });
+  std::ranges::copy_if(ledger::kValues<ledger::Role>, std::back_inserter(roles),
+                       [&](ledger::Role r) { return p.roles.has(r); });
   std::string out = "\n[[agency]]\n";
   out += "short_name = " + quoted(p.short_name) + "\n";
   out += "title = " + quoted(p.title) + "\n";

@@ -8,7 +8,7 @@
 
 namespace imi::node {
 
-void Bodies::restore(Recovered recovered, chain::Height until) {
+void Bodies::restore(RecoveredBodies recovered, chain::Height until) {
   for (Body& b : recovered.logged) {
     const chain::ContentHash content = b.content();
     recovered_logged_.insert(content);
@@ -33,22 +33,30 @@ Bodies::BlockState& Bodies::track(chain::Height height, const chain::BlockId& id
   const auto [it, fresh] = blocks_.try_emplace(key);
   BlockState& state = it->second;
   if (!fresh) return state;
+  const std::uint64_t now = core_.now_us();
   state.block = block;
-  state.next_fetch_us = core_.now_us() + core_.limits.fetch_grace_us;
-  state.give_up_us = core_.now_us() + core_.limits.fetch_grace_max_us;
+  state.next_fetch_us = now + core_.limits.fetch_grace_us;
+  state.give_up_us = now + core_.limits.fetch_grace_max_us;
   state.received_before = core_.counters.submissions_received;
-  const std::set<chain::ContentHash> distinct(block->items.begin(), block->items.end());
-  for (const chain::ContentHash& content : distinct) {
-    const auto kept = kept_.find(content);
-    if (kept != kept_.end()) {
+  state.distinct = block->items;
+  std::ranges::sort(state.distinct);
+  const auto repeats = std::ranges::unique(state.distinct);
+  state.distinct.erase(repeats.begin(), repeats.end());
+  for (const chain::ContentHash& content : state.distinct) {
+    const Body* body = pool_.mark_taken(content, now);
+    const auto [kept, is_new] = kept_.try_emplace(content);
+    if (is_new && body == nullptr) {
+      if (const auto old = recovered_.find(content); old != recovered_.end()) body = &old->second;
+    }
+    if (!is_new) {
       ++kept->second.uses;
-    } else if (const Body* body = find(content)) {
-      kept_.emplace(content, Kept{*body, 1, recovered_logged_.contains(content)});
+    } else if (body != nullptr) {
+      kept->second = {*body, 1, recovered_logged_.contains(content)};
     } else {
+      kept_.erase(kept);
       state.missing.insert(content);
       wanted_[content].insert(key);
     }
-    pool_.mark_taken(content, core_.now_us());
   }
   return state;
 }
@@ -74,10 +82,10 @@ bool Bodies::complete(chain::Height height, const chain::BlockId& id) const {
   return block != blocks_.end() && block->second.missing.empty();
 }
 
-std::set<chain::ContentHash> Bodies::contents_up_to(chain::Height height) const {
+std::set<chain::ContentHash> Bodies::contents_of(const Which& which) const {
   std::set<chain::ContentHash> out;
   for (const auto& [key, state] : blocks_) {
-    if (key.first > height) break;
+    if (!which(key.first, key.second)) continue;
     out.insert(state.block->items.begin(), state.block->items.end());
   }
   return out;
@@ -155,8 +163,7 @@ void Bodies::refuse(const chain::ContentHash& content) {
 }
 
 void Bodies::drop(BlockState& state) {
-  const std::set<chain::ContentHash> distinct(state.block->items.begin(), state.block->items.end());
-  for (const chain::ContentHash& content : distinct) {
+  for (const chain::ContentHash& content : state.distinct) {
     if (state.missing.contains(content)) continue;
     const auto kept = kept_.find(content);
     if (kept != kept_.end() && --kept->second.uses == 0) kept_.erase(kept);

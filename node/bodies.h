@@ -6,19 +6,24 @@
 // BodiesInvalid.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
+#include "consensus/effects.h"
+#include "consensus/safety_state.h"
 #include "node/core.h"
 #include "node/pace.h"
 #include "node/pool.h"
+#include "node/ports.h"
+#include "node/wal.h"
 
 namespace imi::node {
 
-struct Recovered {
+struct RecoveredBodies {
   std::vector<Body> logged;    // in our safety log
   std::vector<Body> executed;  // in the ledger, of blocks not yet certified
 };
@@ -28,7 +33,7 @@ class Bodies {
   Bodies(Core& core, Pool& pool) : core_(core), pool_(pool) {}
 
   // What a restart found: at hand until `until` is certified and executed.
-  void restore(Recovered recovered, chain::Height until);
+  void restore(RecoveredBodies recovered, chain::Height until);
 
   void need(const consensus::NeedBodies& request);
   // The block is voted for, or about to be executed: its bodies are kept and fetched as by need(),
@@ -37,8 +42,9 @@ class Bodies {
             const std::shared_ptr<const chain::Block>& block);
   // True if nothing of the block is missing. The block is tracked.
   [[nodiscard]] bool complete(chain::Height height, const chain::BlockId& id) const;
-  // What blocks at or below this height list.
-  [[nodiscard]] std::set<chain::ContentHash> contents_up_to(chain::Height height) const;
+  // What the blocks list for which `which` is true.
+  using Which = std::function<bool(chain::Height height, const chain::BlockId& id)>;
+  [[nodiscard]] std::set<chain::ContentHash> contents_of(const Which& which) const;
   // Nothing if one is missing.
   [[nodiscard]] std::optional<LedgerPort::Bodies> all_of(const chain::Block& block) const;
 
@@ -80,6 +86,7 @@ class Bodies {
   };
   struct BlockState {
     std::shared_ptr<const chain::Block> block;
+    std::vector<chain::ContentHash> distinct;  // its items, ascending, each once
     std::vector<chain::MemberId> holders;
     std::set<chain::ContentHash> missing;
     bool answer = false;  // the replica waits

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "node/driver.h"
+
 namespace imi::node {
 
 namespace {

@@ -1,14 +1,24 @@
 // Internal to the driver: what its parts share. One Core per driver; everything on the loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "consensus/input.h"
-#include "node/driver.h"
+#include "ledger/core/parameters.h"
+#include "ledger/submission/admission.h"
+#include "node/driver_events.h"
+#include "node/driver_status.h"
+#include "node/halt.h"
+#include "node/limits.h"
+#include "node/ports.h"
 
 namespace imi::node {
+
+struct DriverOptions;
 
 class Core {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "consensus/defects.h"
 #include "node/wire.h"
 
 namespace imi::node {
@@ -95,6 +96,7 @@ void Dissemination::send_frame(const std::vector<SharedBytes>& submissions,
 }
 
 void Dissemination::count_push(const chain::ContentHash& content) {
+  if (planted(consensus::Defect::kPushesUncounted)) return;
   if (pool_.count_push(content) != core_.limits.pushes_that_count) return;
   at_primary_.push_back(content);
   core_.want_flush();

@@ -19,8 +19,10 @@
 #include <set>
 #include <vector>
 
+#include "consensus/input.h"
 #include "node/core.h"
 #include "node/pool.h"
+#include "node/ports.h"
 
 namespace imi::node {
 

@@ -18,12 +18,10 @@ consensus::SafetyRules make_rules(DriverOptions& o) {
   return consensus::SafetyRules::observer(o.consensus, o.set);
 }
 
-constexpr std::uint64_t kSweepUs = 1'000'000;
-
 }  // namespace
 
 Driver::Impl::Impl(DriverOptions o, const Ports& ports, const consensus::RestartFacts& facts,
-                   Recovered recovered)
+                   RecoveredBodies recovered)
     : core(ports, o),
       config(o.consensus),
       silent_because(o.silent_because),
@@ -165,7 +163,8 @@ void Driver::Impl::process_notices(const consensus::Effects& effects) {
     proposed_us.clear();
     if (!effects.view->changing) {
       dissemination.on_view(effects.view->view, effects.view->primary);
-      pool.requeue_taken_except(bodies.contents_up_to(replica.decided_height()));
+      pool.requeue_taken_except(bodies.contents_of(
+          [this](chain::Height h, const chain::BlockId& id) { return replica.is_decided(h, id); }));
     }
     std::string said = (effects.view->changing ? "changing to view " : "in view ") +
                        std::to_string(effects.view->view.value) + ", primary is member " +
@@ -240,15 +239,15 @@ void Driver::Impl::on_executed(const chain::LedgerHead& head, const chain::Block
   measure_block();
   core.events.on_executed(head, block, executed);
   core.counters.submissions_committed += executed.size();
+  const std::uint64_t now = core.now_us();
   std::vector<chain::SubmissionId> ids;
   ids.reserve(executed.size());
   for (const auto& submission : executed) {
     ids.push_back(submission->digests->id);
     core.counters.entries_committed += submission->header.count;
-    if (const auto added_us = pool.added_us(ids.back())) {
-      core.counters.commit_latency.add(core.now_us() - *added_us);
+    if (const auto added_us = pool.remove(ids.back())) {
+      core.counters.commit_latency.add(now - *added_us);
     }
-    (void)pool.remove(ids.back());
   }
   waiters.executed(head.height, ids, repeats);
   std::vector<chain::ContentHash> gone;
@@ -303,6 +302,7 @@ void Driver::Impl::tick() {
       ask_to_follow(PeerIndex(p));
     }
   }
+  pool.requeue_unexpired(replica.next_block_time(core.now()));
   if (pool.queued() != 0) want_flush();
 }
 
@@ -349,15 +349,15 @@ void Driver::submit_batch(std::vector<SharedBytes> submissions,
   }
 }
 
-Fate Driver::fate(const chain::SubmissionId& id) const {
+SubmissionReport Driver::submission(const chain::SubmissionId& id) const {
   if (auto recent = impl_->waiters.recent(id)) return *recent;
-  Fate fate;
-  fate.id = id;
+  SubmissionReport report;
+  report.id = id;
   if (const Body* body = impl_->pool.find_by_id(id)) {
-    fate.kind = Fate::Kind::kPending;
-    fate.expiry = body->expiry();
+    report.status = SubmissionStatus::kPending;
+    report.expiry = body->expiry();
   }
-  return fate;
+  return report;
 }
 
 NodeStatus Driver::status() const { return impl_->status(); }

@@ -8,6 +8,7 @@
 #include "node/bodies.h"
 #include "node/core.h"
 #include "node/dissemination.h"
+#include "node/driver.h"
 #include "node/evidence.h"
 #include "node/execution.h"
 #include "node/fair_work.h"
@@ -21,7 +22,7 @@ namespace imi::node {
 
 struct Driver::Impl {
   Impl(DriverOptions options, const Ports& ports, const consensus::RestartFacts& facts,
-       Recovered recovered);
+       RecoveredBodies recovered);
   void start();
 
   // ---- inputs and effects (driver.cpp) ---------------------------------------------------------
@@ -43,6 +44,7 @@ struct Driver::Impl {
   void on_message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> hold);
   void on_push(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
   void on_bodies(PeerIndex from, const SharedBytes& frame, std::shared_ptr<void> hold);
+  void on_follow(PeerIndex from);
   void on_peer(PeerIndex peer, bool connected);
   // The pool's answer to one checked body from a peer; false if it is not held afterwards.
   bool admit_from_peer(PeerIndex from, const CheckedBody& checked,
@@ -105,6 +107,7 @@ struct Driver::Impl {
   std::uint64_t next_sweep_us = 0;
   // Peers that do not vote and asked for certificates, and until when they are sent.
   static constexpr std::uint64_t kFollowUs = 5'000'000;
+  static constexpr std::uint64_t kSweepUs = 1'000'000;
   std::map<std::uint32_t, std::uint64_t> followers;
   std::shared_ptr<const chain::CheckpointCertificate> newest;  // stable
 };

@@ -94,7 +94,7 @@ std::expected<std::unique_ptr<Driver>, HaltReport> Driver::start(DriverOptions o
     found->facts.start_number = found->facts.start_number << 8 | b;
   }
   const auto limits = ledger::admission_limits(options.consensus.genesis, options.parameters);
-  Recovered recovered;
+  RecoveredBodies recovered;
   for (auto& [height, bodies] : found->bodies) {
     for (Bytes& bytes : bodies) {
       auto body = check_certified_body(std::make_shared<const Bytes>(std::move(bytes)), limits);

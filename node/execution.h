@@ -6,8 +6,11 @@
 #include <functional>
 #include <map>
 
+#include "chain/certificate.h"
+#include "consensus/effects.h"
 #include "node/bodies.h"
 #include "node/core.h"
+#include "node/ports.h"
 
 namespace imi::node {
 

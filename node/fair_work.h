@@ -10,7 +10,9 @@
 #include <functional>
 #include <vector>
 
+#include "base/strong_id.h"
 #include "node/core.h"
+#include "node/ports.h"
 
 namespace imi::node {
 

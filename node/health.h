@@ -8,7 +8,8 @@
 
 #include "ledger/core/parameters.h"
 #include "node/clocks.h"
-#include "node/driver.h"
+#include "node/driver_events.h"
+#include "node/driver_status.h"
 
 namespace imi::node {
 

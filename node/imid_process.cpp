@@ -12,6 +12,7 @@
 #include "base/hex.h"
 #include "crypto/known_keys.h"
 #include "ledger/db/leveldb_store.h"
+#include "node/driver.h"
 #include "node/handlers/handlers.h"
 #include "node/imid_files.h"
 #include "node/real/descriptors.h"
@@ -144,10 +145,10 @@ struct NodeProcess::Impl final : DriverEvents {
       rpc->publish(RpcTopic::kHeads, {}, rpc::to_text(rpc::head_json(c.head)));
     }
   }
-  void on_fate(const Fate& f) override {
+  void on_submission(const SubmissionReport& f) override {
     if (rpc == nullptr || !rpc->has_subscribers(RpcTopic::kSubmissions)) return;
-    const bool committed = f.kind == Fate::Kind::kCommitted;
-    boost::json::object o{{"id", to_hex(f.id)}, {"fate", committed ? "committed" : "expired"}};
+    const bool committed = f.status == SubmissionStatus::kCommitted;
+    boost::json::object o{{"id", to_hex(f.id)}, {"fate", std::string(ledger::name(f.status))}};
     if (committed) {
       o["height"] = f.height.value;
       o["index"] = f.index;

@@ -35,13 +35,19 @@ void Intake::message(PeerIndex from, SharedBytes frame, std::shared_ptr<void> ho
   core_.want_flush();
 }
 
+// What an honest node neither signs nor passes on: it checks before it does.
+static bool is_forged(MessageError e) {
+  return e == MessageError::kBadSignature || e == MessageError::kBadCheckpointCertificate ||
+         e == MessageError::kBadPreparedCertificate || e == MessageError::kBadCommitCertificate;
+}
+
 void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators) {
   for (const Received& r : piece.in) {
     auto decoded = consensus::decode_message(ByteView(*r.frame).subspan(1));
     if (!decoded) {
-      piece.verdicts.push_back(consensus::is_of_unknown_kind(ByteView(*r.frame).subspan(1))
-                                   ? Verdict::kUnknown
-                                   : Verdict::kMalformed);
+      piece.checks.push_back(consensus::is_of_unknown_kind(ByteView(*r.frame).subspan(1))
+                                 ? Check::kUnknown
+                                 : Check::kMalformed);
       piece.out.emplace_back();
       continue;
     }
@@ -50,9 +56,9 @@ void Intake::verify(Piece& piece, const consensus::Verifier& verifier, std::uint
       member = chain::MemberId(static_cast<std::uint16_t>(r.from.value));
     }
     auto verified = verifier.verify(std::move(*decoded), member);
-    piece.verdicts.push_back(verified                                          ? Verdict::kGood
-                             : verified.error() == MessageError::kBadSignature ? Verdict::kForged
-                                                                               : Verdict::kRefused);
+    piece.checks.push_back(verified                      ? Check::kGood
+                           : is_forged(verified.error()) ? Check::kForged
+                                                         : Check::kRefused);
     piece.out.push_back(verified ? std::optional(std::move(*verified)) : std::nullopt);
   }
 }
@@ -102,20 +108,19 @@ void Intake::deliver(std::uint64_t ticket, std::shared_ptr<Piece> piece) {
 
 void Intake::hand_on(const Piece& piece) {
   for (std::size_t i = 0; i < piece.in.size() && core_.running(); ++i) {
-    switch (piece.verdicts[i]) {
-      case Verdict::kGood: core_.input(consensus::Receive{*piece.out[i]}); break;
-      case Verdict::kRefused: ++core_.counters.messages_refused; break;
-      case Verdict::kForged:
-        // A node that signs it or passes it on has checked it before.
+    switch (piece.checks[i]) {
+      case Check::kGood: core_.input(consensus::Receive{*piece.out[i]}); break;
+      case Check::kRefused: ++core_.counters.messages_refused; break;
+      case Check::kForged:
         ++core_.counters.messages_refused;
         core_.disconnect_misbehaving(piece.in[i].from,
                                      "a consensus message with a wrong signature");
         break;
-      case Verdict::kUnknown:
+      case Check::kUnknown:
         ++core_.counters.messages_unknown;
         if (piece.in[i].hold) skipped_[piece.in[i].from.value].push_back(piece.in[i].hold);
         break;
-      case Verdict::kMalformed:
+      case Check::kMalformed:
         core_.disconnect_misbehaving(piece.in[i].from, "a consensus message that does not parse");
         break;
     }

@@ -18,9 +18,12 @@
 #include <vector>
 
 #include "consensus/verify.h"
+#include "crypto/known_keys.h"
+#include "ledger/db/ledger_db.h"
 #include "node/checks.h"
 #include "node/core.h"
 #include "node/fair_work.h"
+#include "node/ports.h"
 
 namespace imi::node {
 
@@ -61,11 +64,11 @@ class Intake {
     SharedBytes frame;
     std::shared_ptr<void> hold;
   };
-  enum class Verdict : std::uint8_t { kGood, kRefused, kForged, kMalformed, kUnknown };
+  enum class Check : std::uint8_t { kGood, kRefused, kForged, kMalformed, kUnknown };
   struct Piece {
     std::vector<Received> in;
     std::vector<std::optional<consensus::VerifiedMessage>> out;
-    std::vector<Verdict> verdicts;
+    std::vector<Check> checks;
   };
   static void verify(Piece& piece, const consensus::Verifier& verifier, std::uint32_t validators);
   [[nodiscard]] bool verify_here() const;

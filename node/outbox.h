@@ -9,7 +9,11 @@
 #include <functional>
 #include <vector>
 
+#include "consensus/effects.h"
+#include "consensus/safety_state.h"
 #include "node/core.h"
+#include "node/ports.h"
+#include "node/wal.h"
 
 namespace imi::node {
 

@@ -17,36 +17,49 @@ std::string_view describe(PoolRefusal r) {
 
 std::expected<Pool::Added, PoolRefusal> Pool::add(const Body& body, std::uint64_t now_us,
                                                   bool local) {
-  if (const auto known = items_.find(body.content()); known != items_.end()) {
+  const auto [known, is_new] = items_.try_emplace(body.content());
+  if (!is_new) {
     known->second->local = known->second->local || local;
     return Added::kKnown;
   }
-  if (by_id_.contains(body.id())) return std::unexpected(PoolRefusal::kConflict);
-  const std::size_t size = body.bytes->size();
-  if (items_.size() >= limits_.max_items || bytes_ + size > limits_.max_bytes) {
-    return std::unexpected(PoolRefusal::kFull);
+  const auto [same_id, id_is_new] = by_id_.try_emplace(body.id());
+  known->second = std::make_unique<Item>();
+  Item& item = *known->second;
+  item.body = body;
+  const auto refused = id_is_new ? enter_author(item) : PoolRefusal::kConflict;
+  if (refused) {
+    if (id_is_new) by_id_.erase(same_id);
+    items_.erase(known);
+    return std::unexpected(*refused);
   }
-  const auto author = authors_.try_emplace(body.submission->header.author).first;
-  if (author->second.items >= limits_.max_author_items ||
-      author->second.bytes + size > limits_.max_author_bytes) {
-    if (author->second.items == 0) authors_.erase(author);
-    return std::unexpected(PoolRefusal::kAuthorFull);
-  }
-  auto item = std::make_unique<Item>();
-  item->body = body;
-  item->arrival = next_arrival_++;
-  item->added_us = now_us;
-  item->local = local;
-  item->author = author;
-  ++author->second.items;
-  author->second.bytes += size;
-  bytes_ += size;
-  order_.emplace_hint(order_.end(), item->arrival, item.get());
-  by_expiry_.emplace(std::pair(body.expiry(), item->arrival), item.get());
-  by_id_.emplace(body.id(), item.get());
-  enqueue(*item, false);
-  items_.emplace(body.content(), std::move(item));
+  same_id->second = &item;
+  item.arrival = next_arrival_++;
+  item.added_us = now_us;
+  item.local = local;
+  item.in_order = order_.emplace_hint(order_.end(), item.arrival, &item);
+  // Most expire after all that came before.
+  item.in_by_expiry =
+      by_expiry_.emplace_hint(by_expiry_.end(), std::pair(body.expiry(), item.arrival), &item);
+  enqueue(item, false);
   return Added::kNew;
+}
+
+// The item is in items_ already.
+std::optional<PoolRefusal> Pool::enter_author(Item& item) {
+  const std::size_t size = item.body.bytes->size();
+  if (items_.size() > limits_.max_items || bytes_ + size > limits_.max_bytes) {
+    return PoolRefusal::kFull;
+  }
+  item.author = authors_.try_emplace(item.body.submission->header.author).first;
+  Author& author = item.author->second;
+  if (author.items >= limits_.max_author_items || author.bytes + size > limits_.max_author_bytes) {
+    if (author.items == 0) authors_.erase(item.author);
+    return PoolRefusal::kAuthorFull;
+  }
+  ++author.items;
+  author.bytes += size;
+  bytes_ += size;
+  return std::nullopt;
 }
 
 const Body* Pool::find(const chain::ContentHash& content) const {
@@ -87,7 +100,7 @@ void Pool::set_aside(Item& item) {
   author.queue.erase(item.place);
   if (author.queue.empty()) leave(author);
   item.undue = true;
-  undue_.emplace(std::pair(item.body.expiry(), item.arrival), &item);
+  item.in_undue = undue_.emplace(std::pair(item.body.expiry(), item.arrival), &item).first;
 }
 
 // Back to the front of its author's queue: each item that has come due. Returns how many.
@@ -112,8 +125,9 @@ void Pool::enqueue(Item& item, bool front) {
   item.place = queue.insert(front ? queue.begin() : queue.end(), &item);
   if (!author.ready) make_ready(author, front);
   item.queued = true;
-  queued_order_.emplace_hint(front ? queued_order_.begin() : queued_order_.end(), item.arrival,
-                             &item);
+  not_expired(item);
+  item.in_queued_order = queued_order_.emplace_hint(
+      front ? queued_order_.begin() : queued_order_.end(), item.arrival, &item);
   ++queued_;
   queued_entries_ += item.body.entries();
   queued_bytes_ += item.body.bytes->size();
@@ -122,29 +136,31 @@ void Pool::enqueue(Item& item, bool front) {
 void Pool::dequeue(Item& item) {
   Author& author = item.author->second;
   if (item.undue) {
-    undue_.erase({item.body.expiry(), item.arrival});
+    undue_.erase(item.in_undue);
     item.undue = false;
   } else {
     author.queue.erase(item.place);
     if (author.queue.empty()) leave(author);
   }
   item.queued = false;
-  queued_order_.erase(item.arrival);
+  queued_order_.erase(item.in_queued_order);
   --queued_;
   queued_entries_ -= item.body.entries();
   queued_bytes_ -= item.body.bytes->size();
 }
 
-void Pool::erase(Item& item) {
+void Pool::erase(ById::iterator it) {
+  Item& item = *it->second;
   if (item.queued) dequeue(item);
+  not_expired(item);
   const auto author = item.author;
   --author->second.items;
   author->second.bytes -= item.body.bytes->size();
   bytes_ -= item.body.bytes->size();
   if (author->second.items == 0) authors_.erase(author);
-  order_.erase(item.arrival);
-  by_expiry_.erase(std::pair(item.body.expiry(), item.arrival));
-  by_id_.erase(item.body.id());
+  order_.erase(item.in_order);
+  by_expiry_.erase(item.in_by_expiry);
+  by_id_.erase(it);
   const chain::ContentHash content = item.body.content();
   items_.erase(content);
 }
@@ -177,7 +193,8 @@ Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
     if (expiry <= block_time) {  // it leaves the pool when the chain's time says so (expire())
       ++passed_over;
       dequeue(item);
-      item.taken_us = UINT64_MAX;
+      item.expired = true;
+      expired_.emplace(std::pair(expiry, item.arrival), &item);
       continue;
     }
     if (some && (batch.entries + item.body.entries() > limits.max_entries ||
@@ -200,11 +217,25 @@ Pool::Batch Pool::take(const BatchLimits& limits, chain::TimeMs block_time,
   return batch;
 }
 
-void Pool::mark_taken(const chain::ContentHash& content, std::uint64_t now_us) {
+void Pool::not_expired(Item& item) {
+  if (!item.expired) return;
+  expired_.erase({item.body.expiry(), item.arrival});
+  item.expired = false;
+}
+
+void Pool::requeue_unexpired(chain::TimeMs block_time) {
+  while (!expired_.empty() && std::prev(expired_.end())->first.first > block_time) {
+    enqueue(*std::prev(expired_.end())->second, true);
+  }
+}
+
+const Body* Pool::mark_taken(const chain::ContentHash& content, std::uint64_t now_us) {
   const auto it = items_.find(content);
-  if (it == items_.end()) return;
+  if (it == items_.end()) return nullptr;
   it->second->taken_us = now_us;
   if (it->second->queued) dequeue(*it->second);
+  not_expired(*it->second);
+  return &it->second->body;
 }
 
 void Pool::requeue(const chain::ContentHash& content) {
@@ -215,37 +246,33 @@ void Pool::requeue(const chain::ContentHash& content) {
 void Pool::requeue_taken_before(std::uint64_t before_us) {
   for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
     Item& item = *it->second;
-    if (!item.queued && item.taken_us < before_us) enqueue(item, true);
+    if (!item.queued && !item.expired && item.taken_us < before_us) enqueue(item, true);
   }
 }
 
 void Pool::requeue_taken_except(const std::set<chain::ContentHash>& decided) {
   for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
     Item& item = *it->second;
-    if (!item.queued && item.taken_us != UINT64_MAX && !decided.contains(item.body.content())) {
+    if (!item.queued && !item.expired && !decided.contains(item.body.content())) {
       enqueue(item, true);
     }
   }
 }
 
-bool Pool::remove(const chain::SubmissionId& id) {
+std::optional<std::uint64_t> Pool::remove(const chain::SubmissionId& id) {
   const auto it = by_id_.find(id);
-  if (it == by_id_.end()) return false;
-  erase(*it->second);
-  return true;
-}
-
-std::optional<std::uint64_t> Pool::added_us(const chain::SubmissionId& id) const {
-  const auto it = by_id_.find(id);
-  return it == by_id_.end() ? std::nullopt : std::optional(it->second->added_us);
+  if (it == by_id_.end()) return std::nullopt;
+  const std::uint64_t added_us = it->second->added_us;
+  erase(it);
+  return added_us;
 }
 
 std::vector<Pool::Expired> Pool::expire(chain::TimeMs block_time) {
   std::vector<Expired> out;
   while (!by_expiry_.empty() && by_expiry_.begin()->first.first <= block_time) {
-    Item& item = *by_expiry_.begin()->second;
+    const Item& item = *by_expiry_.begin()->second;
     out.push_back({item.body.id(), item.body.content()});
-    erase(item);
+    erase(by_id_.find(out.back().id));
   }
   return out;
 }

@@ -111,8 +111,12 @@ class Pool {
   static constexpr std::size_t kMaxPassedOver = 4'096;
   [[nodiscard]] Batch take(const BatchLimits& limits, chain::TimeMs block_time,
                            std::int64_t max_expiry_ms, std::uint64_t now_us);
-  // An item appears in a block under way (another member's): not to be proposed again.
-  void mark_taken(const chain::ContentHash& content, std::uint64_t now_us);
+  // Queued again: what take() found expired although it can still commit at `block_time`, because
+  // the clock was set back.
+  void requeue_unexpired(chain::TimeMs block_time);
+  // An item appears in a block under way (another member's): not to be proposed again. Returns its
+  // body, if it is here.
+  const Body* mark_taken(const chain::ContentHash& content, std::uint64_t now_us);
   // Back to the front of its author's queue.
   void requeue(const chain::ContentHash& content);
   // All that were taken before `before_us` (a block that was abandoned).
@@ -122,10 +126,8 @@ class Pool {
   // What the new view proposes again, consensus returns as repeated.
   void requeue_taken_except(const std::set<chain::ContentHash>& decided);
 
-  // Removes whatever has this id. Returns true if there was one.
-  bool remove(const chain::SubmissionId& id);
-  // When it was added, if it is here.
-  [[nodiscard]] std::optional<std::uint64_t> added_us(const chain::SubmissionId& id) const;
+  // Removes whatever has this id. Returns when it was added, if there was one.
+  std::optional<std::uint64_t> remove(const chain::SubmissionId& id);
   // Removes everything whose expiry <= block_time (F1: it can never commit); returns the ids and
   // contents in order of expiry.
   struct Expired {
@@ -165,6 +167,8 @@ class Pool {
   struct Item;
   using Order = std::map<std::uint64_t, Item*>;                               // by arrival
   using ByExpiry = std::map<std::pair<chain::TimeMs, std::uint64_t>, Item*>;  // and by arrival
+  using Items = std::unordered_map<chain::ContentHash, std::unique_ptr<Item>, FixedBytesHash>;
+  using ById = std::unordered_map<chain::SubmissionId, Item*, FixedBytesHash>;
   struct Author {
     std::list<Item*> queue;
     std::size_t items = 0;
@@ -178,29 +182,39 @@ class Pool {
     std::uint64_t added_us = 0;
     std::uint64_t taken_us = 0;
     bool queued = true;
-    bool undue = false;  // queued, but set aside in undue_ until it comes due
+    bool expired = false;  // in expired_
+    bool undue = false;    // queued, but set aside in undue_ until it comes due
     bool local = false;
     std::uint8_t pushes = 0;  // to the present primary
     MemberMask holders;
     std::map<ledger::AuthorId, Author>::iterator author;
     std::list<Item*>::iterator place;  // in the author's queue, if queued and due
+    // Its places in what is below, so that no order is searched when it leaves.
+    Order::iterator in_order;
+    Order::iterator in_queued_order;  // if queued
+    ByExpiry::iterator in_by_expiry;
+    ByExpiry::iterator in_undue;  // if undue
   };
+  // Counts it in, unless there is no room for it.
+  std::optional<PoolRefusal> enter_author(Item& item);
   void enqueue(Item& item, bool front);
   void dequeue(Item& item);
-  void erase(Item& item);
+  void erase(ById::iterator it);
   void make_ready(Author& author, bool front);
   void leave(Author& author);
   void set_aside(Item& item);
+  void not_expired(Item& item);
   std::size_t wake_due(std::int64_t latest_expiry);
 
   PoolLimits limits_;
-  std::unordered_map<chain::ContentHash, std::unique_ptr<Item>, FixedBytesHash> items_;
-  std::unordered_map<chain::SubmissionId, Item*, FixedBytesHash> by_id_;
+  Items items_;
+  ById by_id_;
   std::map<ledger::AuthorId, Author> authors_;
   Order order_;               // all items
   Order queued_order_;        // those queued
   ByExpiry by_expiry_;        // all items
   std::list<Author*> ready_;  // whose turn it is, first the next
+  ByExpiry expired_;          // those that take() found expired: neither queued nor in a block
   ByExpiry undue_;            // those set aside, so that they hold up nothing behind them
   std::uint64_t next_arrival_ = 1;
   std::size_t bytes_ = 0;

@@ -37,12 +37,20 @@ void Driver::Impl::on_message(PeerIndex from, SharedBytes frame, std::shared_ptr
     case FrameKind::kFollow:
       if (frame->size() != 1)
         return core.disconnect_misbehaving(from, "a request to follow that does not parse");
-      followers[from.value] = core.now_us() + kFollowUs;
-      send_notice(from);
+      on_follow(from);
       return;
   }
   intake.skip(from,
               std::move(hold));  // a newer peer's; features should prevent it from sending them
+}
+
+// The request is a byte and the answer is not: one in half the time after which it is repeated.
+void Driver::Impl::on_follow(PeerIndex from) {
+  const std::uint64_t until = core.now_us() + kFollowUs;
+  std::uint64_t& known = followers[from.value];
+  if (known + kSweepUs / 2 > until) return;
+  known = until;
+  send_notice(from);
 }
 
 std::expected<Pool::Added, PoolRefusal> Driver::Impl::enter_pool(const Body& body, bool local) {
@@ -186,7 +194,7 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
     return;
   }
   if (precheck.applied) {
-    waiters.answer({Fate::Kind::kCommitted,
+    waiters.answer({SubmissionStatus::kCommitted,
                     body.id(),
                     precheck.applied->height,
                     precheck.applied->index,
@@ -212,7 +220,7 @@ void Driver::Impl::admit_submitted(const Submitted& s, const CheckedBody& checke
   }
   bodies.offer(body);
   if (s.wait == WaitFor::kAccepted) {
-    s.done(Fate{Fate::Kind::kPending, body.id(), {}, 0, false, body.expiry()});
+    s.done(SubmissionReport{SubmissionStatus::kPending, body.id(), {}, 0, false, body.expiry()});
   } else {
     waiters.wait(body.id(), s.wait, s.timeout_ms, s.done);
   }

@@ -4,15 +4,12 @@
 
 namespace imi::node {
 
-std::optional<Fate> SubmissionWaiters::recent(const chain::SubmissionId& id) const {
+std::optional<SubmissionReport> SubmissionWaiters::recent(const chain::SubmissionId& id) const {
   const auto it = recent_.find(id);
   if (it == recent_.end()) return std::nullopt;
-  return Fate{Fate::Kind::kCommitted,
-              id,
-              it->second.at.height,
-              it->second.at.index,
-              it->second.at.height <= certified_,
-              {}};
+  return SubmissionReport{
+      SubmissionStatus::kCommitted,       id, it->second.at.height, it->second.at.index,
+      it->second.at.height <= certified_, {}};
 }
 
 void SubmissionWaiters::add(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms,
@@ -33,18 +30,19 @@ void SubmissionWaiters::wait(const chain::SubmissionId& id, WaitFor wait, std::u
   add(id, wait, timeout_ms, std::move(done));
 }
 
-void SubmissionWaiters::answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done) {
-  fate.certified = fate.height <= certified_;
-  if (wait != WaitFor::kCertified || fate.certified) {
-    done(fate);
+void SubmissionWaiters::answer(SubmissionReport report, WaitFor wait, std::uint32_t timeout_ms,
+                               Done done) {
+  report.certified = report.height <= certified_;
+  if (wait != WaitFor::kCertified || report.certified) {
+    done(report);
     return;
   }
   if (waiters_.size() >= core_.limits.max_waiting_clients) {
     done(std::unexpected(NodeRefusal{NodeRefusal::Reason::kTooManyWait, {}}));
     return;
   }
-  until_certified_.emplace(fate.height, std::pair(next_, fate));
-  add(fate.id, wait, timeout_ms, std::move(done));
+  until_certified_.emplace(report.height, std::pair(next_, report));
+  add(report.id, wait, timeout_ms, std::move(done));
 }
 
 void SubmissionWaiters::finish(std::uint64_t number, SubmitResult result) {
@@ -68,9 +66,9 @@ void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::
     ledger::LedgerDb::Applied at{height, i};
     if (repeat != repeats.end() && repeat->index == i) at = (repeat++)->first;
     if (!recent_.try_emplace(ids[i], Place{at, height}).second) continue;
-    const Fate fate{Fate::Kind::kCommitted,  ids[i], at.height, at.index,
-                    at.height <= certified_, {}};
-    core_.events.on_fate(fate);
+    const SubmissionReport report{SubmissionStatus::kCommitted, ids[i], at.height, at.index,
+                                  at.height <= certified_,      {}};
+    core_.events.on_submission(report);
     const auto waiting = by_id_.find(ids[i]);
     if (waiting == by_id_.end()) continue;
     const std::vector<std::uint64_t> numbers = std::move(waiting->second);
@@ -78,10 +76,10 @@ void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::
     for (const std::uint64_t number : numbers) {
       const auto waiter = waiters_.find(number);
       if (waiter == waiters_.end()) continue;
-      if (waiter->second.wait == WaitFor::kCertified && !fate.certified) {
-        until_certified_.emplace(at.height, std::pair(number, fate));
+      if (waiter->second.wait == WaitFor::kCertified && !report.certified) {
+        until_certified_.emplace(at.height, std::pair(number, report));
       } else {
-        finish(number, fate);
+        finish(number, report);
       }
     }
   }
@@ -102,23 +100,23 @@ void SubmissionWaiters::executed(chain::Height height, const std::vector<chain::
 void SubmissionWaiters::certified(chain::Height height) {
   certified_ = std::max(certified_, height);
   while (!until_certified_.empty() && until_certified_.begin()->first <= certified_) {
-    auto [number, fate] = until_certified_.begin()->second;
+    auto [number, report] = until_certified_.begin()->second;
     until_certified_.erase(until_certified_.begin());
-    fate.certified = true;
-    finish(number, fate);
+    report.certified = true;
+    finish(number, report);
   }
 }
 
 void SubmissionWaiters::expired(const chain::SubmissionId& id) {
-  Fate fate;
-  fate.kind = Fate::Kind::kExpired;
-  fate.id = id;
-  core_.events.on_fate(fate);
+  SubmissionReport report;
+  report.status = SubmissionStatus::kExpired;
+  report.id = id;
+  core_.events.on_submission(report);
   const auto waiting = by_id_.find(id);
   if (waiting == by_id_.end()) return;
   const std::vector<std::uint64_t> numbers = std::move(waiting->second);
   by_id_.erase(waiting);
-  for (const std::uint64_t number : numbers) finish(number, fate);
+  for (const std::uint64_t number : numbers) finish(number, report);
 }
 
 void SubmissionWaiters::expire_waits() {

@@ -9,19 +9,26 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ledger/db/ledger_db.h"
 #include "node/core.h"
+#include "node/ports.h"
+#include "node/submission_report.h"
 
 namespace imi::node {
 
 class SubmissionWaiters {
  public:
-  explicit SubmissionWaiters(Core& core) : core_(core) {}
+  explicit SubmissionWaiters(Core& core) : core_(core) {
+    // It is asked of every submission that comes, mostly in vain: an empty bucket is the cheapest
+    // answer.
+    recent_.max_load_factor(0.5F);
+  }
   using Done = std::function<void(SubmitResult)>;
 
   // Calls `done` when the submission is as far as `wait` says, expired, or `timeout_ms` passed.
   void wait(const chain::SubmissionId& id, WaitFor wait, std::uint32_t timeout_ms, Done done);
   // As wait(), for a submission that was committed before.
-  void answer(Fate fate, WaitFor wait, std::uint32_t timeout_ms, Done done);
+  void answer(SubmissionReport report, WaitFor wait, std::uint32_t timeout_ms, Done done);
 
   // A block was executed; `ids` in block order. The first place of an id stands: for those that
   // took effect before, `repeats` has it.
@@ -34,7 +41,7 @@ class SubmissionWaiters {
   void stop();
 
   // Committed within the last blocks.
-  [[nodiscard]] std::optional<Fate> recent(const chain::SubmissionId& id) const;
+  [[nodiscard]] std::optional<SubmissionReport> recent(const chain::SubmissionId& id) const;
   // True if recent() knows every submission that was executed above this height.
   [[nodiscard]] bool remembers_above(chain::Height h) const { return forgotten_ <= h; }
   [[nodiscard]] chain::Height certified_height() const { return certified_; }
@@ -57,7 +64,7 @@ class SubmissionWaiters {
   std::map<std::uint64_t, Waiter> waiters_;  // by number
   std::unordered_map<chain::SubmissionId, std::vector<std::uint64_t>, FixedBytesHash> by_id_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> deadlines_;  // (deadline, number)
-  std::multimap<chain::Height, std::pair<std::uint64_t, Fate>> until_certified_;
+  std::multimap<chain::Height, std::pair<std::uint64_t, SubmissionReport>> until_certified_;
   std::uint64_t next_ = 0;
 
   struct Place {

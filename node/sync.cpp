@@ -45,8 +45,9 @@ void Sync::want(const consensus::FetchBlocks& wanted) {
   request_next();
 }
 
-// Peers that answer come before those that were late recently, and these before those that are
-// passed over; among equals in turn.
+// Those that are passed over last; before them those whose last requests came to less: late ones
+// and useless answers count alike, or one peer that answers at once, and with nothing of use, would
+// be asked alone while the others are late. Among equals in turn.
 std::optional<PeerIndex> Sync::choose_peer() {
   const std::uint64_t now = core_.now_us();
   std::optional<PeerIndex> best;
@@ -56,7 +57,8 @@ std::optional<PeerIndex> Sync::choose_peer() {
     if (core_.is_self(peer) || !core_.ports.network.is_connected(peer)) continue;
     const Asked& asked = asked_[peer.value];
     const bool passed_over = asked.passed_over_until_us > now;
-    const std::pair rank(passed_over ? asked.passed_over_until_us : 0, asked.late_in_a_row);
+    const std::pair rank(passed_over ? asked.passed_over_until_us : 0,
+                         asked.late_in_a_row + asked.useless_in_a_row);
     if (best && rank >= best_rank) continue;
     best = peer;
     best_rank = rank;
@@ -156,7 +158,9 @@ void Sync::accept(PeerIndex from, Answer& answer, bool ran) {
   const bool of_request = request_ && request_->peer == from;
   const bool in_time = of_request && ran && !answer.lie && answer.from == request_->from;
   // An older answer of this peer's, while the last is still on its way.
-  if (of_request && !in_time && ran && !answer.lie && !asked_[from.value].unanswered.empty()) {
+  const bool older =
+      of_request && !in_time && ran && !answer.lie && !asked_[from.value].unanswered.empty();
+  if (older) {
     request_->arrived = false;
   } else if (of_request) {
     request_.reset();
@@ -170,11 +174,13 @@ void Sync::accept(PeerIndex from, Answer& answer, bool ran) {
   }
   const bool used = use(answer);
   Asked& peer = asked_[from.value];
-  if (in_time && !used) {  // it does not have them: an honest answer
+  if (of_request && !older && !used) {  // it does not have them: an honest answer, or none
     peer.passed_over_until_us = now + core_.limits.sync_timeout_us;
+    peer.useless_in_a_row = std::min(peer.useless_in_a_row + 1, kMaxPassedOver);
   } else if (used) {
     peer.passed_over_until_us = 0;
     peer.late_in_a_row = 0;
+    peer.useless_in_a_row = 0;
     if (in_time) pace_.answered(answer.arrived_us - asked_us);
   }
   advance();

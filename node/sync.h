@@ -25,6 +25,7 @@
 #include "node/execution.h"
 #include "node/fair_work.h"
 #include "node/pace.h"
+#include "node/ports.h"
 #include "node/wire.h"
 
 namespace imi::node {
@@ -65,6 +66,7 @@ class Sync {
     std::size_t verifying = 0;           // answers
     std::uint64_t passed_over_until_us = 0;
     std::uint32_t late_in_a_row = 0;
+    std::uint32_t useless_in_a_row = 0;
   };
   struct Answer;
   static void verify(Answer& answer, const Bytes& frame, chain::Height wanted,

@@ -188,9 +188,7 @@ json::object attestation_json(const View& v, const ledger::AttestationId& id,
 
 json::object agency_json(const View& v, const ledger::AgencyId& id, const ledger::AgencyState& a) {
   json::array roles;
-  for (const ledger::Role r :
-       {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-        ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+  for (const ledger::Role r : ledger::kValues<ledger::Role>) {
     if (a.profile.roles.has(r)) roles.push_back(word(r));
   }
   json::array fields;
@@ -216,7 +214,7 @@ json::object agency_json(const View& v, const ledger::AgencyId& id, const ledger
 }
 
 json::object submission_json(const chain::SubmissionId& id, const ledger::SubmissionAnswer& a) {
-  json::object o{{"id", to_hex(id)}, {"fate", word(a.fate)}};
+  json::object o{{"id", to_hex(id)}, {"fate", word(a.status)}};
   if (a.state) {
     o["height"] = a.state->height.value;
     o["index"] = a.state->index;
@@ -302,12 +300,7 @@ json::object head_json(const chain::LedgerHead& h) {
           {"params_digest", to_hex(h.params_digest)}};
 }
 
-std::string day_text(ledger::Day day) {
-  const ledger::CivilDate d = ledger::civil(day);
-  std::array<char, 32> out{};
-  std::snprintf(out.data(), out.size(), "%04d-%02u-%02u", d.year, d.month, d.day);
-  return out.data();
-}
+std::string day_text(ledger::Day day) { return ledger::text(day); }
 
 std::string agency_name(const ledger::Genesis& genesis, const ledger::AgencyId& id) {
   for (const ledger::AgencyRegister& a : genesis.agencies) {

@@ -128,9 +128,10 @@ void add_submit(std::vector<MethodSpec>& out) {
   out.push_back(
       {"submission",
        "What became of a submission",
-       "Its fate: unknown, pending, committed (height, place and outcomes) or expired. `expired` "
-       "is final: it can never commit. It is reported if the call gives the expiry that was "
-       "signed, from that block time until its record would have been pruned. With prove, "
+       "Its fate: unknown, pending, committed (height, place and outcomes), expired or "
+       "too-long-ago. `expired` is final: it can never commit. It is reported if the call gives "
+       "the expiry that was signed, from that block time until its record would have been pruned; "
+       "from then on it is `too-long-ago`, since absence proves nothing any more. With prove, "
        "committed and expired are proved.",
        {hash_param("id", "submission id"),
         prove_param(),

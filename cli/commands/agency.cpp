@@ -30,9 +30,7 @@ void list_agencies(Session& s) {
   json::array list;
   for (const ListedAgency& a : all.agencies) {
     std::vector<std::string> roles;
-    for (const ledger::Role r :
-         {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-          ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+    for (const ledger::Role r : ledger::kValues<ledger::Role>) {
       if (a.profile.roles.has(r)) roles.emplace_back(ledger::name(r));
     }
     std::error_code ec;
@@ -131,7 +129,7 @@ void add_rekey(CLI::App* agency, Session& s) {
     }
     const Author author = resolve_author(s, o->write.as, o->write.author);
     const auto id = chain::retag<ledger::AgencyId>(author.id);
-    report_fate(s, submit_one(s, o->write, rekey_of(s, *o, id)));
+    report_result(s, submit_one(s, o->write, rekey_of(s, *o, id)));
   });
 }
 

@@ -70,14 +70,15 @@ void prepare_subjects(Session& s, std::uint32_t subjects, ledger::Division divis
   Progress progress("subjects", subjects - have, s.out().err(), s.out().json() || s.out().quiet());
   std::uint64_t done = 0;
   std::string refused;
-  Sender sender(s, std::string(rpc::kWaitCommitted), 4, [&](std::uint64_t, const Fate& f) {
-    for (const EntryOutcome& e : f.outcomes) {
-      if (!e.ok && e.refusal != "already-registered" && refused.empty())
-        refused = e.refusal + " " + e.message;
-      ++done;
-    }
-    progress.update(done);
-  });
+  Sender sender(s, std::string(rpc::kWaitCommitted), 4,
+                [&](std::uint64_t, const KnownSubmission& f) {
+                  for (const EntryOutcome& e : f.outcomes) {
+                    if (!e.ok && e.refusal != "already-registered" && refused.empty())
+                      refused = e.refusal + " " + e.message;
+                    ++done;
+                  }
+                  progress.update(done);
+                });
   std::uint64_t tag = 0;
   for (std::uint64_t at = have; at < subjects;) {
     std::vector<ledger::Entry> entries;
@@ -185,19 +186,20 @@ bool is_limit(const json::value& answer) {
   return code != nullptr && code->is_int64() && is_limit(rpc::error_from_code(code->get_int64()));
 }
 
-void count_fate(const json::value& v, std::uint32_t entries, Totals& t) {
+void count_result(const json::value& v, std::uint32_t entries, Totals& t) {
   if (is_limit(v)) {
     ++t.turned_away;
     return;
   }
-  const auto fate = parse_fate(v);
-  if (!fate || (fate->kind != Fate::Kind::kCommitted && fate->kind != Fate::Kind::kPending)) {
+  const auto result = known_by_report(v);
+  if (!result || (result->status != SubmissionStatus::kCommitted &&
+                  result->status != SubmissionStatus::kPending)) {
     ++t.calls_failed;
     if (t.first_failure.empty()) t.first_failure = json::serialize(v).substr(0, 300);
     return;
   }
   std::uint64_t refused = 0;
-  for (const EntryOutcome& e : fate->outcomes) {
+  for (const EntryOutcome& e : result->outcomes) {
     if (e.ok) continue;
     ++refused;
     if (t.first_failure.empty()) t.first_failure = e.refusal + ": " + e.message;
@@ -222,8 +224,8 @@ void count_answer(const LoadClient::Done& d, const BenchOptions& o, Totals& t) {
     return;
   }
   const json::value& v = *response->outcome;
-  if (!v.is_array()) return count_fate(v, o.entries, t);
-  for (const json::value& e : v.get_array()) count_fate(e, o.entries, t);
+  if (!v.is_array()) return count_result(v, o.entries, t);
+  for (const json::value& e : v.get_array()) count_result(e, o.entries, t);
 }
 
 struct Resources {

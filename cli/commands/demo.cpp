@@ -84,7 +84,8 @@ void send_one(Session& s, const ledger::AgencyRegister& agency, ledger::Entry en
   const Author author = resolve_author(s, agency.profile.short_name);
   std::vector<ledger::Entry> entries;
   entries.push_back(std::move(entry));
-  const Fate f = submit_and_wait(s, author, std::move(entries), std::string(rpc::kWaitCertified));
+  const KnownSubmission f =
+      submit_and_wait(s, author, std::move(entries), std::string(rpc::kWaitCertified));
   for (const EntryOutcome& e : f.outcomes) {
     if (!e.ok && !means_present(e.refusal)) {
       fail(ExitCode::kRefused, e.refusal,

@@ -153,7 +153,7 @@ void add_write(CLI::App* command, Session& s, const OptionRules& rules,
     };
   }
   on_chosen(command, s, [&s, o, make = std::move(make)] {
-    report_fate(s, submit_one(s, o->write, make(s, o->entry.given())));
+    report_result(s, submit_one(s, o->write, make(s, o->entry.given())));
   });
 }
 

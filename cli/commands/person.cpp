@@ -21,6 +21,7 @@
 #include "cli/write/author.h"
 #include "cli/write/person_file.h"
 #include "crypto/keystore.h"
+#include "ledger/core/calendar.h"
 #include "rpc/methods.h"
 
 namespace imi::cli {
@@ -173,7 +174,7 @@ void add_person(CLI::App& root, Session& s) {
       const PersonFile p = make_person(s, *name, *plain, *sealed_with);
       const auto entry = person_entry(s, *name, p, checked);
       crypto::wipe(checked);
-      report_fate(s, submit_one(s, *write, entry));
+      report_result(s, submit_one(s, *write, entry));
     };
   });
 
@@ -285,9 +286,9 @@ void issue(Session& s, const Issue& o, const WriteOptions& w) {
     save_attestation(open_file, draft);
   }
   std::error_code ec;
-  Fate fate;
+  KnownSubmission result;
   try {
-    fate = submit_one(s, w, draft.entry);
+    result = submit_one(s, w, draft.entry);
   } catch (Failure& f) {
     const json::value* open = f.data.if_contains("fate_open");
     if (!resumed && (open == nullptr || !open->get_bool())) {
@@ -297,20 +298,22 @@ void issue(Session& s, const Issue& o, const WriteOptions& w) {
     }
     throw;
   }
-  const bool settled = fate.proved || (s.options.no_verify && fate.kind == Fate::Kind::kCommitted);
+  const bool settled =
+      result.proved || (s.options.no_verify && result.status == SubmissionStatus::kCommitted);
   if (!settled) {
     s.out().line(fmt::format("attestation {}: not proved yet; the claims and their salts are in {}",
                              to_hex(draft.entry.id), open_file));
     s.out().line("run the same command again to continue");
-  } else if (fate.kind == Fate::Kind::kCommitted && !fate.outcomes.empty() && fate.outcomes[0].ok) {
+  } else if (result.status == SubmissionStatus::kCommitted && !result.outcomes.empty() &&
+             result.outcomes[0].ok) {
     std::filesystem::rename(open_file, o.out, ec);
     s.out().line("attestation " + to_hex(draft.entry.id));
     s.out().line(fmt::format("the claims and their salts are in {}: for the holder alone",
                              ec ? open_file : o.out));
-  } else {
-    std::filesystem::remove(open_file, ec);
+  } else if (result.proved) {
+    std::filesystem::remove(open_file, ec);  // refused or expired; a report alone may be a lie
   }
-  report_fate(s, fate);
+  report_result(s, result);
 }
 
 void add_attest(CLI::App& root, Session& s) {
@@ -429,7 +432,7 @@ AttestationDraft draft_attestation(Session& s, const json::value& claims,
   d.entry.claims = static_cast<std::uint32_t>(d.claims.size());
   d.entry.holder_key_hash = holder;
   d.entry.from = chain::TimeMs(s.now_ms() - 60'000);
-  d.entry.until = chain::TimeMs(s.now_ms() + std::int64_t{days} * 86'400'000);
+  d.entry.until = chain::TimeMs(s.now_ms() + std::int64_t{days} * ledger::kDayMs);
   return d;
 }
 

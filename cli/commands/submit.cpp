@@ -63,17 +63,17 @@ void submit(Session& s, const Options& o) {
         fmt::format("{}: {} entries, none wrong; nothing was sent", o.file, entries.size()));
   }
   const Author author = resolve_author(s, o.write.as, o.write.author);
-  report_fate(s, submit_and_wait(s, author, std::move(entries), wait));
+  report_result(s, submit_and_wait(s, author, std::move(entries), wait));
 }
 
-// A fate that a node reports.
-void show_report(Session& s, const Fate& f) {
-  const std::string kind(name(f.kind));
-  json::object j{{"id", f.id}, {"fate", kind}, {"verified", false}};
+// What a node reports.
+void show_report(Session& s, const KnownSubmission& f) {
+  const std::string status(ledger::name(f.status));
+  json::object j{{"id", f.id}, {"fate", status}, {"verified", false}};
   Fields fields;
   fields.add("submission", f.id);
-  fields.add("fate", kind);
-  if (f.kind == Fate::Kind::kCommitted) {
+  fields.add("fate", status);
+  if (f.status == SubmissionStatus::kCommitted) {
     j["height"] = f.height;
     j["index"] = f.index;
     fields.add("block", fmt::format("{}, place {}", grouped(f.height), f.index));
@@ -81,12 +81,13 @@ void show_report(Session& s, const Fate& f) {
   s.out().emit(j);
   s.out().show(fields);
   s.out().warn(unverified_text(s));
-  if (f.kind == Fate::Kind::kUnknown) {
+  if (f.status == SubmissionStatus::kUnknown) {
     fail(ExitCode::kNotFound, "unknown", "the node reports no submission with this id");
   }
 }
 
-void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const ReadOptions& o) {
+void show_submission(Session& s, const std::string& text, std::int64_t expiry_ms,
+                     const ReadOptions& o) {
   const auto id = id_of<chain::SubmissionId>(text, "ID");
   json::object params{{"id", to_hex(id)}};
   ledger::AskSubmission ask{id, std::nullopt};
@@ -95,19 +96,19 @@ void fate(Session& s, const std::string& text, std::int64_t expiry_ms, const Rea
     ask.expiry = chain::TimeMs(expiry_ms);
   }
   if (!must_verify(s, o)) {
-    auto f = parse_fate(s.call("submission", params));
+    auto f = known_by_report(s.call("submission", params));
     if (!f) fail(ExitCode::kUnreachable, "bad-response", "a malformed answer: " + f.error());
     f->id = to_hex(id);
     return show_report(s, *f);
   }
   const Verified v = read_verified(s, "submission", params, ask);
   const bool is_open =
-      std::get<ledger::SubmissionAnswer>(v.answer.answer).fate == ledger::Fate::kNotCommitted;
+      std::get<ledger::SubmissionAnswer>(v.answer.answer).status == SubmissionStatus::kUnknown;
   if (is_open) {
     // What is pending is known to nodes alone and cannot be proved.
     const auto report = s.try_call("submission", params);
-    auto f = report ? parse_fate(*report) : std::unexpected(std::string());
-    if (f && f->kind == Fate::Kind::kPending) {
+    auto f = report ? known_by_report(*report) : std::unexpected(std::string());
+    if (f && f->status == SubmissionStatus::kPending) {
       f->id = to_hex(id);
       return show_report(s, *f);
     }
@@ -161,7 +162,7 @@ void add_submit_commands(CLI::App& root, Session& s) {
   f->add_option("--out", read->out, "save the proof, to be checked offline")->type_name("FILE");
   f->footer("imi submission ID --prove");
   f->callback([&s, id, expiry, read] {
-    s.action = [&s, id, expiry, read] { fate(s, *id, *expiry, *read); };
+    s.action = [&s, id, expiry, read] { show_submission(s, *id, *expiry, *read); };
   });
 }
 

@@ -25,7 +25,7 @@ void add_write_options(CLI::App* c, WriteOptions& w, bool must_sign) {
       ->default_str(w.wait);
 }
 
-Fate submit_one(Session& s, const WriteOptions& w, ledger::Entry entry) {
+KnownSubmission submit_one(Session& s, const WriteOptions& w, ledger::Entry entry) {
   const std::string wait = wait_level(w.wait);
   const Author author = resolve_author(s, w.as, w.author);
   std::vector<ledger::Entry> entries;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/session.h"
-#include "cli/write/fate.h"
+#include "cli/write/known_submission.h"
 #include "ledger/submission/entry.h"
 #include "rpc/methods.h"
 
@@ -24,6 +24,7 @@ struct WriteOptions {
 void add_write_options(CLI::App* command, WriteOptions& options, bool must_sign = true);
 
 // Signs one entry, sends it and waits.
-[[nodiscard]] Fate submit_one(Session& session, const WriteOptions& options, ledger::Entry entry);
+[[nodiscard]] KnownSubmission submit_one(Session& session, const WriteOptions& options,
+                                         ledger::Entry entry);
 
 }  // namespace imi::cli

@@ -324,9 +324,7 @@ void show_attestation(Output& out, const View& v, const std::string& id, const l
 
 std::string roles_text(const ledger::Roles& roles) {
   std::vector<std::string> out;
-  for (const ledger::Role r :
-       {ledger::Role::kCouncil, ledger::Role::kRegistrar, ledger::Role::kMarket,
-        ledger::Role::kRecorder, ledger::Role::kIssuer}) {
+  for (const ledger::Role r : ledger::kValues<ledger::Role>) {
     if (roles.has(r)) out.emplace_back(ledger::name(r));
   }
   return joined(out);
@@ -355,8 +353,8 @@ void show_agency(Output& out, const View& v, const std::string& id, const ledger
 
 void show_submission(Output& out, const ledger::SubmissionAnswer& a) {
   Fields f;
-  const bool done = a.fate == ledger::Fate::kCommitted;
-  f.add("fate", Cell(std::string(ledger::name(a.fate)), done ? Style::kGood : Style::kWarn));
+  const bool done = a.status == ledger::SubmissionStatus::kCommitted;
+  f.add("fate", Cell(std::string(ledger::name(a.status)), done ? Style::kGood : Style::kWarn));
   if (a.state) {
     f.add("block", fmt::format("{}, place {}", grouped(a.state->height.value), a.state->index));
     f.add("entries",
@@ -457,7 +455,7 @@ std::string meaning(const VerifiedAnswer& a, const Genesis& g) {
                                    : fmt::format("There is no {} {}.", what, at);
                  },
                  [&](const ledger::SubmissionAnswer& x) {
-                   return fmt::format("The fate of {} {}: {}.", what, at, ledger::name(x.fate));
+                   return fmt::format("The fate of {} {}: {}.", what, at, ledger::name(x.status));
                  },
                  [&](const ledger::EntryAnswer&) {
                    return fmt::format("That an entry of submission {} is in the log {}.",

@@ -148,14 +148,14 @@ class Pending {
 
 // Sends it and waits. A Failure names the submission, so that its fate can be asked for. Whatever
 // nodes report, it is kept until its fate is proved: it may take effect until it has expired.
-Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission, bool is_fresh,
-              const std::string& wait) {
+KnownSubmission send_one(Session& s, Pending& pending, const ledger::Submission& submission,
+                         bool is_fresh, const std::string& wait) {
   const std::string id = to_hex(ledger::digests(submission)->id);
   const std::int64_t expiry_ms = submission.header.expiry.value;
-  std::optional<Fate> fate;
+  std::optional<KnownSubmission> result;
   std::optional<Sender> sender;
   try {
-    sender.emplace(s, wait, 1, [&](std::uint64_t, const Fate& f) { fate = f; });
+    sender.emplace(s, wait, 1, [&](std::uint64_t, const KnownSubmission& f) { result = f; });
   } catch (const Failure&) {
     if (is_fresh) pending.forget();  // nothing left this machine
     throw;
@@ -165,7 +165,7 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
   s.out().note(question);
   try {
     sender->send(0, id, expiry_ms, encode(submission));
-    while (!fate) sender->poll(std::chrono::milliseconds(100));
+    while (!result) sender->poll(std::chrono::milliseconds(100));
   } catch (Failure& f) {
     f.data["submission"] = id;
     f.data["fate_open"] = true;
@@ -179,23 +179,23 @@ Fate send_one(Session& s, Pending& pending, const ledger::Submission& submission
         question;
     throw;
   }
-  fate->id = id;
-  const bool settled = fate->kind != Fate::Kind::kPending && fate->kind != Fate::Kind::kUnknown;
-  if (settled && (fate->proved || s.options.no_verify)) pending.forget();
-  if (!fate->proved || fate->kind != Fate::Kind::kCommitted) return *fate;
-  for (std::size_t i = 0; i < fate->outcomes.size() && i < submission.entries.size(); ++i) {
-    if (!fate->outcomes[i].ok) continue;
-    fate->outcomes[i].id =
+  result->id = id;
+  const bool settled = ledger::is_final(result->status);
+  if (settled && (result->proved || s.options.no_verify)) pending.forget();
+  if (!result->proved || result->status != SubmissionStatus::kCommitted) return *result;
+  for (std::size_t i = 0; i < result->outcomes.size() && i < submission.entries.size(); ++i) {
+    if (!result->outcomes[i].ok) continue;
+    result->outcomes[i].id =
         to_hex(ledger::result_id(submission.entries[i], submission.header.author,
                                  ledger::digests(submission)->id, static_cast<std::uint32_t>(i)));
   }
-  return *fate;
+  return *result;
 }
 
 }  // namespace
 
-Fate submit_and_wait(Session& s, const Author& author, std::vector<ledger::Entry> entries,
-                     const std::string& wait) {
+KnownSubmission submit_and_wait(Session& s, const Author& author,
+                                std::vector<ledger::Entry> entries, const std::string& wait) {
   const ledger::Submission submission = sign_now(s, author, std::move(entries));
   // What every node would refuse before ordering is refused here, before anything is kept or sent.
   const auto limits = ledger::admission_limits(s.genesis_id(), s.genesis().parameters);
@@ -208,17 +208,17 @@ Fate submit_and_wait(Session& s, const Author& author, std::vector<ledger::Entry
     s.out().note(
         "an earlier run of this command signed the same entries and did not learn their fate: the "
         "same bytes are sent again");
-    const Fate fate = send_one(s, pending, *earlier, false, wait);
-    if (fate.kind == Fate::Kind::kTooLongAgo) {
+    const KnownSubmission result = send_one(s, pending, *earlier, false, wait);
+    if (result.status == SubmissionStatus::kTooLongAgo) {
       fail(ExitCode::kRefused, "fate-unknown",
            fmt::format(
                "submission {} of an earlier run expired so long ago that it can no longer be "
                "determined whether it had committed",
-               fate.id),
+               result.id),
            "check whether the ledger has its entries; then run this command again to send them "
            "anew");
     }
-    if (fate.kind != Fate::Kind::kExpired) return fate;
+    if (result.status != SubmissionStatus::kExpired) return result;
     s.out().note("the earlier submission expired and will never commit: signed anew");
     // With an expiry of its own: what was signed above may have expired while that was proved.
     const ledger::Submission fresh = sign_now(s, author, submission.entries);
@@ -228,9 +228,9 @@ Fate submit_and_wait(Session& s, const Author& author, std::vector<ledger::Entry
   return send_one(s, pending, submission, true, wait);
 }
 
-json::object to_json(const Fate& f) {
-  json::object o{{"id", f.id}, {"fate", std::string(name(f.kind))}};
-  if (f.kind != Fate::Kind::kCommitted) return o;
+json::object to_json(const KnownSubmission& f) {
+  json::object o{{"id", f.id}, {"fate", std::string(ledger::name(f.status))}};
+  if (f.status != SubmissionStatus::kCommitted) return o;
   o["height"] = f.height;
   o["index"] = f.index;
   o["certified"] = f.certified;
@@ -248,21 +248,21 @@ json::object to_json(const Fate& f) {
   return o;
 }
 
-void report_fate(Session& s, const Fate& f) {
+void report_result(Session& s, const KnownSubmission& f) {
   s.out().emit(to_json(f));
-  switch (f.kind) {
-    case Fate::Kind::kUnknown:
+  switch (f.status) {
+    case SubmissionStatus::kUnknown:
       return s.out().line("unknown: no node has seen it, or its record was pruned long ago");
-    case Fate::Kind::kPending:
+    case SubmissionStatus::kPending:
       s.out().line("pending: accepted by a node, not yet in a block");
       return s.out().line("  imi submission " + f.id);
-    case Fate::Kind::kExpired:
+    case SubmissionStatus::kExpired:
       fail(ExitCode::kRefused, "expired", "the submission expired: it can never commit",
            "sign it anew: run the command again");
-    case Fate::Kind::kTooLongAgo:
+    case SubmissionStatus::kTooLongAgo:
       fail(ExitCode::kRefused, "fate-unknown",
            "it expired so long ago that it can no longer be determined whether it had committed");
-    case Fate::Kind::kCommitted: break;
+    case SubmissionStatus::kCommitted: break;
   }
   const auto is_refused = [](const EntryOutcome& e) { return !e.ok; };
   const auto refused = static_cast<std::size_t>(std::ranges::count_if(f.outcomes, is_refused));

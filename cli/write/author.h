@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/session.h"
-#include "cli/write/fate.h"
+#include "cli/write/known_submission.h"
 #include "crypto/suite.h"
 #include "ledger/submission/submission.h"
 
@@ -37,14 +37,15 @@ struct Author {
 // sent and until its fate is proved, whatever nodes report (a node may pass it on and report a
 // refusal): a later call with the same author and entries sends those bytes, not the new ones, or
 // reports what became of them; where they are proved to have expired the new ones are sent. So a
-// command that is run again applies nothing twice. The Fate names what was sent. A Failure has
+// command that is run again applies nothing twice. The result names what was sent. A Failure has
 // "submission", "expiry_ms" and "fate_open" in its data once something was sent.
-[[nodiscard]] Fate submit_and_wait(Session& session, const Author& author,
-                                   std::vector<ledger::Entry> entries, const std::string& wait);
+[[nodiscard]] KnownSubmission submit_and_wait(Session& session, const Author& author,
+                                              std::vector<ledger::Entry> entries,
+                                              const std::string& wait);
 
-// Prints a fate; throws Failure (kRefused) if an entry was refused or the submission expired.
-void report_fate(Session& session, const Fate& fate);
+// Prints a result; throws Failure (kRefused) if an entry was refused or the submission expired.
+void report_result(Session& session, const KnownSubmission& result);
 
-[[nodiscard]] json::object to_json(const Fate& fate);
+[[nodiscard]] json::object to_json(const KnownSubmission& result);
 
 }  // namespace imi::cli

@@ -22,7 +22,7 @@ bool same_text(const std::string& a, const std::string& b) {
 
 std::optional<std::string> compare(const std::string& columns, const ledger::EventId* event) {
   if (columns.empty()) return std::nullopt;
-  return fmt::format("the ledger has it with another {}{}", columns,
+  return fmt::format("on the ledger it has a different {}{}", columns,
                      event == nullptr ? "" : fmt::format(" (event {})", to_hex(*event)));
 }
 

@@ -290,8 +290,8 @@ CheckReport check_file(Session& s, const ImportOptions& o, const RowMapper& mapp
 void warn_of_withdrawn(Session& s, std::uint64_t rows) {
   if (rows == 0) return;
   s.out().warn(
-      fmt::format("{} of the rows that are on the ledger already were withdrawn there and "
-                  "do not count; to record one anew, give it another source key",
+      fmt::format("{} of the rows that are already on the ledger were withdrawn there and "
+                  "do not count; to record one anew, give it a different source key",
                   grouped(rows)));
 }
 

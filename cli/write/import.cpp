@@ -50,7 +50,7 @@ class Run {
     count_settled();
     if (done_ == check_.good && open_.empty()) return finish();
     sender_.emplace(session_, std::string(rpc::kWaitCertified), options_.window,
-                    [this](std::uint64_t tag, const Fate& f) { settle(tag, f); });
+                    [this](std::uint64_t tag, const KnownSubmission& f) { settle(tag, f); });
     try {
       resend_open();
       send_rows();
@@ -156,18 +156,19 @@ class Run {
     sender_->poll(std::chrono::milliseconds(0));
   }
 
-  void settle(std::uint64_t tag, const Fate& f) {
+  void settle(std::uint64_t tag, const KnownSubmission& f) {
     const JournalSubmission& sub = journal_.submissions()[tag];
     JournalSettled settled;
     settled.id = sub.id;
-    if (f.kind == Fate::Kind::kExpired || (f.kind == Fate::Kind::kTooLongAgo && is_guarded())) {
+    if (f.status == SubmissionStatus::kExpired ||
+        (f.status == SubmissionStatus::kTooLongAgo && is_guarded())) {
       settled.expired = true;
       expired_ = true;
       return journal_ok(journal_.add(settled));
     }
     settled.height = f.height;
     if (f.outcomes.size() != sub.rows.size()) report_.unknown += sub.rows.size();
-    if (f.kind == Fate::Kind::kTooLongAgo) {
+    if (f.status == SubmissionStatus::kTooLongAgo) {
       for (const std::uint64_t row : sub.rows) {
         settled.refused.push_back({row, std::string(kFateUnknown)});
         refused_now_.insert(row);

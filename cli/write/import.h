@@ -36,7 +36,7 @@ struct CheckReport {
   std::uint64_t good = 0;       // of those, rows that make an entry
   std::uint64_t empty = 0;      // sound rows with nothing for this kind
   std::uint64_t repeats = 0;    // rows that say what an earlier row says: sent once
-  std::uint64_t present = 0;    // of the good rows, those that the ledger has already (DryRun)
+  std::uint64_t present = 0;    // of the good rows, those that are already on the ledger (DryRun)
   std::uint64_t withdrawn = 0;  // of those, events that were withdrawn
   std::uint64_t bad = 0;
   std::uint64_t outcomes = 0;                 // rows with an outcome that this kind does not apply
@@ -62,7 +62,7 @@ struct ImportReport {
   std::uint64_t present = 0;    // the ledger had them already
   std::uint64_t withdrawn = 0;  // of those that were compared, events that were withdrawn
   std::uint64_t refused = 0;    // tried again by the next run
-  // Of the rows that the ledger had already: those that it has with another content. Of the first
+  // Of the rows that were already on the ledger: those with different content there. Of the first
   // kMaxCompared only; the others were not compared.
   std::uint64_t conflicts = 0;
   std::uint64_t not_compared = 0;

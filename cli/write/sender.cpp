@@ -22,6 +22,8 @@ constexpr int kProofs = 30;               // then the report is not believed
 constexpr std::chrono::milliseconds kMostShare{3'000};
 constexpr std::chrono::milliseconds kLeastShare{250};
 constexpr std::chrono::milliseconds kRetry{200};
+constexpr std::string_view kTooEarly =
+    "reported that the submission has expired, which it has not by this machine's clock";
 
 // Errors that another try may not meet. All others are refusals: sending again changes nothing.
 constexpr std::array kPassing = {
@@ -81,12 +83,12 @@ std::vector<NodeAddress> answering_nodes(Session& session) {
   return out;
 }
 
-Sender::Sender(Session& session, std::string wait, std::size_t window, OnFate on_fate)
+Sender::Sender(Session& session, std::string wait, std::size_t window, OnResult on_result)
     : session_(session),
       wait_(std::move(wait)),
       window_(window),
       verify_(must_verify(session)),
-      on_fate_(std::move(on_fate)),
+      on_result_(std::move(on_result)),
       nodes_(session.client().nodes()),
       last_final_(Clock::now()) {
   const auto share = session.timeout() / static_cast<std::int64_t>(nodes_.size() + 1);
@@ -158,7 +160,7 @@ void Sender::advance(std::uint64_t tag, Waiting& w, Clock::time_point now) {
 void Sender::start(std::uint64_t tag, Waiting& w, std::size_t node) {
   const std::uint64_t call = ++last_call_;
   const auto id = static_cast<std::int64_t>(call);
-  std::string body = w.asking_fate
+  std::string body = w.asking_submission
                          ? rpc::request_text(id, "submission",
                                              json::object{{"id", w.id}, {"expiry_ms", w.expiry_ms}})
                          : rpc::request_text(id, "submit", w.params);
@@ -205,17 +207,17 @@ void Sender::answered(LoadClient::Done& done) {
   if (response->id != rpc::Id(static_cast<std::int64_t>(done.tag))) {
     return failed(w, call.node, "it answered another call");
   }
-  auto fate = parse_fate(*response->outcome);
-  if (!fate) return failed(w, call.node, "a malformed answer: " + fate.error());
-  answered_fate(call, w, *fate);
+  auto result = known_by_report(*response->outcome);
+  if (!result) return failed(w, call.node, "a malformed answer: " + result.error());
+  answered_result(call, w, *result);
 }
 
-void Sender::answered_fate(const Call& call, Waiting& w, const Fate& fate) {
+void Sender::answered_result(const Call& call, Waiting& w, const KnownSubmission& result) {
   AtNode& at = w.nodes[call.node];
   const auto now = Clock::now();
-  const bool is_final =
-      fate.kind == Fate::Kind::kExpired ||
-      (fate.kind == Fate::Kind::kCommitted && (fate.certified || wait_ == rpc::kWaitCertified));
+  const bool is_committed = result.status == SubmissionStatus::kCommitted;
+  const bool is_final = is_committed ? result.certified || wait_ == rpc::kWaitCertified
+                                     : ledger::is_final(result.status);
   if (verify_ && is_final) {
     if (!w.said_final) w.proofs = 0;
     w.said_final = true;
@@ -224,22 +226,29 @@ void Sender::answered_fate(const Call& call, Waiting& w, const Fate& fate) {
     at.not_before = now + share_;
     return;
   }
+  if (result.status == SubmissionStatus::kExpired && !may_have_expired(w)) {
+    return failed(w, call.node, std::string(kTooEarly));
+  }
   // A block's outcomes are read from the certified state, some milliseconds after it committed.
-  if (!verify_ && fate.kind == Fate::Kind::kCommitted && fate.outcomes.empty() &&
-      w.outcome_asks < kOutcomeAsks) {
-    w.asking_fate = true;
+  if (!verify_ && is_committed && result.outcomes.empty() && w.outcome_asks < kOutcomeAsks) {
+    w.asking_submission = true;
     at.not_before = now + std::chrono::milliseconds(++w.outcome_asks < 20 ? 5 : 50);
     return;
   }
-  const bool enough = fate.kind == Fate::Kind::kCommitted || fate.kind == Fate::Kind::kExpired ||
-                      (fate.kind == Fate::Kind::kPending && wait_ == rpc::kWaitAccepted);
-  if (enough) return finish(call.tag, fate);
-  if (w.asking_fate && fate.kind == Fate::Kind::kUnknown && ++w.unknown_asks > kUnknownAsks) {
-    Fate lost = fate;
-    lost.kind = Fate::Kind::kTooLongAgo;
+  const bool enough = ledger::is_final(result.status) ||
+                      (result.status == SubmissionStatus::kPending && wait_ == rpc::kWaitAccepted);
+  if (enough) return finish(call.tag, result);
+  if (w.asking_submission && result.status == SubmissionStatus::kUnknown &&
+      ++w.unknown_asks > kUnknownAsks) {
+    KnownSubmission lost = result;
+    lost.status = SubmissionStatus::kTooLongAgo;
     return finish(call.tag, lost);
   }
-  at.not_before = now + std::chrono::milliseconds(w.asking_fate ? 500 : 50);
+  at.not_before = now + std::chrono::milliseconds(w.asking_submission ? 500 : 50);
+}
+
+bool Sender::may_have_expired(const Waiting& w) const {
+  return verify_ || session_.now_ms() >= w.expiry_ms;
 }
 
 void Sender::failed(Waiting& w, std::size_t node, const std::string& why, Tell tell) {
@@ -259,9 +268,12 @@ void Sender::answered_error(const Call& call, Waiting& w, const rpc::RpcError& e
     return;
   }
   if (is_passing(e.error)) return failed(w, call.node, e.message);
-  if (e.error == rpc::Error::kSubmissionExpired && !verify_ && !w.asking_fate) {
+  if (e.error == rpc::Error::kSubmissionExpired && !may_have_expired(w)) {
+    return failed(w, call.node, std::string(kTooEarly));
+  }
+  if (e.error == rpc::Error::kSubmissionExpired && !verify_ && !w.asking_submission) {
     // It may have committed before it expired: only its fate shows it.
-    w.asking_fate = true;
+    w.asking_submission = true;
     return;
   }
   if (e.error == rpc::Error::kSubmissionExpired) w.prove_at = Clock::now();
@@ -325,14 +337,14 @@ void Sender::decide_refusal(std::uint64_t tag, Waiting& w) {
 // Not from within the client's own frames: it makes calls of its own.
 void Sender::prove(std::uint64_t tag) {
   Waiting& w = waiting_.at(tag);
-  const auto& p = session_.genesis().parameters;
   const bool said_final = w.said_final;
   try {
-    const Verified v = read_verified(
-        session_, "submission", {{"id", w.id}},
-        ledger::AskSubmission{*fixed_from_hex<chain::SubmissionId>(w.id), std::nullopt});
-    const Fate f = proved_fate(v.answer, chain::TimeMs(w.expiry_ms), p.grace_ms);
-    if (f.kind != Fate::Kind::kUnknown) return finish(tag, f);
+    const Verified v =
+        read_verified(session_, "submission", {{"id", w.id}, {"expiry_ms", w.expiry_ms}},
+                      ledger::AskSubmission{*fixed_from_hex<chain::SubmissionId>(w.id),
+                                            chain::TimeMs(w.expiry_ms)});
+    const KnownSubmission f = known_by_proof(v.answer);
+    if (f.status != SubmissionStatus::kUnknown) return finish(tag, f);
     if (said_final) {
       last_problem_ = fmt::format(
           "a node reports that the fate of submission {} is final, and under head {} that is not "
@@ -356,11 +368,11 @@ void Sender::prove(std::uint64_t tag) {
   w.proofs = 0;
 }
 
-void Sender::finish(std::uint64_t tag, const Fate& fate) {
+void Sender::finish(std::uint64_t tag, const KnownSubmission& result) {
   waiting_.erase(tag);
   last_final_ = Clock::now();
   tell_held_back();
-  on_fate_(tag, fate);
+  on_result_(tag, result);
 }
 
 void Sender::tell_held_back() {

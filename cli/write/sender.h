@@ -8,7 +8,8 @@
 // takes a submission which is then not seen committed within a share of --timeout is not waited
 // for: the next node gets it as well. A refusal is a node's report: the other nodes are asked, and
 // only where all refuse is it shown, as reported without proof. The submission may still take
-// effect then.
+// effect then. With --no-verify, a report that a submission has expired counts only once it has by
+// this machine's clock: what is signed anew too early could be applied twice.
 //
 // One thread. Throws Failure when no fate became final for the session's --timeout, when all nodes
 // report that they refuse a submission, when no node's proof verifies, or on Ctrl-C.
@@ -27,19 +28,19 @@
 #include "chain/ids.h"
 #include "cli/client/load_client.h"
 #include "cli/session.h"
-#include "cli/write/fate.h"
+#include "cli/write/known_submission.h"
 
 namespace imi::cli {
 
 class Sender {
  public:
-  // Called inside poll(): the fate is kCommitted, kExpired or kTooLongAgo and proved, or, with wait
-  // "committed" or "accepted", may be what a node reports: kCommitted or kPending.
-  using OnFate = std::function<void(std::uint64_t tag, const Fate&)>;
+  // Called inside poll(): the result is final and proved or, with wait "committed" or "accepted",
+  // may be what a node reports: kCommitted or kPending.
+  using OnResult = std::function<void(std::uint64_t tag, const KnownSubmission&)>;
 
   // `wait` is one of rpc::kWaitAccepted, kWaitCommitted, kWaitCertified. Throws Failure where no
   // node can be reached: then nothing was sent.
-  Sender(Session& session, std::string wait, std::size_t window, OnFate on_fate);
+  Sender(Session& session, std::string wait, std::size_t window, OnResult on_result);
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -76,7 +77,7 @@ class Sender {
     int early_refusals = 0;  // rounds in which all nodes refused
     // --no-verify: `submission` is asked, not `submit`: a node reported that it has expired, or
     // reported no outcomes yet.
-    bool asking_fate = false;
+    bool asking_submission = false;
     int outcome_asks = 0;
     int unknown_asks = 0;
   };
@@ -92,20 +93,21 @@ class Sender {
   enum class Tell : std::uint8_t { kNo, kNow, kOnceSettled };
   void widen(Waiting& w, std::size_t from, const std::string& why, Tell tell);
   void answered(LoadClient::Done& done);
-  void answered_fate(const Call& call, Waiting& w, const Fate& fate);
+  void answered_result(const Call& call, Waiting& w, const KnownSubmission& result);
   void answered_error(const Call& call, Waiting& w, const rpc::RpcError& e);
+  [[nodiscard]] bool may_have_expired(const Waiting& w) const;
   void failed(Waiting& w, std::size_t node, const std::string& why, Tell tell = Tell::kNow);
   [[nodiscard]] bool all_refuse(const Waiting& w) const;
   void decide_refusal(std::uint64_t tag, Waiting& w);
   void prove(std::uint64_t tag);
-  void finish(std::uint64_t tag, const Fate& fate);
+  void finish(std::uint64_t tag, const KnownSubmission& result);
   void tell_held_back();
 
   Session& session_;
   std::string wait_;
   std::size_t window_;
   bool verify_;
-  OnFate on_fate_;
+  OnResult on_result_;
   std::vector<NodeAddress> nodes_;
   std::chrono::milliseconds share_;  // of --timeout, for one node
   std::unique_ptr<LoadClient> load_;

@@ -1,9 +1,12 @@
 #include "ledger/core/calendar.h"
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
 namespace imi::ledger {
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kOffsetMs = 28'800'000;  // UTC+8
 
 constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
@@ -41,6 +44,13 @@ Day day_of(chain::TimeMs time) {
 
 chain::TimeMs start_of(Day day) {
   return chain::TimeMs(static_cast<std::int64_t>(day.value) * kDayMs - kOffsetMs);
+}
+
+std::string text(Day day) {
+  const CivilDate d = civil(day);
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), "%04d-%02u-%02u", d.year, d.month, d.day);
+  return out.data();
 }
 
 CivilDate civil(Day day) {

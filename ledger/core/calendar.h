@@ -2,6 +2,8 @@
 // Integers only; the host's time zone and locale play no part. Pure.
 #pragma once
 
+#include <string>
+
 #include "ledger/core/types.h"
 
 namespace imi::ledger {
@@ -13,6 +15,8 @@ struct CivilDate {
   constexpr auto operator<=>(const CivilDate&) const = default;
 };
 
+inline constexpr std::int64_t kDayMs = 86'400'000;
+
 // Day of an instant: floor((ms + 28,800,000) / 86,400,000).
 [[nodiscard]] Day day_of(chain::TimeMs time);
 // First millisecond of a day in UTC+8.
@@ -22,6 +26,9 @@ struct CivilDate {
 // The date must be a real one (1 <= month <= 12, 1 <= day <= days_in_month).
 [[nodiscard]] Day day_from(const CivilDate& date);
 [[nodiscard]] std::uint32_t days_in_month(std::int32_t year, std::uint32_t month);
+
+// YYYY-MM-DD
+[[nodiscard]] std::string text(Day day);
 
 // The same day of the month `months` later, or that month's last day where it has no such day
 // (01-31 + 1 month = 02-28 or 02-29). Monotone in both arguments, which the proofs of absence rest

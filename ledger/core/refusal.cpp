@@ -7,14 +7,7 @@
 namespace imi::ledger {
 namespace {
 
-std::string day_text(std::int64_t day) {
-  const CivilDate d = civil(Day(static_cast<std::int32_t>(day)));
-  std::string out = std::to_string(d.year) + "-";
-  if (d.month < 10) out += '0';
-  out += std::to_string(d.month) + "-";
-  if (d.day < 10) out += '0';
-  return out + std::to_string(d.day);
-}
+std::string day_text(std::int64_t day) { return text(Day(static_cast<std::int32_t>(day))); }
 
 std::string basis_text(std::int64_t level) {
   return std::string(name(static_cast<BasisLevel>(level)));
@@ -25,7 +18,7 @@ std::string division_text(std::int64_t code) {
 }
 
 std::string time_text(std::int64_t ms) {
-  return day_text(day_of(chain::TimeMs(ms)).value) + " (" + std::to_string(ms) + " ms)";
+  return text(day_of(chain::TimeMs(ms))) + " (" + std::to_string(ms) + " ms)";
 }
 
 // "1 to 8 are needed, 0 given"
@@ -89,14 +82,10 @@ std::string uscc_sentence(const Refusal& r) {
 }
 
 std::string author_sentence(const Refusal& r) {
-  switch (static_cast<Role>(r.a)) {
-    case Role::kCouncil:
-    case Role::kRegistrar:
-    case Role::kMarket:
-    case Role::kRecorder:
-    case Role::kIssuer:
-      return "the author does not have the role '" + std::string(name(static_cast<Role>(r.a))) +
-             "' that this entry needs; the council gives roles";
+  for (const Role role : kValues<Role>) {
+    if (static_cast<std::int64_t>(role) != r.a) continue;
+    return "the author does not have the role '" + std::string(name(role)) +
+           "' that this entry needs; the council gives roles";
   }
   return "this author may not make this kind of entry";
 }

@@ -47,4 +47,12 @@ template <HasWords E>
   return std::nullopt;
 }
 
+// All values, in the order of the list.
+template <HasWords E>
+inline constexpr auto kValues = [] {
+  std::array<E, kWords<E>.size()> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = kWords<E>[i].value;
+  return out;
+}();
+
 }  // namespace imi::ledger

@@ -34,31 +34,34 @@ std::optional<std::vector<Hash256>> TileRows::read_tile(crypto::LogTileId id) co
 }
 
 std::optional<std::vector<Hash256>> HeadRows::read_tile(crypto::LogTileId id) const {
-  std::expected<void, StoreError> read;
-  std::vector<Hash256> hashes;
-  if (id.level == 0) {
-    const std::uint64_t first = id.index << crypto::kLogTileBits;
-    bool whole = true;
-    read =
-        rows_.scan(rows::heads_key({0, first}), rows::heads_key({0, first + crypto::kLogTileWidth}),
-                   [&](ByteView key, ByteView value) {
-                     const Bytes expected = rows::heads_key({0, first + hashes.size()});
-                     whole = std::ranges::equal(key, expected) && value.size() == Hash256::kSize;
-                     if (whole) hashes.push_back(Hash256::from(value));
-                     return whole;
-                   });
-    if (!whole) hashes.clear();
-  } else {
-    const auto row = rows_.get(rows::heads_key(id));
-    if (!row) {
-      read = std::unexpected(row.error());
-    } else if (row->has_value()) {
-      return rows::parse_tile(**row);
-    }
+  return id.level == 0 ? read_leaves(id.index) : read_hashes(id);
+}
+
+std::optional<std::vector<Hash256>> HeadRows::read_leaves(std::uint64_t tile) const {
+  const std::uint64_t first = tile << crypto::kLogTileBits;
+  std::vector<Hash256> leaves;
+  bool whole = true;
+  const auto scanned =
+      rows_.scan(rows::heads_key({0, first}), rows::heads_key({0, first + crypto::kLogTileWidth}),
+                 [&](ByteView key, ByteView value) {
+                   const Bytes expected = rows::heads_key({0, first + leaves.size()});
+                   whole = std::ranges::equal(key, expected) && value.size() == Hash256::kSize;
+                   if (whole) leaves.push_back(Hash256::from(value));
+                   return whole;
+                 });
+  if (!scanned) failure_ = scanned.error();
+  if (!whole || leaves.empty()) return std::nullopt;
+  return leaves;
+}
+
+std::optional<std::vector<Hash256>> HeadRows::read_hashes(crypto::LogTileId id) const {
+  const auto row = rows_.get(rows::heads_key(id));
+  if (!row) {
+    failure_ = row.error();
+    return std::nullopt;
   }
-  if (!read) failure_ = read.error();
-  if (hashes.empty()) return std::nullopt;
-  return hashes;
+  if (!row->has_value()) return std::nullopt;
+  return rows::parse_tile(**row);
 }
 
 // ---- cache ------------------------------------------------------------------------------------

@@ -72,6 +72,9 @@ class HeadRows final : public crypto::LogTileSource {
   [[nodiscard]] const std::optional<StoreError>& failure() const { return failure_; }
 
  private:
+  [[nodiscard]] std::optional<std::vector<Hash256>> read_leaves(std::uint64_t tile) const;
+  [[nodiscard]] std::optional<std::vector<Hash256>> read_hashes(crypto::LogTileId id) const;
+
   const StoreView& rows_;
   mutable std::optional<StoreError> failure_;
 };

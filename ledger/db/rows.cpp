@@ -1,5 +1,7 @@
 #include "ledger/db/rows.h"
 
+#include "ledger/state/state_keys.h"
+
 namespace imi::ledger::rows {
 namespace {
 
@@ -7,13 +9,6 @@ Bytes meta_key(std::string_view text) {
   Bytes key{'M'};
   append(key, as_bytes(text));
   return key;
-}
-
-template <class Unsigned>
-void append_big_endian(Bytes& out, Unsigned v) {
-  for (int shift = 8 * (static_cast<int>(sizeof(v)) - 1); shift >= 0; shift -= 8) {
-    out.push_back(static_cast<std::uint8_t>(v >> shift));
-  }
 }
 
 Bytes height_key(std::uint8_t letter, chain::Height height) {

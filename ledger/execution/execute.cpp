@@ -43,9 +43,9 @@ void sort_records(StateDiff& diff) {
 }
 
 // One block's execution. `result` is complete when run() returned without an error.
-class Execution {
+class BlockExecution {
  public:
-  Execution(const StateView& view, const BlockInput& block)
+  BlockExecution(const StateView& view, const BlockInput& block)
       : view_(view), block_(block), overlay_(view), today_(day_of(block.time)) {}
 
   std::expected<ExecutionResult, StoreError> run() {
@@ -81,7 +81,7 @@ class Execution {
   ExecutionResult result_;
 };
 
-void Execution::run_submission(const Submission& submission) {
+void BlockExecution::run_submission(const Submission& submission) {
   const SubmissionHeader& header = submission.header;
   const Parameters& parameters = block_.policy.parameters;
   IMI_CHECK(header.genesis == block_.policy.genesis);
@@ -135,7 +135,7 @@ void Execution::run_submission(const Submission& submission) {
   added_.paths.push_back(fate.path);
 }
 
-Ruling Execution::run_entry(const Entry& entry, Context& context) {
+Ruling BlockExecution::run_entry(const Entry& entry, Context& context) {
   auto ruling = std::visit(
       [&](const auto& e) -> Ruling {
         const auto actor = execution::authorise(e.kKind.authors.value, context);
@@ -153,7 +153,7 @@ Ruling Execution::run_entry(const Entry& entry, Context& context) {
   return ruling;
 }
 
-std::expected<chain::Height, StoreError> Execution::prune_cursor() const {
+std::expected<chain::Height, StoreError> BlockExecution::prune_cursor() const {
   const auto row = view_.aux(prune_cursor_key());
   if (!row) return std::unexpected(row.error());
   if (!*row) return chain::Height(1);
@@ -165,7 +165,7 @@ std::expected<chain::Height, StoreError> Execution::prune_cursor() const {
 // Removes the fate records whose time has come, oldest height first, whole heights at a time. What
 // is removed follows from the records alone (space, height, index, keep_until): the rows are only
 // an index, and can be made again from them.
-std::expected<void, StoreError> Execution::prune() {
+std::expected<void, StoreError> BlockExecution::prune() {
   const auto start = prune_cursor();
   if (!start) return std::unexpected(start.error());
   chain::Height at = *start;
@@ -191,7 +191,7 @@ std::expected<void, StoreError> Execution::prune() {
 }  // namespace
 
 std::expected<ExecutionResult, StoreError> execute(const StateView& view, const BlockInput& block) {
-  return Execution(view, block).run();
+  return BlockExecution(view, block).run();
 }
 
 std::expected<StateDiff, GenesisError> execute_genesis(const Genesis& genesis) {

@@ -10,8 +10,6 @@
 namespace imi::ledger::execution {
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
-
 // The highest level that this issuer may state under the schema.
 std::uint8_t highest_level(const AgencyState& issuer, const Schema& schema) {
   std::uint8_t level = 0;

@@ -1,5 +1,5 @@
 // The answers to questions (question.h), with everything that a proof of them establishes. A node's
-// reply and a verifier's result are the same types, computed by the same code (evidence.h).
+// reply and a verifier's result are the same types, computed by the same code (rules.h).
 // Values; not a wire format.
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "ledger/proof/question.h"
 #include "ledger/submission/outcome.h"
 #include "ledger/submission/records.h"
+#include "ledger/submission/status.h"
 #include "ledger/submission/submission.h"
 
 namespace imi::ledger {
@@ -45,17 +46,8 @@ struct AgencyAnswer {
   std::optional<AgencyState> agency;
 };
 
-// Rule F3. What an absence means depends on the head's time against the expiry asked with.
-enum class Fate : std::uint8_t {
-  kCommitted,     // `state` says where; `outcomes` what became of each entry
-  kNotCommitted,  // not so far; it may still be
-  kExpired,       // not committed, and it never can be
-  kTooLongAgo,    // records of that age are pruned: absence proves nothing any more
-};
-[[nodiscard]] std::string_view name(Fate f);
-
 struct SubmissionAnswer {
-  Fate fate = Fate::kNotCommitted;
+  SubmissionStatus status = SubmissionStatus::kUnknown;  // never kPending
   std::optional<SubmissionState> state;
   std::optional<SubmissionOutcomes> outcomes;  // with kCommitted
 };

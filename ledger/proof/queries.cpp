@@ -302,6 +302,10 @@ std::expected<Reply, QueryError> answer_any(const LedgerReader& reader, const Qu
 
 }  // namespace
 
+bool is_about_person(const LedgerReader& reader, const Entry& entry) {
+  return of_a_person(reader, entry).value_or(true);
+}
+
 std::expected<Reply, QueryError> answer(const LedgerReader& reader, const Question& question,
                                         bool prove) {
   if (std::holds_alternative<AskPerson>(question)) {

@@ -118,6 +118,10 @@ struct QueryTerms {
   ReplayGuard& guard;
 };
 
+// True if an entry is about a person, whose id, and those of whose events, are told to nobody but
+// the person and whoever sent the entry; true also where that cannot be determined.
+[[nodiscard]] bool is_about_person(const LedgerReader& reader, const Entry& entry);
+
 // Answers a person about themself. The key's hash must be the subject's keys_root; whether the
 // person does not exist or the key is wrong, the refusal is the same (kWrongKey).
 [[nodiscard]] std::expected<Reply, QueryError> answer_person(const LedgerReader& reader,

@@ -95,8 +95,8 @@ struct AskAgency {
   }
 };
 
-// The fate of a submission. `expiry` is what its header says; without it absence proves only "not
-// committed so far".
+// The status of a submission. `expiry` is what its header says; without it absence proves only
+// "unknown" (F3).
 struct AskSubmission {
   chain::SubmissionId id;
   std::optional<chain::TimeMs> expiry;

@@ -69,13 +69,6 @@ Result<Answer> dossier(EvidenceSource& source, const SubjectId& sid,
   return answer;
 }
 
-// Rule F3. A record is kept until inclusion + E_max + grace, and inclusion > expiry - E_max - 1 ms,
-// so up to expiry + grace absence means "was never committed".
-Fate fate_of_absent(const AskSubmission& ask, const Parameters& parameters, chain::TimeMs now) {
-  if (!ask.expiry || now < *ask.expiry) return Fate::kNotCommitted;
-  return ask.expiry->value > now.value - parameters.grace_ms ? Fate::kExpired : Fate::kTooLongAgo;
-}
-
 Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
                           const Parameters& parameters) {
   SubmissionAnswer answer;
@@ -83,10 +76,10 @@ Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
   if (!state) return std::unexpected(std::move(state.error()));
   answer.state = std::move(*state);
   if (!answer.state) {
-    answer.fate = fate_of_absent(ask, parameters, source.head().time);
+    answer.status = status_of_absent(ask.expiry, source.head().time, parameters);
     return answer;
   }
-  answer.fate = Fate::kCommitted;
+  answer.status = SubmissionStatus::kCommitted;
   if (answer.state->refused == 0) {
     answer.outcomes = SubmissionOutcomes{false, answer.state->count, {}};
   } else {
@@ -102,16 +95,6 @@ Result<Answer> submission(EvidenceSource& source, const AskSubmission& ask,
 }
 
 }  // namespace
-
-std::string_view name(Fate f) {
-  switch (f) {
-    case Fate::kCommitted: return "committed";
-    case Fate::kNotCommitted: return "not-committed";
-    case Fate::kExpired: return "expired";
-    case Fate::kTooLongAgo: return "too-long-ago";
-  }
-  return "unknown";
-}
 
 Result<Answer> work_out(const Question& question, const Parameters& parameters,
                         EvidenceSource& source) {

@@ -10,23 +10,17 @@ Hash256 state_path(Space space, ByteView key) {
 }
 
 Hash256 rule_path(RuleId rule) {
-  const std::array<std::uint8_t, 2> key = {static_cast<std::uint8_t>(rule.value >> 8),
-                                           static_cast<std::uint8_t>(rule.value & 0xff)};
-  return state_path(Space::kRule, ByteView(key));
+  Bytes key;
+  append_big_endian(key, rule.value);
+  return state_path(Space::kRule, key);
 }
 
 Hash256 catalog_path() { return state_path(Space::kCatalog, ByteView()); }
 Hash256 parameters_path() { return state_path(Space::kParameters, ByteView()); }
 
-namespace {
-void append_u64_big_endian(Bytes& out, std::uint64_t v) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
-}
-}  // namespace
-
 Bytes agency_row_key(chain::Height registered, const AgencyId& id) {
   Bytes key = {'A'};
-  append_u64_big_endian(key, registered.value);
+  append_big_endian(key, registered.value);
   append(key, id.view());
   return key;
 }
@@ -36,13 +30,13 @@ Bytes dossier_row_key(const SubjectId& subject, std::uint64_t seq) {
   key.reserve(41);
   key.push_back('D');
   append(key, subject.view());
-  append_u64_big_endian(key, seq);
+  append_big_endian(key, seq);
   return key;
 }
 
 Bytes prune_row_key(chain::Height height) {
   Bytes key = {'X'};
-  append_u64_big_endian(key, height.value);
+  append_big_endian(key, height.value);
   return key;
 }
 

@@ -18,6 +18,14 @@ template <class Tag>
 [[nodiscard]] Hash256 catalog_path();
 [[nodiscard]] Hash256 parameters_path();
 
+// Numbers in the keys of rows: big-endian, so that rows are ordered as the numbers are.
+template <class Unsigned>
+void append_big_endian(Bytes& out, Unsigned v) {
+  for (int shift = 8 * (static_cast<int>(sizeof(v)) - 1); shift >= 0; shift -= 8) {
+    out.push_back(static_cast<std::uint8_t>(v >> shift));
+  }
+}
+
 // Rows beside the map (StateDiff::aux); the first letter is the store's (rows.h). They can be made
 // again from the map and the blocks: nothing under the root depends on anything else.
 //   A height(8) id(32)             an agency registered after genesis; empty; never read here

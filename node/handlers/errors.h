@@ -4,7 +4,7 @@
 #include "ledger/db/ledger_db.h"
 #include "ledger/proof/queries.h"
 #include "ledger/submission/admission.h"
-#include "node/driver.h"
+#include "node/submission_report.h"
 #include "rpc/errors.h"
 
 namespace imi::node {

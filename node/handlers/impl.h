@@ -78,9 +78,9 @@ struct Handlers::Impl {
              std::expected<ledger::Reply, ledger::QueryError> reply, RpcResponder& r);
   // The text of a fate, with outcomes where the ledger can tell them. `bytes`: the submission, if
   // at hand, for the ids of what its entries made.
-  [[nodiscard]] std::string fate_text(const Fate& fate, const SharedBytes& bytes);
+  [[nodiscard]] std::string report_text(const SubmissionReport& report, const SharedBytes& bytes);
   // As the ledger knows it, when the driver does not.
-  [[nodiscard]] rpc::Outcome ledger_fate(const ledger::AskSubmission& ask, bool prove);
+  [[nodiscard]] rpc::Outcome ledger_report(const ledger::AskSubmission& ask, bool prove);
 
   HandlerOptions options;
   NodeAccess& node;

@@ -1,5 +1,7 @@
 #include "node/handlers/node_access.h"
 
+#include "node/driver.h"
+
 namespace imi::node {
 
 namespace {
@@ -46,11 +48,12 @@ void LoopNodeAccess::submit_batch(std::vector<SharedBytes> submissions,
   });
 }
 
-void LoopNodeAccess::fate(const chain::SubmissionId& id, std::function<void(Fate)> done) {
+void LoopNodeAccess::submission(const chain::SubmissionId& id,
+                                std::function<void(SubmissionReport)> done) {
   loop_.post([attached = attached_, id, done = std::move(done)] {
-    Fate f;
+    SubmissionReport f;
     f.id = id;
-    done(attached->driver == nullptr ? f : attached->driver->fate(id));
+    done(attached->driver == nullptr ? f : attached->driver->submission(id));
   });
 }
 

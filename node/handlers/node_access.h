@@ -9,10 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "node/driver.h"
+#include "node/driver_status.h"
 #include "node/health.h"
+#include "node/ports.h"
+#include "node/submission_report.h"
 
 namespace imi::node {
+
+class Driver;
 
 class NodeAccess {
  public:
@@ -22,7 +26,8 @@ class NodeAccess {
                       std::function<void(SubmitResult)> done) = 0;
   virtual void submit_batch(std::vector<SharedBytes> submissions,
                             std::function<void(std::vector<SubmitResult>)> done) = 0;
-  virtual void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) = 0;
+  virtual void submission(const chain::SubmissionId& id,
+                          std::function<void(SubmissionReport)> done) = 0;
   // As of the last refresh, at most a few ticks ago.
   [[nodiscard]] virtual NodeStatus status() const = 0;
   [[nodiscard]] virtual DriverCounters counters() const = 0;
@@ -50,7 +55,8 @@ class LoopNodeAccess final : public NodeAccess {
               std::function<void(SubmitResult)> done) override;
   void submit_batch(std::vector<SharedBytes> submissions,
                     std::function<void(std::vector<SubmitResult>)> done) override;
-  void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) override;
+  void submission(const chain::SubmissionId& id,
+                  std::function<void(SubmissionReport)> done) override;
   [[nodiscard]] NodeStatus status() const override;
   [[nodiscard]] DriverCounters counters() const override;
   [[nodiscard]] NodeHealth health() const override;

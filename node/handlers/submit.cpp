@@ -31,22 +31,14 @@ std::expected<SharedBytes, rpc::RpcError> bytes_of(std::string_view text) {
   return std::make_shared<const Bytes>(std::move(*bytes));
 }
 
-std::string_view kind_text(Fate::Kind k) {
-  switch (k) {
-    case Fate::Kind::kUnknown: return "unknown";
-    case Fate::Kind::kPending: return "pending";
-    case Fate::Kind::kCommitted: return "committed";
-    case Fate::Kind::kExpired: return "expired";
-  }
-  return "unknown";
-}
-
 void append_json_string(std::string& out, std::string_view text) {
   out += rpc::to_text(boost::json::value(text));
 }
 
+// `reader`: for an asker who may not be the sender, to whom ids of persons and their events are not
+// told; null for the sender, who can compute them.
 void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcomes,
-                     const ledger::Submission* submission) {
+                     const ledger::Submission* submission, const ledger::LedgerReader* reader) {
   out += ",\"outcomes\":[";
   const auto digests = submission != nullptr ? ledger::digests(*submission) : nullptr;
   for (std::uint32_t i = 0; i < outcomes.count; ++i) {
@@ -60,7 +52,8 @@ void append_outcomes(std::string& out, const ledger::SubmissionOutcomes& outcome
       continue;
     }
     out += "{\"ok\":true";
-    if (submission != nullptr && i < submission->entries.size()) {
+    if (submission != nullptr && i < submission->entries.size() &&
+        (reader == nullptr || !ledger::is_about_person(*reader, submission->entries[i]))) {
       out += ",\"id\":\"";
       out += to_hex(
           ledger::result_id(submission->entries[i], submission->header.author, digests->id, i));
@@ -98,24 +91,26 @@ std::string error_text(const rpc::RpcError& e) {
 
 }  // namespace
 
-std::string Handlers::Impl::fate_text(const Fate& fate, const SharedBytes& bytes) {
-  std::string out = "{\"id\":\"" + to_hex(fate.id) + "\",\"fate\":\"";
-  out += kind_text(fate.kind);
+std::string Handlers::Impl::report_text(const SubmissionReport& report, const SharedBytes& bytes) {
+  std::string out = "{\"id\":\"" + to_hex(report.id) + "\",\"fate\":\"";
+  out += ledger::name(report.status);
   out += '"';
-  if (fate.kind == Fate::Kind::kPending) out += fmt::format(",\"expiry_ms\":{}", fate.expiry.value);
-  if (fate.kind != Fate::Kind::kCommitted) return out + '}';
-  out += fmt::format(",\"height\":{},\"index\":{},\"certified\":{}", fate.height.value, fate.index,
-                     fate.certified);
-  const auto block = outcomes.get(db, fate.height);
-  if (block != nullptr && fate.index < block->size()) {
+  if (report.status == SubmissionStatus::kPending)
+    out += fmt::format(",\"expiry_ms\":{}", report.expiry.value);
+  if (report.status != SubmissionStatus::kCommitted) return out + '}';
+  out += fmt::format(",\"height\":{},\"index\":{},\"certified\":{}", report.height.value,
+                     report.index, report.certified);
+  const auto block = outcomes.get(db, report.height);
+  if (block != nullptr && report.index < block->size()) {
     std::optional<ledger::Submission> submission;
+    std::shared_ptr<const ledger::LedgerReader> reader;
     if (bytes != nullptr) {
       if (auto s = decode<ledger::Submission>(*bytes)) submission = std::move(*s);
-    } else if (const auto reader = db.reader()) {
-      auto s = reader->submission(fate.height, fate.index);
+    } else if (reader = db.reader(); reader != nullptr) {
+      auto s = reader->submission(report.height, report.index);
       if (s && *s) submission = std::move(**s);
     }
-    append_outcomes(out, (*block)[fate.index], submission ? &*submission : nullptr);
+    append_outcomes(out, (*block)[report.index], submission ? &*submission : nullptr, reader.get());
   }
   return out + '}';
 }
@@ -126,10 +121,11 @@ void Handlers::Impl::submit(RpcRequest& q, RpcResponder& r) {
   node.submit(*bytes, wait_of(text_param(q, "wait")), timeout_of(q),
               [this, r, bytes = *bytes](const SubmitResult& result) {
                 if (!result) return r.error(to_rpc(result.error()));
-                const Fate fate = *result;
-                if (fate.kind != Fate::Kind::kCommitted) return r.raw(fate_text(fate, nullptr));
-                answers.run([this, r, bytes, fate] {
-                  if (r.begin()) r.raw(fate_text(fate, bytes));
+                const SubmissionReport report = *result;
+                if (report.status != SubmissionStatus::kCommitted)
+                  return r.raw(report_text(report, nullptr));
+                answers.run([this, r, bytes, report] {
+                  if (r.begin()) r.raw(report_text(report, bytes));
                 });
               });
 }
@@ -148,7 +144,7 @@ void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
   if (wait == WaitFor::kAccepted) {
     return node.submit_batch(std::move(all), [this, r, batch](std::vector<SubmitResult> results) {
       for (std::size_t i = 0; i < results.size(); ++i) {
-        auto whole = batch->put(i, results[i] ? fate_text(*results[i], nullptr)
+        auto whole = batch->put(i, results[i] ? report_text(*results[i], nullptr)
                                               : error_text(to_rpc(results[i].error())));
         if (whole) r.raw(std::move(*whole));
       }
@@ -158,30 +154,27 @@ void Handlers::Impl::submit_batch(RpcRequest& q, RpcResponder& r) {
     node.submit(all[i], wait, timeout_of(q), [this, r, batch, i, bytes = all[i]](SubmitResult one) {
       answers.run([this, r, batch, i, bytes, one = std::move(one)] {
         if (!r.begin()) return;
-        auto whole = batch->put(i, one ? fate_text(*one, bytes) : error_text(to_rpc(one.error())));
+        auto whole =
+            batch->put(i, one ? report_text(*one, bytes) : error_text(to_rpc(one.error())));
         if (whole) r.raw(std::move(*whole));
       });
     });
   }
 }
 
-rpc::Outcome Handlers::Impl::ledger_fate(const ledger::AskSubmission& ask, bool prove) {
+rpc::Outcome Handlers::Impl::ledger_report(const ledger::AskSubmission& ask, bool prove) {
   const auto reader = db.reader();
   if (!reader) return std::unexpected(rpc::make_error(rpc::Error::kNoCertifiedHead));
   auto reply = ledger::answer(*reader, ask, prove);
   if (!reply) return std::unexpected(to_rpc(reply.error()));
   const auto& a = std::get<ledger::SubmissionAnswer>(reply->answer);
-  Fate fate;
-  fate.id = ask.id;
-  if (a.fate == ledger::Fate::kCommitted && a.state) {
-    fate.kind = Fate::Kind::kCommitted;
-    fate.height = a.state->height;
-    fate.index = a.state->index;
-    fate.certified = true;
-  } else if (a.fate == ledger::Fate::kExpired) {
-    fate.kind = Fate::Kind::kExpired;
+  SubmissionReport report{a.status, ask.id, {}, 0, false, {}};
+  if (a.state) {
+    report.height = a.state->height;
+    report.index = a.state->index;
+    report.certified = true;
   }
-  std::string text = fate_text(fate, nullptr);
+  std::string text = report_text(report, nullptr);
   text.pop_back();
   text += ",\"head\":" + rpc::to_text(rpc::head_json(reply->head));
   if (a.state) text += ",\"outcomes_digest\":\"" + to_hex(a.state->outcomes) + '"';
@@ -197,14 +190,14 @@ void Handlers::Impl::submission(RpcRequest& q, RpcResponder& r) {
     ask.expiry = chain::TimeMs(static_cast<std::int64_t>(*expiry));
   }
   const bool prove = flag_param(q, "prove");
-  node.fate(ask.id, [this, r, ask, prove](const Fate& known) {
+  node.submission(ask.id, [this, r, ask, prove](const SubmissionReport& known) {
     // The ledger cannot know what is pending or expired here; everything else it can prove.
-    const bool final_in_ledger = known.kind == Fate::Kind::kUnknown ||
-                                 (known.kind == Fate::Kind::kCommitted && known.certified);
+    const bool final_in_ledger = known.status == SubmissionStatus::kUnknown ||
+                                 (known.status == SubmissionStatus::kCommitted && known.certified);
     r.later([this, r, ask, prove, known, final_in_ledger] {
       if (!r.begin()) return;
-      if (!final_in_ledger && !prove) return r.raw(fate_text(known, nullptr));
-      r(ledger_fate(ask, prove));
+      if (!final_in_ledger && !prove) return r.raw(report_text(known, nullptr));
+      r(ledger_report(ask, prove));
     });
   });
 }

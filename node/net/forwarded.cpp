@@ -47,6 +47,27 @@ std::optional<address> read_node(std::string_view text) {
   return read_address(text);
 }
 
+// Splits a list at its commas, with `quotes` at those outside of quotes, beginning at its end: what
+// a client wrote before its proxy's own elements, such as a quote that is never closed, changes
+// nothing of those.
+std::vector<std::string_view> split_from_end(std::string_view text, bool quotes) {
+  std::vector<std::string_view> out;
+  std::size_t end = text.size();
+  bool quoted = false;
+  for (std::size_t i = text.size(); i-- > 0;) {
+    if (quotes && text[i] == '"') {
+      std::size_t slashes = 0;
+      while (slashes < i && text[i - 1 - slashes] == '\\') ++slashes;
+      if (slashes % 2 == 0) quoted = !quoted;
+    } else if (text[i] == ',' && !quoted) {
+      out.push_back(text.substr(i + 1, end - i - 1));
+      end = i;
+    }
+  }
+  out.push_back(text.substr(0, end));
+  return out;  // the last first
+}
+
 // Splits at separators outside of quotes.
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> out;
@@ -81,11 +102,12 @@ std::optional<address> read_element(std::string_view element) {
 }
 
 template <class Read>
-address search(const address& peer, const std::vector<std::string_view>& list,
+address search(const address& peer, const std::vector<std::string_view>& last_first,
                const ProxyList& proxies, Read read) {
   address client = peer;
-  for (auto it = list.rbegin(); it != list.rend() && proxies.contains(client); ++it) {
-    const auto next = read(*it);
+  for (const std::string_view element : last_first) {
+    if (!proxies.contains(client)) break;
+    const auto next = read(element);
     if (!next) break;
     client = *next;
   }
@@ -128,8 +150,8 @@ bool ProxyList::contains(const address& a) const {
 address forwarded_client(const address& peer, std::string_view forwarded,
                          std::string_view x_forwarded_for, const ProxyList& proxies) {
   if (!proxies.contains(peer)) return peer;
-  const address standard = search(peer, split(forwarded, ','), proxies, read_element);
-  const address usual = search(peer, split(x_forwarded_for, ','), proxies, read_node);
+  const address standard = search(peer, split_from_end(forwarded, true), proxies, read_element);
+  const address usual = search(peer, split_from_end(x_forwarded_for, false), proxies, read_node);
   if (forwarded.empty()) return usual;
   if (x_forwarded_for.empty() || standard == usual) return standard;
   return peer;

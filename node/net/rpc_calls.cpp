@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/check.h"
 #include "node/net/rpc_impl.h"
 
@@ -5,6 +7,17 @@ namespace imi::node {
 
 using rpc::Error;
 using rpc::make_error;
+
+namespace {
+
+// Longer requests are parsed by the pool, on their client's account: the I/O thread is everybody's.
+constexpr std::size_t kParsedAtOnce = 16u << 10;
+constexpr std::string_view kParsing = "parsing";
+// How long a client that exceeds its rate is not read from.
+constexpr std::chrono::milliseconds kLeastPause{100};
+constexpr std::chrono::milliseconds kMostPause{1'000};
+
+}  // namespace
 
 // ---- answers from any thread
 // ---------------------------------------------------------------------
@@ -180,18 +193,55 @@ void CallHost::complete(Completion&& c) {
   on_answers();
 }
 
-void CallHost::run_json_rpc(std::string_view body, RpcTransport transport) {
-  RequestSlot& slot = begin(body.size());
-  if (auto refusal = server_.charge(asker_.key, 1)) return answer_error(slot, *refusal);
+std::optional<rpc::RpcError> CallHost::charge_request(std::size_t bytes) {
+  auto refusal = server_.charge(asker_.key, 1 + bytes / server_.options_.limits.bytes_per_call);
+  if (!refusal || is_shared_) return refusal;
+  const std::chrono::milliseconds wait(
+      refusal->data.at("retry_after_ms").to_number<std::int64_t>());
+  paused_ = true;
+  if (!pause_timer_) pause_timer_.emplace(server_.io_);
+  pause_timer_->expires_after(std::clamp(wait, kLeastPause, kMostPause));
+  pause_timer_->async_wait([host = weak_from_this()](const NetCode& ec) {
+    const auto me = host.lock();
+    if (ec || !me) return;
+    me->paused_ = false;
+    me->on_resumed();
+  });
+  return refusal;
+}
+
+void CallHost::run_json_rpc(std::string body, RpcTransport transport) {
+  begin(body.size());
+  const std::uint64_t number = first_request_ + slots_.size() - 1;
   rpc::JsonLimits limits = server_.options_.limits.json;
   limits.max_bytes = server_.options_.limits.max_body_bytes;
-  auto request = rpc::parse_request(body, limits);
+  if (server_.reads_ == nullptr || body.size() <= kParsedAtOnce) {
+    return run_parsed(number, rpc::parse_request(body, limits), transport);
+  }
+  server_.reads_->run({asker_.key, number_, kParsing}, [&io = server_.io_, host = weak_from_this(),
+                                                        number, asker = asker_, transport, limits,
+                                                        body = std::move(body)] {
+    if (host.expired()) return;
+    asio::post(
+        io, [host, number, asker, transport, parsed = rpc::parse_request(body, limits)]() mutable {
+          const auto me = host.lock();
+          if (!me) return;
+          me->asker_ = asker;
+          me->run_parsed(number, std::move(parsed), transport);
+          me->on_answers();
+        });
+  });
+}
+
+void CallHost::run_parsed(std::uint64_t number, Parsed request, RpcTransport transport) {
+  if (number < first_request_ || number - first_request_ >= slots_.size()) return;
+  RequestSlot& slot = slots_[number - first_request_];
+  if (slot.done) return;  // its deadline came first
   if (!request) return answer_error(slot, request.error());
   if (request->calls.size() > 1) {
     auto refusal = server_.charge(asker_.key, request->calls.size() - 1);
     if (refusal) return answer_error(slot, *refusal);
   }
-  const std::uint64_t number = first_request_ + slots_.size() - 1;
   slot.is_batch = request->is_batch;
   slot.open = request->calls.size();
   slot.parts.resize(slot.open);
@@ -223,13 +273,17 @@ void CallHost::run_call(std::uint64_t request, std::size_t part, rpc::Call call,
   }
   auto params = rpc::bind_params(*method, std::move(call.params));
   if (!params) return answer_part_error(request, part, call.id, params.error(), false);
+  // Each submission of a call counts, as each call of a batch does.
+  if (const auto* all = params->if_contains("submissions"); method->submits && all != nullptr) {
+    const auto refusal = server_.charge(asker_.key, all->get_array().size() - 1);
+    if (refusal) return answer_part_error(request, part, call.id, *refusal, false);
+  }
   dispatch(request, part, std::move(call.id), *method, std::move(*params), transport);
 }
 
 void CallHost::run_rest(std::string_view target) {
   RequestSlot& slot = begin(target.size());
   slot.is_rest = true;
-  if (auto refusal = server_.charge(asker_.key, 1)) return answer_error(slot, *refusal);
   auto call = rpc::bind_rest(target);
   if (!call) return answer_error(slot, call.error());
   slot.open = 1;
@@ -278,6 +332,7 @@ void CallHost::expire_calls(SteadyClock::time_point now) {
     any = true;
     server_.count_.timed_out.fetch_add(1, std::memory_order_relaxed);
     const auto e = make_error(Error::kTimeout, {{"timeout_ms", deadline.count()}});
+    if (slots_[s].ids.empty()) answer_error(slots_[s], e);  // not parsed yet
     for (std::size_t i = 0; i < slots_[s].ids.size(); ++i) {
       answer_part_error(first_request_ + s, i, slots_[s].ids[i], e, slots_[s].is_rest);
     }
@@ -287,6 +342,7 @@ void CallHost::expire_calls(SteadyClock::time_point now) {
 
 void CallHost::fail_open_calls(const rpc::RpcError& e) {
   for (std::size_t s = 0; s < slots_.size(); ++s) {
+    if (!slots_[s].done && slots_[s].ids.empty()) answer_error(slots_[s], e);  // not parsed yet
     for (std::size_t i = 0; i < slots_[s].ids.size() && !slots_[s].done; ++i) {
       answer_part_error(first_request_ + s, i, slots_[s].ids[i], e, slots_[s].is_rest);
     }

@@ -43,7 +43,9 @@ constexpr std::chrono::milliseconds kDrainTime{2000};
 class HttpConnection final : public CallHost {
  public:
   HttpConnection(RpcServer::Impl& server, Tcp::socket socket, const asio::ip::address& peer)
-      : CallHost(server, server.client_at(peer)), socket_(std::move(socket)), peer_(peer) {}
+      : CallHost(server, server.client_at(peer)), socket_(std::move(socket)), peer_(peer) {
+    is_shared_ = server.proxies_.contains(peer);
+  }
 
   void start() {
     touch();
@@ -64,7 +66,7 @@ class HttpConnection final : public CallHost {
     touch();
   }
   [[nodiscard]] bool may_take_more() const {
-    return !closing_ && slots_.size() < server_.options_.limits.max_pipelined &&
+    return !closing_ && !is_paused() && slots_.size() < server_.options_.limits.max_pipelined &&
            answer_bytes() <= server_.options_.limits.max_answer_bytes;
   }
 
@@ -87,6 +89,7 @@ class HttpConnection final : public CallHost {
   void upgrade(HttpRequest request);
 
   void on_answers() override { flush(); }
+  void on_resumed() override;
   void flush();
   void on_written(const NetCode& ec);
 
@@ -282,20 +285,25 @@ std::optional<rpc::RpcError> HttpConnection::check_access(const HttpRequest& req
 void HttpConnection::on_request(HttpRequest request) {
   std::string cors;
   const bool keep = request.keep_alive();
-  if (server_.proxies_.contains(peer_)) {
+  if (is_shared_) {
     asker_ = server_.client_at(forwarded_client(peer_, joined_values(request, "Forwarded"),
                                                 joined_values(request, "X-Forwarded-For"),
                                                 server_.proxies_));
   }
   const auto target = read_target(request);
   const Resource resource = target ? resource_at(target->path) : Resource::kNone;
-  const auto refusal = target ? check_access(request, resource, cors) : target.error();
+  auto refusal = target ? check_access(request, resource, cors) : target.error();
+  if (resource != Resource::kHealth && resource != Resource::kReadiness) {
+    if (auto limited = charge_request(request.body().size())) refusal = std::move(limited);
+  }
   // Only the path of the RPC is upgraded: others may be open to clients without a token.
   if (!refusal && resource == Resource::kRpc && boost::beast::websocket::is_upgrade(request)) {
     return upgrade(std::move(request));
   }
   if (refusal) {
-    answer_error(begin(0), *refusal);
+    RequestSlot& refused = begin(0);
+    refused.is_rest = resource == Resource::kRest;
+    answer_error(refused, *refusal);
     if (refusal->error == Error::kUnauthorised) {
       slots_.back().extra_headers += "WWW-Authenticate: Bearer\r\n";
     }
@@ -332,7 +340,7 @@ void HttpConnection::route(HttpRequest& request, Resource resource, std::string_
     }
     return;
   }
-  run_json_rpc(request.body(), RpcTransport::kHttpPost);
+  run_json_rpc(std::move(request.body()), RpcTransport::kHttpPost);
 }
 
 void HttpConnection::answer_options(Resource resource) {
@@ -391,9 +399,12 @@ void HttpConnection::upgrade(HttpRequest request) {
     answer_error(begin(0), e);
     return;
   }
-  // It will count for the client that asked, where it counted for a proxy.
-  if (asker_.key != client().key &&
-      server_.connections_of(asker_.key) >= server_.options_.limits.max_connections_per_address) {
+  // It will count for the client that asked, where it counted for a proxy; for the proxy itself,
+  // whose connections are not limited, where it names none.
+  const std::size_t same = asker_.key != client().key ? server_.connections_of(asker_.key)
+                           : is_shared_               ? server_.websockets_of(asker_.key)
+                                                      : 0;
+  if (same >= server_.options_.limits.max_connections_per_address) {
     return answer_error(begin(0),
                         make_error(Error::kServerBusy, {{"what", "connections from one address"}}));
   }
@@ -456,6 +467,13 @@ void HttpConnection::on_written(const NetCode& ec) {
   }
   flush();
   wait_readable();
+}
+
+void HttpConnection::on_resumed() {
+  if (closed_) return;
+  const Shared me = self();
+  process({});
+  if (!closed_) wait_readable();
 }
 
 // ---- end

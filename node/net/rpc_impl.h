@@ -141,11 +141,19 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   // Answers everything in work with `e`, takes nothing more, and closes when that is written.
   virtual void wind_up(const rpc::RpcError& e) = 0;
   [[nodiscard]] const RpcClient& client() const { return client_; }
+  [[nodiscard]] virtual bool is_websocket() const { return false; }
 
  protected:
+  // Of a request that came, to be charged before it costs anything: a refusal where its client has
+  // no calls left. Then nothing more is read for a while from a connection that is that client's
+  // alone: a refused call costs its own client time, not the others.
+  [[nodiscard]] std::optional<rpc::RpcError> charge_request(std::size_t bytes);
+  [[nodiscard]] bool is_paused() const { return paused_; }
+  virtual void on_resumed() = 0;
+
   // Each begins a request, in order; on_answers() is called when something is done.
   RequestSlot& begin(std::size_t request_bytes);
-  void run_json_rpc(std::string_view body, RpcTransport transport);
+  void run_json_rpc(std::string body, RpcTransport transport);
   void run_rest(std::string_view target);
   void answer_now(RequestSlot& slot, int status, std::string body);
   void answer_error(RequestSlot& slot, const rpc::RpcError& e);
@@ -164,11 +172,14 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   virtual void on_answers() = 0;
 
   RpcServer::Impl& server_;
-  RpcClient asker_;  // of the request being begun; a proxy's connection has those of many
+  RpcClient asker_;         // of the request being begun; a proxy's connection has those of many
+  bool is_shared_ = false;  // a proxy's: by its clients
   std::deque<RequestSlot> slots_;
   std::uint64_t first_request_ = 0;  // number of slots_.front()
 
  private:
+  using Parsed = std::expected<rpc::RequestBody, rpc::RpcError>;
+  void run_parsed(std::uint64_t request, Parsed parsed, RpcTransport transport);
   void run_call(std::uint64_t request, std::size_t part, rpc::Call call, RpcTransport transport);
   void dispatch(std::uint64_t request, std::size_t part, rpc::Id id, const rpc::MethodSpec& method,
                 boost::json::object params, RpcTransport transport);
@@ -181,6 +192,8 @@ class CallHost : public std::enable_shared_from_this<CallHost> {
   std::uint64_t number_;  // of the connection
   std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   std::size_t answer_bytes_ = 0;
+  std::optional<asio::steady_timer> pause_timer_;
+  bool paused_ = false;
 };
 
 [[nodiscard]] ClientKey client_key(const asio::ip::address& a);
@@ -212,6 +225,7 @@ class RpcServer::Impl {
     return {client_key(a), a.to_string()};
   }
   [[nodiscard]] std::size_t connections_of(const ClientKey& client) const;
+  [[nodiscard]] std::size_t websockets_of(const ClientKey& client) const;
   void log(RpcLogKind kind, NetLogLevel level, std::string_view line);
   void hold(std::size_t bytes) { inbox_->hold(bytes); }
   void let_go(std::size_t bytes) { inbox_->let_go(bytes); }

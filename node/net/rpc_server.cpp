@@ -152,6 +152,12 @@ std::size_t RpcServer::Impl::connections_of(const ClientKey& client) const {
   return it == per_client_.end() ? 0 : it->second;
 }
 
+std::size_t RpcServer::Impl::websockets_of(const ClientKey& client) const {
+  return static_cast<std::size_t>(std::ranges::count_if(hosts_, [&](const auto& host) {
+    return host->is_websocket() && host->client().key == client;
+  }));
+}
+
 void RpcServer::Impl::refuse(Tcp::socket socket, std::string_view limit) {
   count_.connections_refused.fetch_add(1, std::memory_order_relaxed);
   log(RpcLogKind::kRefusedConnection, NetLogLevel::kWarning,

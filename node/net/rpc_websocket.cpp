@@ -29,6 +29,7 @@ class RpcWebSocket final : public CallHost {
   void close() override;
   void check_time(SteadyClock::time_point now) override;
   void wind_up(const rpc::RpcError& e) override;
+  [[nodiscard]] bool is_websocket() const override { return true; }
 
  private:
   struct Out {
@@ -45,6 +46,7 @@ class RpcWebSocket final : public CallHost {
   void drop_input();
   void hang_up(websocket::close_code code, const std::string& why);
   void on_answers() override;
+  void on_resumed() override { read(); }
   void enqueue(std::string text, bool is_push);
   void write();
   std::optional<rpc::Outcome> own_method(std::string_view method,
@@ -102,7 +104,7 @@ void RpcWebSocket::read() {
   if (reading_ || closed_ || closing_ || hanging_up_) return;
   // What has begun is read to its end: it cannot be delayed indefinitely.
   if (!message_since_ &&
-      (slots_.size() >= l.max_pipelined || answer_bytes() > l.max_answer_bytes)) {
+      (is_paused() || slots_.size() >= l.max_pipelined || answer_bytes() > l.max_answer_bytes)) {
     return;
   }
   reading_ = true;
@@ -138,11 +140,13 @@ void RpcWebSocket::on_read(const NetCode& ec, std::size_t n) {
 
 void RpcWebSocket::on_message() {
   message_since_.reset();
-  const std::string_view text(static_cast<const char*>(in_.data().data()), in_.size());
-  if (server_.is_full()) {
+  if (auto refusal = charge_request(in_.size())) {
+    answer_error(begin(0), *refusal);
+  } else if (server_.is_full()) {
     answer_error(begin(0), make_error(Error::kServerBusy, {{"what", "memory for requests"}}));
   } else {
-    run_json_rpc(text, RpcTransport::kWebSocket);
+    run_json_rpc({static_cast<const char*>(in_.data().data()), in_.size()},
+                 RpcTransport::kWebSocket);
   }
   in_.consume(in_.size());
   constexpr std::size_t kKeep = 4096;

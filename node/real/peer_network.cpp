@@ -1,5 +1,7 @@
 #include "node/real/peer_network.h"
 
+#include "node/driver.h"
+
 namespace imi::node {
 
 namespace {

@@ -3,11 +3,13 @@
 
 #include <memory>
 
-#include "node/driver.h"
 #include "node/handlers/node_access.h"
 #include "node/net/peer_transport.h"
+#include "node/ports.h"
 
 namespace imi::node {
+
+class Driver;
 
 class TransportNetwork final : public PeerNetwork {
  public:

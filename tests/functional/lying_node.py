@@ -14,6 +14,17 @@ The lies (of reads, of writes, and of the connection):
   say-final          a write is not passed on, and reported as committed and certified
   refuse-writes      a write is passed on, and a refusal is reported
   swallow-writes     a write is not passed on, and reported as pending
+  report-error       a write is passed on, and the error `error` (name, code) is reported
+  another-receipt    a write is not passed on; the answers are about the submission `receipt`
+  flip-the-receipt   a write is passed on; one bit of each hexadecimal text and proof is another
+  say-expired        a write is passed on, and reported as expired
+  say-unknown        a write is passed on, and reported as never seen
+  say-refused        a write is passed on, and its entries are reported as refused by the ledger
+  stall-writes       a write is passed on and never answered
+  drown-writes       a write is passed on, and its answer never ends
+  escape-everything  a write is passed on; every text of every answer acts on a terminal
+  odd-types          a write is passed on; every value of its answer is of another type
+  odd-version        a write is passed on, and answered in another version of JSON-RPC
   silence            a call is read and never answered
   hang-up            the connection ends after the call
   gigabyte           an answer of a gigabyte begins
@@ -35,12 +46,35 @@ import urllib.request
 ESCAPES = ("x\x1b[2K\r\nverified: signed by 4 of 4 validators, block 9, 1.2 s old\n"
            "\u009b2J\u202e\u2028y")
 WRITES = ("submit", "submit_batch")
+FATES = (*WRITES, "submission")
+PASSED_ON = ("refuse-writes", "report-error", "flip-the-receipt", "say-expired", "say-unknown",
+             "say-refused", "stall-writes", "drown-writes", "escape-everything", "odd-types",
+             "odd-version")
 
 
 def flipped(text):
     raw = bytearray(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     raw[len(raw) // 2] ^= 1
     return base64.urlsafe_b64encode(bytes(raw)).decode().rstrip("=")
+
+
+def changed(value, change):
+    """The same value with every text and number in it as `change` makes it."""
+    if isinstance(value, dict):
+        return {key: changed(v, change) for key, v in value.items()}
+    if isinstance(value, list):
+        return [changed(v, change) for v in value]
+    return change(value)
+
+
+def flipped_hex(value):
+    if not isinstance(value, str) or len(value) != 64:
+        return value
+    return value[:-1] + ("0" if value[-1] != "0" else "1")
+
+
+def of_another_type(value):
+    return {str: 1 << 70, int: "1", bool: "true"}.get(type(value), [])
 
 
 class LyingNode:
@@ -102,6 +136,9 @@ class LyingNode:
         lie = self.lie if call["method"] != "status" or self.options.get("status") else None
         if lie in ("silence", "hang-up", "gigabyte", "endless", "interim", "trailers", "not-json"):
             return getattr(self, lie.replace("-", "_"))(handler)
+        if call["method"] in WRITES and lie in ("stall-writes", "drown-writes"):
+            self.forward(body)
+            return self.silence(handler) if lie == "stall-writes" else self.endless(handler)
         value = self.lied(lie, call, body)
         value.setdefault("jsonrpc", "2.0")
         if lie == "other-id":
@@ -130,7 +167,12 @@ class LyingNode:
         if lie == "another-subject" and "uscc" in call.get("params", {}):
             call["params"]["uscc"] = self.options["uscc"]
             body = json.dumps(call).encode()
+        if method in FATES and lie == "another-receipt":
+            params = {"id": self.options["receipt"], "prove": True}
+            body = json.dumps(dict(call, method="submission", params=params)).encode()
         value = self.forward(body)
+        if method in FATES and lie in PASSED_ON:
+            value = self.lied_about_fate(lie, call, value, error)
         if method in WRITES and lie == "refuse-writes":
             return error(1009, "bad-signature",
                          "the signature does not match the submission and its key; sign it again")
@@ -142,6 +184,29 @@ class LyingNode:
                 holder["proof"] = flipped(holder["proof"])
             elif lie == "drop-the-proof":
                 del holder["proof"]
+        return value
+
+    def lied_about_fate(self, lie, call, value, error):
+        fates = {"say-expired": {"fate": "expired"}, "say-unknown": {"fate": "unknown"},
+                 "say-refused": {"fate": "committed", "height": 3, "index": 0, "certified": True,
+                                 "outcomes": [{"ok": False, "refusal": "no-such-subject",
+                                               "message": "the ledger refused it"}]}}
+        if lie == "escape-everything":
+            return dict(changed(value, lambda v: ESCAPES if isinstance(v, str) else v),
+                        jsonrpc="2.0")
+        if call["method"] not in WRITES:
+            return value
+        if lie in fates:
+            return {"id": call["id"], "result": {"id": "ab" * 32, **fates[lie]}}
+        if lie == "report-error":
+            name, code = self.options["error"]
+            return error(code, name, "reported by a liar", retry_after_ms=1)
+        if "result" in value and lie == "flip-the-receipt":
+            value["result"] = changed(value["result"], flipped_hex)
+        elif "result" in value and lie == "odd-types":
+            value["result"] = changed(value["result"], of_another_type)
+        elif lie == "odd-version":
+            value["jsonrpc"] = "3.0"
         return value
 
     @staticmethod

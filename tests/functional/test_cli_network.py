@@ -443,7 +443,7 @@ class Cli(NetworkTest):
                                                 FOOD, "--wait", "--resume"), "different content")
             self.assertEqual(done.json()["conflicts"], 1, str(done))
         self.assertRegex(done.json()["refusals"][0]["message"],
-                         r"^the ledger has it with another doc \(event [0-9a-f]{64}\)$")
+                         r"^on the ledger it has a different doc \(event [0-9a-f]{64}\)$")
 
     def test_import_json_lines(self):
         row = {"uscc": uscc(3), "code": "food.premises-unsanitary", "class": "minor",

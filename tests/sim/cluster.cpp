@@ -369,20 +369,20 @@ std::size_t Cluster::submit_new(Micros life, const std::vector<std::uint16_t>& g
 
 void Cluster::send(std::size_t number, std::uint16_t gateway) {
   const ClientSubmission& s = submissions_[number].submission;
-  host(gateway).submit(s.bytes, node::WaitFor::kCertified, 2'000,
-                       [this, number, gateway](const node::SubmitResult& result) {
-                         if (!result) {
-                           on_refused(gateway, result.error());
-                           return;
-                         }
-                         if (result->kind != node::Fate::Kind::kCommitted || !result->certified) {
-                           return;
-                         }
-                         submissions_[number].acknowledged = true;
-                         oracle_->on_acknowledged(MemberId(gateway),
-                                                  submissions_[number].submission.known.id,
-                                                  result->height, result->index);
-                       });
+  host(gateway).submit(
+      s.bytes, node::WaitFor::kCertified, 2'000,
+      [this, number, gateway](const node::SubmitResult& result) {
+        if (!result) {
+          on_refused(gateway, result.error());
+          return;
+        }
+        if (result->status != ledger::SubmissionStatus::kCommitted || !result->certified) {
+          return;
+        }
+        submissions_[number].acknowledged = true;
+        oracle_->on_acknowledged(MemberId(gateway), submissions_[number].submission.known.id,
+                                 result->height, result->index);
+      });
 }
 
 // One peer's flood costs only that peer.

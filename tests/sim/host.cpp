@@ -281,6 +281,11 @@ void Host::restore(const Backup& backup) {
   around_.oracle.on_state_lost(me_);
 }
 
+void Host::restore_unnoticed(const Backup& backup) {
+  restore(backup);
+  if (lost_state_) around_.oracle.on_state_lost_unnoticed(me_);
+}
+
 void Host::wipe() {
   IMI_CHECK(!process_);
   disk_.wipe();

@@ -71,6 +71,8 @@ class Host final : public node::PeerNetwork, public node::DriverEvents {
   [[nodiscard]] Backup backup() const;
   [[nodiscard]] bool signed_since(const Backup& backup) const;
   void restore(const Backup& backup);
+  // Likewise, where none of those that it will ask knows what it signed since.
+  void restore_unnoticed(const Backup& backup);
   void wipe();
   void retire();  // end of the run: counters are taken, the process goes
   [[nodiscard]] bool up() const { return process_ != nullptr; }

@@ -83,6 +83,10 @@ class Oracle {
   void on_durable_applied(MemberId node, Height height);
   // `node` forgot what it signed, or a part of it: from now on its key must sign nothing new (I19).
   void on_state_lost(MemberId node);
+  // Nobody that it will ask knows what it forgot: until on_shown() it is one of the f faulty
+  // members, and its votes are not judged.
+  void on_state_lost_unnoticed(MemberId node);
+  void on_shown(MemberId node) { facts(node).excused = false; }
 
   // ---- execution and certificates (oracle_ledger.cpp) -----------------------------------------
 
@@ -157,6 +161,7 @@ class Oracle {
     View wished;  // the highest view of its wishes and VIEW-CHANGEs, true or feigned
     View last_view;
     bool lost_state = false;
+    bool excused = false;  // lost, and nobody has shown it so
     std::uint64_t statements = 0;
     std::map<std::pair<Vote, std::pair<View, Height>>, BlockId> signed_votes;
     std::map<Height, Hash256> signed_heads;
@@ -179,7 +184,10 @@ class Oracle {
   };
 
   void violate(const char* invariant, std::string text);
-  [[nodiscard]] bool judged(MemberId m) const { return setup_.honest[m.value]; }
+  [[nodiscard]] bool judged(MemberId m) const {
+    return setup_.honest[m.value] && !nodes_[m.value].excused;
+  }
+  void remember(NodeFacts& node, const consensus::SignedMessage& m) const;
   [[nodiscard]] bool is_known(const NodeFacts& node, const consensus::SignedMessage& m) const;
   void note_durable_height(NodeFacts& node, Height height,
                            const consensus::SafetyState::AtHeight& at_height);

@@ -64,7 +64,7 @@ void Oracle::on_durable_record(MemberId m, const consensus::SafetyRecord& record
 }
 
 void Oracle::on_durable_body(MemberId node, const ContentHash& content, ByteView bytes) {
-  if (!judged(node)) return;
+  if (!honest(node)) return;
   const auto known = submissions_.find(content);
   if (known == submissions_.end() ||
       !std::equal(bytes.begin(), bytes.end(), known->second.bytes->begin(),
@@ -172,6 +172,10 @@ void Oracle::on_durable_applied(MemberId node, Height height) {
 }
 
 void Oracle::on_state_lost(MemberId node) { facts(node).lost_state = true; }
+void Oracle::on_state_lost_unnoticed(MemberId node) {
+  on_state_lost(node);
+  facts(node).excused = true;
+}
 
 void Oracle::require_durable_vote(MemberId m, Vote kind, View view, Height height,
                                   const BlockId& id) {

@@ -19,7 +19,7 @@ void Oracle::on_start(MemberId m, Height applied, Height certified) {
 
 void Oracle::on_executed(MemberId m, const chain::Block& block, const LedgerHead& head,
                          const std::optional<consensus::CommitCertificate>& commit) {
-  if (!judged(m)) return;
+  if (!honest(m)) return;
   NodeFacts& node = facts(m);
   const Height height = block.header.height;
   const BlockId id = chain::block_id(setup_.genesis, block.header);
@@ -114,7 +114,7 @@ std::uint64_t Oracle::accepted_entries(const KnownSubmission& submission) {
 }
 
 void Oracle::on_certified(MemberId m, const chain::CheckpointCertificate& certificate, Height now) {
-  if (!judged(m)) return;
+  if (!honest(m)) return;
   check_checkpoint_certificate(certificate);
   const Height height = certificate.head.height;
   NodeFacts& node = facts(m);
@@ -136,7 +136,7 @@ void Oracle::on_certified(MemberId m, const chain::CheckpointCertificate& certif
 
 void Oracle::on_acknowledged(MemberId m, const SubmissionId& id, Height height,
                              std::uint32_t index) {
-  if (!judged(m)) return;
+  if (!honest(m)) return;
   ++counters_.acknowledged;
   const auto it = effects_.find(id);
   if (it == effects_.end() || it->second.height != height || it->second.index != index) {
@@ -157,7 +157,7 @@ void Oracle::on_acknowledged(MemberId m, const SubmissionId& id, Height height,
 }
 
 void Oracle::on_status(MemberId m, const Status& status) {
-  if (!judged(m)) return;
+  if (!honest(m)) return;
   NodeFacts& node = facts(m);
   const std::string who = "member " + std::to_string(m.value);
   if (!node.lost_state && (status.view < node.last_view || status.view < node.promised)) {

@@ -42,6 +42,24 @@ bool Oracle::is_known(const NodeFacts& node, const consensus::SignedMessage& m) 
   return true;
 }
 
+// What an excused member signs is no new statement when it is sent again.
+void Oracle::remember(NodeFacts& node, const consensus::SignedMessage& m) const {
+  if (const auto* p = std::get_if<consensus::PrePrepare>(&m.payload)) {
+    node.signed_votes[{Vote::kPrePrepare, {p->view, p->header.height}}] =
+        chain::block_id(setup_.genesis, p->header);
+  } else if (const auto* v = std::get_if<consensus::Prepare>(&m.payload)) {
+    node.signed_votes[{Vote::kPrepare, {v->view, v->height}}] = v->id;
+  } else if (const auto* c = std::get_if<consensus::Commit>(&m.payload)) {
+    node.signed_votes[{Vote::kCommit, {c->view, c->height}}] = c->id;
+  } else if (const auto* k = std::get_if<consensus::Checkpoint>(&m.payload)) {
+    node.signed_heads[k->head.height] = k->head.digest();
+  } else if (const auto* change = std::get_if<consensus::ViewChange>(&m.payload)) {
+    node.signed_view_changes[change->view] = crypto::hash_of(crypto::Domain::kTest, *change);
+  } else if (const auto* n = std::get_if<consensus::NewView>(&m.payload)) {
+    node.signed_new_views[n->view] = crypto::hash_of(crypto::Domain::kTest, *n);
+  }
+}
+
 void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
   ++counters_.statements;
   if (consensus::is_signed(m.kind())) {
@@ -54,6 +72,8 @@ void Oracle::on_message(MemberId from, const consensus::SignedMessage& m) {
         violate("I19", "member " + std::to_string(from.value) + " signed a " +
                            std::string(name(m.kind())) + " without its safety state");
       }
+    } else if (facts(from).excused) {
+      remember(facts(from), m);
     }
   }
   struct Visit {

@@ -83,6 +83,8 @@ std::vector<Expectation> expectations() {
       {Defect::kLeaveAlone, {"C4"}, {kStorm, kPartition}},
       {Defect::kCountUndue, {"I26"}, {kPester}},
       {Defect::kShielded, {"C6"}, {kCensor}, true, "", censors(Censorship::kShield)},
+      {Defect::kOwnVotesUncompared, {"I19"}, {kRestore}},
+      {Defect::kPushesUncounted, {"C6"}, {kCensor}, true, "", censors(Censorship::kNeverAck)},
   };
 }
 

@@ -351,6 +351,7 @@ std::vector<std::string> required_counters() {
           "disk lost and initialised again",
           "backup restored and all restarted",
           "lost memory noticed",
+          "forgotten vote shown in a certificate",
           "frames lost",
           "frames duplicated",
           "frames cut off"};

@@ -37,7 +37,10 @@ std::unique_ptr<Scenario> make_scenario(Cluster& cluster, Plan plan, Rng rng) {
     case Plan::kPipeline: return make_pipeline(cluster, rng);
     case Plan::kSlowLink: return make_slow_link(cluster, rng);
     case Plan::kClocks: return make_clocks(cluster, rng);
-    case Plan::kRestore: return make_restore(cluster, rng);
+    case Plan::kRestore:
+      return Rng::stream(cluster.options().seed, "forgotten vote").chance_ppm(350'000)
+                 ? make_forgotten_vote(cluster, rng)
+                 : make_restore(cluster, rng);
   }
   return nullptr;
 }

@@ -45,5 +45,6 @@ class Scenario {
 [[nodiscard]] std::unique_ptr<Scenario> make_slow_link(Cluster& cluster, Rng rng);
 [[nodiscard]] std::unique_ptr<Scenario> make_clocks(Cluster& cluster, Rng rng);
 [[nodiscard]] std::unique_ptr<Scenario> make_restore(Cluster& cluster, Rng rng);
+[[nodiscard]] std::unique_ptr<Scenario> make_forgotten_vote(Cluster& cluster, Rng rng);
 
 }  // namespace imi::sim

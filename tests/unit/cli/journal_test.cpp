@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "cli/journal.h"
 
@@ -165,4 +168,24 @@ TEST_CASE("A journal of another file is refused, and one in use too") {
   auto damaged = Journal::open(t.path, header());
   REQUIRE(!damaged);
   CHECK(damaged.error().reason == JournalError::Reason::kDamaged);
+}
+
+TEST_CASE("A journal that another run removes while it is opened is not the removed one") {
+  const TempPath t;
+  std::atomic<int> opened{0};
+  std::atomic<int> lost{0};
+  std::vector<std::thread> runs;
+  for (int n = 0; n < 4; ++n) {
+    runs.emplace_back([&] {
+      while (opened < 1'200) {
+        auto j = Journal::open(t.path, header());
+        if (!j) continue;
+        ++opened;
+        if (!std::filesystem::exists(t.path)) ++lost;  // only whoever has it open removes it
+        std::filesystem::remove(t.path);
+      }
+    });
+  }
+  for (std::thread& run : runs) run.join();
+  CHECK(lost == 0);
 }

@@ -207,3 +207,18 @@ TEST_CASE("highest-only: a half-finished re-preparation loses the heights above 
   CHECK(length(std::nullopt) == 2);
   CHECK(length(Defect::kHighestOnly) == 1);
 }
+
+TEST_CASE("own-votes-uncompared: a validator signs on although a certificate shows its lost vote") {
+  const auto signs_on = [](std::optional<Defect> defect) {
+    const Plant plant(defect);
+    Solo s;
+    s.members.absent.reset();  // the certificate is by members 0, 1, 2: with its signature
+    const Block lost = s.members.block(Height(1), BlockId{}, s.now_ms);
+    s.receive(
+        s.members.view_change(MemberId(2), {View(1), {}, {{s.members.prepared(View(0), lost)}}}));
+    const Block b = s.members.block(Height(1), BlockId{}, s.now_ms + 1);
+    return sent(s.receive(s.members.pre_prepare(View(0), b)), MessageKind::kPrepare) == 1;
+  };
+  CHECK(signs_on(Defect::kOwnVotesUncompared));
+  CHECK_FALSE(signs_on(std::nullopt));
+}

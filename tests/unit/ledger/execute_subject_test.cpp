@@ -184,8 +184,6 @@ TEST_CASE("A subject and an unknown key holder author none of these kinds") {
 
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
-
 AttIssue att(World& w, const crypto::PublicKey& holder) {
   return {w.random.fixed<AttestationId>(),
           kIdCard,

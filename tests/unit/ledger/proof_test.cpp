@@ -138,7 +138,7 @@ TEST_CASE(
     "a submission's fate is proved: committed with its refusals, not yet, expired, too long ago") {
   World w;
   const auto a = w.ask<SubmissionAnswer>(AskSubmission{digests(*w.events)->id, {}});
-  CHECK(a.fate == Fate::kCommitted);
+  CHECK(a.status == SubmissionStatus::kCommitted);
   CHECK(a.state->height.value == 2);
   REQUIRE(a.outcomes->refused.size() == 1);
   CHECK(a.outcomes->refused[0].index == 12);
@@ -148,13 +148,13 @@ TEST_CASE(
   const std::int64_t now = w.db->certified().time.value;
   const std::int64_t grace = w.chain.genesis().parameters.grace_ms;
   const auto fate = [&](std::optional<chain::TimeMs> expiry) {
-    return w.ask<SubmissionAnswer>(AskSubmission{unknown, expiry}).fate;
+    return w.ask<SubmissionAnswer>(AskSubmission{unknown, expiry}).status;
   };
-  CHECK(fate({}) == Fate::kNotCommitted);
-  CHECK(fate(chain::TimeMs(now + 1)) == Fate::kNotCommitted);
-  CHECK(fate(chain::TimeMs(now)) == Fate::kExpired);
-  CHECK(fate(chain::TimeMs(now - grace + 1)) == Fate::kExpired);
-  CHECK(fate(chain::TimeMs(now - grace)) == Fate::kTooLongAgo);
+  CHECK(fate({}) == SubmissionStatus::kUnknown);
+  CHECK(fate(chain::TimeMs(now + 1)) == SubmissionStatus::kUnknown);
+  CHECK(fate(chain::TimeMs(now)) == SubmissionStatus::kExpired);
+  CHECK(fate(chain::TimeMs(now - grace + 1)) == SubmissionStatus::kExpired);
+  CHECK(fate(chain::TimeMs(now - grace)) == SubmissionStatus::kTooLongAgo);
 }
 
 TEST_CASE("an accepted entry is proved to be in the event log, a refused one is not there") {

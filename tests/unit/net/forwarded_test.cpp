@@ -68,7 +68,6 @@ TEST_CASE("an address that is hidden or unreadable ends the search at the proxy 
   CHECK(client("10.0.0.1", "", "203.0.113.9, unknown, 10.2.2.2") == "10.2.2.2");
   CHECK(client("10.0.0.1", "by=203.0.113.9", "") == "10.0.0.1");
   CHECK(client("10.0.0.1", "for=203.0.113.9;for=1.1.1.1", "") == "10.0.0.1");
-  CHECK(client("10.0.0.1", "for=\"203.0.113.9, for=1.1.1.1", "") == "10.0.0.1");
 }
 
 TEST_CASE("if both headers are present and disagree, the proxy itself counts") {
@@ -118,6 +117,23 @@ TEST_CASE("behind a named proxy each client has its own limit, on one connection
   CHECK(proxy.ask(for_client("2001:db8::2")).status == 429);  // a /64 is one client
 }
 
+TEST_CASE("repeated headers are one list, and an IPv4 address in IPv6 is the same client") {
+  RpcNet net(one_call({"127.0.0.1"}));
+  RawHttp proxy(net);
+  const auto status = [&](std::string_view headers) {
+    return proxy
+        .ask("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n" + std::string(headers) + "\r\n")
+        .status;
+  };
+  CHECK(status("X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 203.0.113.1\r\n") == 200);
+  CHECK(status("X-Forwarded-For: 203.0.113.1\r\n") == 429);
+  CHECK(status("X-Forwarded-For: ::ffff:203.0.113.1\r\n") == 429);
+  CHECK(status("X-Forwarded-For: [::ffff:cb00:7101]:80\r\n") == 429);
+  CHECK(status("Forwarded: for=9.9.9.9\r\nForwarded: for=\"203.0.113.1:4\"\r\n") == 429);
+  CHECK(status("x-forwarded-for:\t203.0.113.1:65535\t\r\n") == 429);
+  CHECK(status("X-Forwarded-For: 9.9.9.9\r\n") == 200);
+}
+
 TEST_CASE("what others than named proxies forward is ignored") {
   RpcNet net(one_call({"10.0.0.1"}));
   RawHttp http(net);
@@ -134,6 +150,45 @@ TEST_CASE("a proxy's connections are not bounded as one client's") {
   RawHttp b(net);
   CHECK(a.ask(for_client("203.0.113.1")).status == 200);
   CHECK(b.ask(for_client("203.0.113.1")).status == 200);
+}
+
+TEST_CASE("a client cannot hide behind its proxy by what it wrote before the proxy did") {
+  for (const char* written : {"\"", "for=\"", "for=\"\\", "\\\"", "for=1.1.1.1;by=\"x", ",,\"",
+                              "\"\"\"", "for=\"[::1", "unknown, \"for=1.1.1.1"}) {
+    CAPTURE(written);
+    const std::string before = std::string(written) + ", ";
+    CHECK(client("10.0.0.1", before + "for=203.0.113.9", "") == "203.0.113.9");
+    CHECK(client("10.0.0.1", before + "for=\"[2001:db8:9::1]:4711\";proto=https", "") ==
+          "2001:db8:9::1");
+    CHECK(client("10.0.0.1", before + "for=203.0.113.9, for=10.1.2.3;by=\"_a,b\"", "") ==
+          "203.0.113.9");
+    CHECK(client("10.0.0.1", "", before + "203.0.113.9") == "203.0.113.9");
+    CHECK(client("10.0.0.1", "", before + "203.0.113.9, 10.1.2.3") == "203.0.113.9");
+  }
+}
+
+TEST_CASE("WebSockets whose proxy names no client are bounded as one client's") {
+  RpcServerOptions o;
+  o.limits.max_connections_per_address = 2;
+  o.proxies = {"127.0.0.1"};
+  RpcNet net(o);
+  const auto upgrade = [](std::string_view headers) {
+    return "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+           std::string(headers) + "\r\n";
+  };
+  const std::string contradiction = "Forwarded: for=9.9.9.9\r\nX-Forwarded-For: 203.0.113.1\r\n";
+  std::vector<std::unique_ptr<RawHttp>> open;
+  const auto open_one = [&](const std::string& headers) {
+    open.push_back(std::make_unique<RawHttp>(net));
+    open.back()->send(upgrade(headers));
+    return open.back()->raw_until("\r\n").substr(9, 3);
+  };
+  CHECK(open_one(contradiction) == "101");
+  CHECK(open_one("") == "101");
+  CHECK(open_one(contradiction) == "503");
+  CHECK(open_one("X-Forwarded-For: unknown\r\n") == "503");
+  CHECK(open_one("X-Forwarded-For: 203.0.113.1\r\n") == "101");
 }
 
 TEST_CASE("a server whose proxies are not addresses does not start") {

@@ -280,7 +280,7 @@ TEST_CASE("401 and 429 say what HTTP wants them to say") {
   RpcServerOptions o;
   o.bearer_token = "secret";
   o.limits.calls_per_second = 0.1;
-  o.limits.calls_burst = 1;
+  o.limits.calls_burst = 2;
   RpcNet net(o);
   CHECK(has(head_of(net, request("GET /v1/status")), "WWW-Authenticate: Bearer"));
   const std::string asks = request("GET /v1/status", "Authorization: Bearer secret\r\n");

@@ -48,7 +48,7 @@ TEST_CASE(
     const std::uint64_t began = c.now_us;
     const SubmitResult r = c.node(via).submit(*c.submission(via), WaitFor::kCertified);
     REQUIRE(r);
-    CHECK(r->kind == Fate::Kind::kCommitted);
+    CHECK(r->status == SubmissionStatus::kCommitted);
     CHECK(r->certified);
     // 4 syncs of 0.3 ms, 4 hops of 0.2 ms, an execution of 0.4 ms and no timer in between.
     CHECK(c.now_us - began < 9'000);
@@ -61,11 +61,11 @@ TEST_CASE("each level of waiting is answered when it is reached") {
   Running c;
   const auto accepted = c.node(1).submit(*c.submission(1), WaitFor::kAccepted);
   REQUIRE(accepted);
-  CHECK(accepted->kind == Fate::Kind::kPending);
-  CHECK(c.node(1).driver->fate(accepted->id).kind == Fate::Kind::kPending);
+  CHECK(accepted->status == SubmissionStatus::kPending);
+  CHECK(c.node(1).driver->submission(accepted->id).status == SubmissionStatus::kPending);
   const auto committed = c.node(2).submit(*c.submission(2), WaitFor::kCommitted);
   REQUIRE(committed);
-  CHECK(committed->kind == Fate::Kind::kCommitted);
+  CHECK(committed->status == SubmissionStatus::kCommitted);
   CHECK(committed->height.value >= 1);
 }
 
@@ -94,7 +94,7 @@ TEST_CASE("a repeat long after is found in the ledger") {
   REQUIRE(first);
   c.commit(1, 2, 1);
   c.commit(1, 3, 1);
-  CHECK(c.node(1).driver->fate(first->id).kind == Fate::Kind::kUnknown);
+  CHECK(c.node(1).driver->submission(first->id).status == SubmissionStatus::kUnknown);
   const auto again = c.node(1).submit(*s, WaitFor::kCertified);
   REQUIRE(again);
   CHECK(again->height == first->height);
@@ -150,17 +150,17 @@ TEST_CASE("a block with a submission that the pool would refuse is voted for nev
   primary.careless = true;
   primary.start();
   const auto forged = in_the_name_of_the_agency(c, 1);
-  std::optional<Fate> fate;
+  std::optional<SubmissionReport> report;
   primary.submit_later(*forged, WaitFor::kCertified, 20'000, [&](const SubmitResult& r) {
     REQUIRE(r);
-    fate = *r;
+    report = *r;
   });
-  REQUIRE(c.run_until([&] { return fate.has_value(); }));
-  REQUIRE(c.run_until([&] { return c.certified_everywhere(fate->height.value); }));
+  REQUIRE(c.run_until([&] { return report.has_value(); }));
+  REQUIRE(c.run_until([&] { return c.certified_everywhere(report->height.value); }));
   for (const auto& n : c.nodes) {
-    const auto outcomes = n->db->outcomes(fate->height);
+    const auto outcomes = n->db->outcomes(report->height);
     REQUIRE(outcomes.has_value());
-    CHECK((*outcomes)[fate->index].refused.size() == 1);  // execution decides
+    CHECK((*outcomes)[report->index].refused.size() == 1);  // execution decides
   }
 }
 

@@ -30,8 +30,9 @@ class Forgetful final : public NodeAccess {
                     std::function<void(std::vector<SubmitResult>)> done) override {
     done({});
   }
-  void fate(const chain::SubmissionId& id, std::function<void(Fate)> done) override {
-    Fate f;
+  void submission(const chain::SubmissionId& id,
+                  std::function<void(SubmissionReport)> done) override {
+    SubmissionReport f;
     f.id = id;
     done(f);
   }
@@ -115,11 +116,12 @@ TEST_CASE("a caller that gives the signed expiry learns that a submission expire
       w.result("submission", {{"id", hex}, {"expiry_ms", expiry.value}, {"prove", true}});
   CHECK(fate_of(proved) == "expired");
   const auto v = w.verified(proved, ledger::AskSubmission{id, expiry});
-  CHECK(std::get<ledger::SubmissionAnswer>(v.answer).fate == ledger::Fate::kExpired);
+  CHECK(std::get<ledger::SubmissionAnswer>(v.answer).status == SubmissionStatus::kExpired);
 
-  // Once its record would have been pruned absence proves nothing.
+  // Once its record would have been pruned, absence proves nothing.
   w.chain.certify(*w.db, w.chain.commit(*w.db, {}, w.chain.genesis().parameters.grace_ms + 1));
-  CHECK(fate_of(w.result("submission", {{"id", hex}, {"expiry_ms", expiry.value}})) == "unknown");
+  CHECK(fate_of(w.result("submission", {{"id", hex}, {"expiry_ms", expiry.value}})) ==
+        "too-long-ago");
 }
 
 TEST_CASE("an entry's place in the log can be proved long after its fate was pruned") {
@@ -155,6 +157,24 @@ TEST_CASE("a submission that the state contradicts is refused by name") {
   CHECK(told(R::kKeyNotAuthorised, {}) == "key-not-authorised");
   CHECK(told(R::kAuthorSuspended, {}) == "author-suspended");
   CHECK(told(R::kPlaintextForPerson, 3) == "entry-invalid");
+}
+
+TEST_CASE("a submission's fate tells nobody the ids of persons and of their events") {
+  World w;
+  const auto key = crypto::SecretKey::generate(w.chain.random());
+  const ledger::SubjectPerson person = w.chain.person(key);
+  const auto s = w.chain.submit({TestChain::enterprise(1), person});
+  w.chain.add(*w.db, {s});
+  for (const bool prove : {false, true}) {
+    const auto fate =
+        w.result("submission", {{"id", to_hex(ledger::digests(*s)->id)}, {"prove", prove}});
+    const auto& outcomes = fate.at("outcomes").as_array();
+    REQUIRE(outcomes.size() == 2);
+    CHECK(outcomes[0].as_object().contains("id"));
+    CHECK(outcomes[1].at("ok") == true);
+    CHECK_FALSE(outcomes[1].as_object().contains("id"));
+    CHECK(rpc::to_text(fate).find(to_hex(person.id)) == std::string::npos);
+  }
 }
 
 TEST_CASE("a signed query is answered once, by the node that it names, and by no other") {

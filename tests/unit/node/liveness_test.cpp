@@ -90,7 +90,7 @@ TEST_CASE("a submission under two signatures is decided once and delays nothing"
   std::uint32_t answers = 0;
   const auto committed = [&](SubmitResult r) {
     REQUIRE(r);
-    CHECK(r->kind == Fate::Kind::kCommitted);
+    CHECK(r->status == SubmissionStatus::kCommitted);
     ++answers;
   };
   c.node(c.backup(1)).submit_later(twin, WaitFor::kCertified, 5'000, committed);
@@ -181,7 +181,7 @@ struct Censored : Idle {
                                 [](SubmitResult) {});
       run_for(250);
     }
-    return victim && *victim && (*victim)->kind == Fate::Kind::kCommitted;
+    return victim && *victim && (*victim)->status == SubmissionStatus::kCommitted;
   }
 };
 

@@ -22,7 +22,7 @@ class Silent final : public NodeAccess {
   void submit(SharedBytes, WaitFor, std::uint32_t, std::function<void(SubmitResult)>) override {}
   void submit_batch(std::vector<SharedBytes>,
                     std::function<void(std::vector<SubmitResult>)>) override {}
-  void fate(const chain::SubmissionId&, std::function<void(Fate)>) override {}
+  void submission(const chain::SubmissionId&, std::function<void(SubmissionReport)>) override {}
   [[nodiscard]] NodeStatus status() const override {
     NodeStatus s;
     s.role = NodeRole::kSilentValidator;

@@ -8,6 +8,7 @@
 #include <future>
 #include <latch>
 
+#include "node/driver.h"
 #include "node/real/peer_network.h"
 #include "node/real/posix_files.h"
 #include "node/real/threads.h"

@@ -23,7 +23,7 @@ struct Running : Cluster {
     for (std::uint32_t n = first; n < first + count; ++n) {
       node(via).submit_later(*submission(n), WaitFor::kCertified, 60'000, [&done](SubmitResult r) {
         REQUIRE(r);
-        CHECK(r->kind == Fate::Kind::kCommitted);
+        CHECK(r->status == SubmissionStatus::kCommitted);
         CHECK(r->certified);
         ++done;
       });

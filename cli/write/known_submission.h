@@ -20,11 +20,10 @@ struct EntryOutcome {
   std::string field;    // of the entry, that the refusal is about; may be empty
 };
 
-struct Fate {
-  // kTooLongAgo: its record would be pruned by now, so that it can no longer be determined whether
-  // it committed; it never will any more. From a proof only.
-  enum class Kind : std::uint8_t { kUnknown, kPending, kCommitted, kExpired, kTooLongAgo };
-  Kind kind = Kind::kUnknown;
+using ledger::SubmissionStatus;
+
+struct KnownSubmission {
+  SubmissionStatus status = SubmissionStatus::kUnknown;
   std::string id;
   std::uint64_t height = 0;  // if committed
   std::uint64_t index = 0;
@@ -33,7 +32,6 @@ struct Fate {
   // Empty where the node kept only their digest.
   std::vector<EntryOutcome> outcomes;
 };
-[[nodiscard]] std::string_view name(Fate::Kind k);
 
 // When what is signed now expires, in block time: `valid_ms` after the later of this machine's
 // clock and the newest head verified here. A chain whose clocks were ahead and were set back (C1)
@@ -42,15 +40,12 @@ struct Fate {
                                         const std::optional<chain::LedgerHead>& newest,
                                         std::int64_t valid_ms);
 
-// What a verified answer to AskSubmission{id, ...} establishes of a submission that expires at
-// `expiry`: rule F3 (docs/PROTOCOL.md) is applied here, so that the question need not name the
-// expiry. kUnknown = not committed under that head, and it still may be. `submission`: the ids of
-// what its entries made are taken from it.
-[[nodiscard]] Fate proved_fate(const ledger::VerifiedAnswer& answer, chain::TimeMs expiry,
-                               std::int64_t grace_ms,
-                               const ledger::Submission* submission = nullptr);
+// What a verified answer to AskSubmission{id, expiry} establishes. The ids of what its entries made
+// are not in it: they follow from the submission.
+[[nodiscard]] KnownSubmission known_by_proof(const ledger::VerifiedAnswer& answer);
 
 // The error says what is missing or wrong in the node's answer.
-[[nodiscard]] std::expected<Fate, std::string> parse_fate(const boost::json::value& value);
+[[nodiscard]] std::expected<KnownSubmission, std::string> known_by_report(
+    const boost::json::value& value);
 
 }  // namespace imi::cli

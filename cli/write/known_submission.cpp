@@ -1,5 +1,6 @@
-#include "cli/write/fate.h"
+#include "cli/write/known_submission.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
@@ -31,73 +32,49 @@ bool flag(const json::object& o, std::string_view key) {
 
 }  // namespace
 
-std::string_view name(Fate::Kind k) {
-  switch (k) {
-    case Fate::Kind::kUnknown: return "unknown";
-    case Fate::Kind::kPending: return "pending";
-    case Fate::Kind::kCommitted: return "committed";
-    case Fate::Kind::kExpired: return "expired";
-    case Fate::Kind::kTooLongAgo: return "too-long-ago";
-  }
-  return "unknown";
-}
-
 chain::TimeMs expiry_from(std::int64_t now_ms, const std::optional<chain::LedgerHead>& newest,
                           std::int64_t valid_ms) {
   if (newest) now_ms = std::max(now_ms, newest->time.value);
   return chain::TimeMs(now_ms + valid_ms);
 }
 
-Fate proved_fate(const ledger::VerifiedAnswer& v, chain::TimeMs expiry, std::int64_t grace_ms,
-                 const ledger::Submission* submission) {
+KnownSubmission known_by_proof(const ledger::VerifiedAnswer& v) {
   const auto& a = std::get<ledger::SubmissionAnswer>(v.answer);
-  Fate f;
-  f.id = to_hex(std::get<ledger::AskSubmission>(v.question).id);
-  f.proved = true;
-  if (!a.state || !a.outcomes) {
-    if (v.head.time < expiry) return f;  // it may be in the next block
-    f.kind = expiry.value > v.head.time.value - grace_ms ? Fate::Kind::kExpired
-                                                         : Fate::Kind::kTooLongAgo;
-    return f;
-  }
-  f.kind = Fate::Kind::kCommitted;
-  f.height = a.state->height.value;
-  f.index = a.state->index;
-  f.certified = true;
-  const auto digests = submission != nullptr ? ledger::digests(*submission) : nullptr;
+  KnownSubmission r;
+  r.status = a.status;
+  r.id = to_hex(std::get<ledger::AskSubmission>(v.question).id);
+  r.proved = true;
+  if (!a.state || !a.outcomes) return r;
+  r.height = a.state->height.value;
+  r.index = a.state->index;
+  r.certified = true;
   for (std::uint32_t i = 0; i < a.outcomes->count; ++i) {
     EntryOutcome e;
-    if (const ledger::Refusal* r = a.outcomes->refusal(i)) {
-      e.refusal = ledger::name(r->code);
-      e.message = ledger::describe(*r);
-      e.field = ledger::name(r->field);
+    if (const ledger::Refusal* refusal = a.outcomes->refusal(i)) {
+      e.refusal = ledger::name(refusal->code);
+      e.message = ledger::describe(*refusal);
+      e.field = ledger::name(refusal->field);
     } else {
       e.ok = true;
-      if (submission != nullptr && i < submission->entries.size()) {
-        e.id = to_hex(
-            ledger::result_id(submission->entries[i], submission->header.author, digests->id, i));
-      }
     }
-    f.outcomes.push_back(std::move(e));
+    r.outcomes.push_back(std::move(e));
   }
-  return f;
+  return r;
 }
 
-std::expected<Fate, std::string> parse_fate(const json::value& value) {
+std::expected<KnownSubmission, std::string> known_by_report(const json::value& value) {
   const json::object* o = value.if_object();
   if (o == nullptr) return std::unexpected(std::string("not an object"));
-  Fate f;
+  KnownSubmission f;
   f.id = text(*o, "id");
-  const std::string fate = text(*o, "fate");
-  bool known = false;
-  for (const Fate::Kind k :
-       {Fate::Kind::kUnknown, Fate::Kind::kPending, Fate::Kind::kCommitted, Fate::Kind::kExpired}) {
-    if (fate != name(k)) continue;
-    f.kind = k;
-    known = true;
+  const std::string word = text(*o, "fate");
+  const auto* status = std::ranges::find(ledger::kSubmissionStatuses, word,
+                                         [](SubmissionStatus s) { return ledger::name(s); });
+  if (status == std::end(ledger::kSubmissionStatuses)) {
+    return std::unexpected("an unknown fate '" + word + "'");
   }
-  if (!known) return std::unexpected("an unknown fate '" + fate + "'");
-  if (f.kind != Fate::Kind::kCommitted) return f;
+  f.status = *status;
+  if (f.status != SubmissionStatus::kCommitted) return f;
   const auto height = number(*o, "height");
   if (!height) return std::unexpected(std::string("committed without a height"));
   f.height = *height;
