@@ -338,6 +338,9 @@ void Sender::decide_refusal(std::uint64_t tag, Waiting& w) {
 void Sender::prove(std::uint64_t tag) {
   Waiting& w = waiting_.at(tag);
   const bool said_final = w.said_final;
+  // Whoever reports it has the head that proves it; another may stay at an older one, whose proof
+  // that there is nothing yet is valid too.
+  if (said_final) session_.client().prefer(w.reporter);
   try {
     const Verified v =
         read_verified(session_, "submission", {{"id", w.id}, {"expiry_ms", w.expiry_ms}},
