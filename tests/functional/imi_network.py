@@ -28,6 +28,15 @@ IMID = BINARY_DIR / "bin" / "imid"
 OK, REFUSED, USAGE, BAD_INPUT, UNREACHABLE, UNVERIFIED, NOT_FOUND, LOCAL = range(8)
 INTERRUPTED = 130
 DEADLINE_S = 60
+# Of unified social credit codes.
+ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+
+def uscc(number):
+    """A test code: 91, division 990698, a number."""
+    first = f"91990698{number:08}0"
+    total = sum(ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(first))
+    return first + ALPHABET[(31 - total % 31) % 31]
 
 
 class Result:

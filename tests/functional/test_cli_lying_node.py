@@ -8,22 +8,14 @@ import subprocess
 import unittest
 
 from imi_network import (IMI, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE, UNVERIFIED, NetworkTest,
-                         environment, run)
+                         environment, run, uscc)
 from lying_node import ESCAPES, LyingNode
 
 MARKET, FOOD = "market-440604", "food-440604"
 DIVISION = "440604010001"
-ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 PROOF_LIES = ("flip-a-bit", "drop-the-proof", "another-subject", "nothing-there")
 OTHER_LIES = ("refuse", "escapes", "silence", "hang-up", "gigabyte", "endless", "interim",
               "trailers", "not-json", "other-id")
-
-
-def uscc(number):
-    """A test code: 91, division 990697, a number."""
-    first = f"91990697{number:08}0"
-    total = sum(ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(first))
-    return first + ALPHABET[(31 - total % 31) % 31]
 
 
 class LyingNodes(NetworkTest):
