@@ -39,6 +39,15 @@ def uscc(number):
     return first + ALPHABET[(31 - total % 31) % 31]
 
 
+def events_csv(count, first=0, subject=0):
+    rows = ["source_key,uscc,code,class,polarity,occurred,decided,amount_yuan,doc,basis,outcome,"
+            "note"]
+    for i in range(first, first + count):
+        rows.append(f"case-{i},{uscc(subject)},food.premises-unsanitary,minor,negative,2026-01-05,"
+                    f"2026-01-06,,doc {i},\"s. 7, clause {i}\",,卫生")
+    return "\n".join(rows) + "\n"
+
+
 class Result:
     """What a command printed and how it ended."""
 

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import unittest
 
-from imi_network import (BAD_INPUT, IMI, NOT_FOUND, OK, REFUSED, NetworkTest, environment, run)
-from test_cli_network import DIVISION, FOOD, MARKET, uscc
+from imi_network import (BAD_INPUT, IMI, NOT_FOUND, OK, REFUSED, NetworkTest, environment, run,
+                         uscc)
+from test_cli_network import DIVISION, FOOD, MARKET
 
 EVENTS = "source_key,uscc,code,class,occurred,decided,basis,doc\n"
 AS_ISSUED = "91990604M0007QKA93"

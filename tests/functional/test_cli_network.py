@@ -7,21 +7,12 @@ import subprocess
 import unittest
 
 from imi_network import (BAD_INPUT, IMI, INTERRUPTED, LOCAL, NOT_FOUND, OK, REFUSED, UNREACHABLE,
-                         UNVERIFIED, USAGE, NetworkTest, environment, fake_node, height_of, run,
-                         uscc, wait_until)
+                         UNVERIFIED, USAGE, NetworkTest, environment, events_csv, fake_node,
+                         height_of, run, uscc, wait_until)
 
 MARKET, FOOD, REGISTRAR = "market-440604", "food-440604", "registrar-a"
 FIRE = "fire-440604"
 DIVISION = "440604010001"
-
-
-def events_csv(count, first=0, subject=0):
-    rows = ["source_key,uscc,code,class,polarity,occurred,decided,amount_yuan,doc,basis,outcome,"
-            "note"]
-    for i in range(first, first + count):
-        rows.append(f"case-{i},{uscc(subject)},food.premises-unsanitary,minor,negative,2026-01-05,"
-                    f"2026-01-06,,doc {i},\"s. 7, clause {i}\",,卫生")
-    return "\n".join(rows) + "\n"
 
 
 def lying_node(result):

@@ -8,8 +8,8 @@ import subprocess
 import time
 import unittest
 
-from imi_network import (IMI, INTERRUPTED, LOCAL, OK, UNREACHABLE, NetworkTest, environment, run,
-                         uscc, wait_until)
+from imi_network import (IMI, INTERRUPTED, LOCAL, OK, UNREACHABLE, NetworkTest, environment,
+                         events_csv, run, uscc, wait_until)
 
 MARKET = "market-440604"
 FOOD = "food-440604"
