@@ -143,7 +143,7 @@ class Input(NetworkTest):
         other = self.exits(REFUSED, self.imi("import", "events", self.file(
             "y5.csv", EVENTS + event("Y-1", subject=4)), "--as", FOOD))
         self.assertIn("--reason wrong-subject", other.out)
-        self.assertRegex(other.out, r"another uscc \(event [0-9a-f]{64}\)")
+        self.assertRegex(other.out, r"different uscc \(event [0-9a-f]{64}\)")
 
     def test_keys_that_a_spreadsheet_rounded_are_refused_or_taken_deliberately(self):
         rows = EVENTS + event("202600012345678000") + event("202600012345679000")
