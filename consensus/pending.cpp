@@ -19,13 +19,13 @@ PendingSubmissions::Place PendingSubmissions::place_now(TimeMs expiry) const {
 }
 
 std::optional<PendingSubmissions::Ref> PendingSubmissions::find(const SubmissionId& id) {
-  const auto it = by_id_.find(id);
-  return it == by_id_.end() ? std::nullopt : std::optional(it->second);
+  const Ref* found = by_id_.find(id);
+  return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 std::optional<PendingSubmissions::Ref> PendingSubmissions::find(const ContentHash& content) {
-  const auto it = by_content_.find(content);
-  return it == by_content_.end() ? std::nullopt : std::optional(it->second);
+  const Ref* found = by_content_.find(content);
+  return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 // From others_ to where it belongs.
@@ -68,13 +68,13 @@ void PendingSubmissions::take_out(Ref item) {
 }
 
 void PendingSubmissions::add(const ItemFacts& facts, bool in_block) {
-  const auto [it, is_new] = by_id_.try_emplace(facts.id);
+  const auto [slot, is_new] = by_id_.try_emplace(facts.id);
   if (!is_new) return;
-  const Ref item = it->second = others_.emplace(others_.end());
+  const Ref item = *slot = others_.emplace(others_.end());
   item->id = facts.id;
   item->content = facts.content;
   item->expiry = facts.expiry;
-  by_content_.insert_or_assign(facts.content, item);
+  by_content_.set(facts.content, item);
   // Most expire after all that came before.
   item->in_by_expiry = by_expiry_.emplace_hint(by_expiry_.end(), facts.expiry, item);
   put(item, in_block ? Place::kInBlock : place_now(facts.expiry));
@@ -177,9 +177,9 @@ std::optional<PendingSubmissions::Waiting> PendingSubmissions::longest_at_primar
 }
 
 bool PendingSubmissions::is_left_out(const SubmissionId& id) const {
-  const auto it = by_id_.find(id);
-  return it != by_id_.end() && it->second->at_primary && it->second->place == Place::kWaiting &&
-         place_now(it->second->expiry) == Place::kWaiting;
+  const Ref* found = by_id_.find(id);
+  return found != nullptr && (*found)->at_primary && (*found)->place == Place::kWaiting &&
+         place_now((*found)->expiry) == Place::kWaiting;
 }
 
 // ---- the replica's side -------------------------------------------------------------------------

@@ -13,8 +13,8 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <unordered_map>
 
+#include "base/hash_index.h"
 #include "consensus/input.h"
 
 namespace imi::consensus {
@@ -95,8 +95,8 @@ class PendingSubmissions {
   TimeMs next_block_time_;
   Ticks tick_ = 0;
   // Tables of digests that others choose, as in the pool: both are bounded by what may be pending.
-  std::unordered_map<SubmissionId, Ref, FixedBytesHash> by_id_;
-  std::unordered_map<ContentHash, Ref, FixedBytesHash> by_content_;
+  HashIndex<SubmissionId, Ref> by_id_;
+  HashIndex<ContentHash, Ref> by_content_;
   Items waiting_;         // ascending by `since`: each began to wait at the end
   Items others_;          // in no order
   AtPrimary at_primary_;  // those of waiting_ that the primary has, ascending by at_primary_since
