@@ -1,5 +1,5 @@
-// Finds values by a digest, and does nothing else: it cannot be walked through, so that nothing that
-// must be the same on every node can depend on the order of a hash table.
+// Finds values by a digest, and does nothing else: it cannot be walked through, so that nothing
+// that must be the same on every node can depend on the order of a hash table.
 #pragma once
 
 #include <cstddef>

@@ -141,6 +141,7 @@ void add_all_commands(CLI::App& root, Session& session) {
   add_person_commands(root, session);
   add_proof_commands(root, session);
   add_chain_commands(root, session);
+  add_wallet_commands(root, session);
   add_key_commands(root, session);
   add_completion_command(root, session);
 }

@@ -201,10 +201,11 @@ std::string Session::passphrase(const std::filesystem::path& path, bool confirm,
   return first;
 }
 
-crypto::SecretKey Session::load_key(const std::filesystem::path& path) {
+crypto::SecretKey Session::load_key(const std::filesystem::path& path,
+                                    const PassphraseSource* second) {
   const auto info = crypto::read_key_info(path);
   if (!info) fail(ExitCode::kLocal, "key", crypto::describe(info.error()));
-  std::string phrase = info->sealed ? passphrase(path) : std::string();
+  std::string phrase = info->sealed ? passphrase(path, false, second) : std::string();
   auto key = crypto::load_key(path, phrase);
   crypto::wipe(phrase);
   if (!key) fail(ExitCode::kLocal, "key", crypto::describe(key.error()));

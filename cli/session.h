@@ -68,13 +68,14 @@ class Session {
   // `second` says where its passphrase comes from, and those two are not tried.
   struct PassphraseSource {
     std::string file;                // given with `option`; may be empty
-    const char* option = nullptr;    // "--person-passphrase-file"
-    const char* variable = nullptr;  // "IMI_PERSON_PASSPHRASE"
+    const char* option = nullptr;    // "--new-passphrase-file"
+    const char* variable = nullptr;  // "IMI_NEW_PASSPHRASE"
   };
   [[nodiscard]] std::string passphrase(const std::filesystem::path& path, bool confirm = false,
                                        const PassphraseSource* second = nullptr);
   // Opens a key file, asking for its passphrase if it is sealed.
-  [[nodiscard]] crypto::SecretKey load_key(const std::filesystem::path& path);
+  [[nodiscard]] crypto::SecretKey load_key(const std::filesystem::path& path,
+                                           const PassphraseSource* second = nullptr);
 
   [[nodiscard]] std::int64_t now_ms() const;
   // True once per node: what it did wrong is reported then, and not again in this run.

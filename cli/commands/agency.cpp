@@ -83,7 +83,8 @@ void show_agency(Session& s, const std::string& typed, const ReadOptions& o) {
 }
 
 struct RekeyOptions {
-  std::string add;  // a key file
+  std::string add;             // a key file
+  std::string new_passphrase;  // file
   std::string remove;
   WriteOptions write;
 };
@@ -102,7 +103,9 @@ ledger::AgencyRekey rekey_of(Session& s, const RekeyOptions& o, const ledger::Ag
   json::object given{{"id", to_hex(id)}, {"version", agency->record_version.value}};
   if (!o.remove.empty()) given["remove"] = o.remove;
   if (!o.add.empty()) {
-    const crypto::SecretKey key = s.load_key(o.add);
+    const Session::PassphraseSource own{o.new_passphrase, "--new-passphrase-file",
+                                        "IMI_NEW_PASSPHRASE"};
+    const crypto::SecretKey key = s.load_key(o.add, &own);
     const auto digest =
         ledger::agency_key_digest(s.genesis_id(), id, agency->record_version, key.public_key());
     given["add"] = to_hex(key.public_key());
@@ -119,6 +122,9 @@ void add_rekey(CLI::App* agency, Session& s) {
       "To replace a key: add the new one, then sign with it and remove the old one. A key that was "
       "lost to others is removed with any key that is left.");
   c->add_option("--add", o->add, "key file of a new key: imi key new")->type_name("FILE");
+  c->add_option("--new-passphrase-file", o->new_passphrase,
+                "file with the passphrase of the new key; else IMI_NEW_PASSPHRASE, else a prompt")
+      ->type_name("FILE");
   c->add_option("--remove", o->remove, "public key that signs no longer, 66 hexadecimal characters")
       ->type_name("KEY");
   add_write_options(c, o->write);

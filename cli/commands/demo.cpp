@@ -18,6 +18,7 @@
 #include "cli/run.h"
 #include "cli/write/agencies.h"
 #include "cli/write/import.h"
+#include "cli/write/moved_days.h"
 #include "crypto/keystore.h"
 #include "ledger/core/calendar.h"
 #include "rpc/methods.h"
@@ -32,8 +33,18 @@ constexpr const char* kAbsentUscc =
 constexpr const char* kField = "food";
 // Whatever shows the sample says so (genesis/data/README.md).
 constexpr const char* kMapped =
-    "The sample is MAPPED from Toronto's food inspections of 2021: these are not real Chinese "
-    "penalties, enterprises or persons.";
+    "The sample is MAPPED from Toronto's food inspections of 2021, with its days moved to the "
+    "months "
+    "before this network began: these are not real Chinese penalties, enterprises or persons.";
+
+// By how many days the sample's are moved: its last one is then six weeks older than the network,
+// so that some publications are over, most are under way, and none lies ahead. The same at every
+// load.
+std::int32_t moved_days(const ledger::Policy& policy) {
+  constexpr ledger::CivilDate kLast{2021, 12, 31};
+  constexpr std::int32_t kOlder = 42;
+  return policy.genesis_day.value - kOlder - ledger::day_from(kLast).value;
+}
 
 std::filesystem::path data_folder(const std::string& given) {
   if (!given.empty()) return given;
@@ -64,8 +75,9 @@ void import_sample(Session& s, const ledger::AgencyRegister& agency, const std::
   o.kind = kind;
   o.file = file.string();
   o.backfill = true;
-  const auto mapper = make_mapper(kind, {&s.genesis().catalog, agency.id, true});
   const ledger::Policy policy = ledger::make_policy(s.genesis());
+  const auto mapper = with_moved_days(make_mapper(kind, {&s.genesis().catalog, agency.id, true}),
+                                      moved_days(policy));
   const CheckReport check = check_file(s, o, *mapper, {policy, nullptr, agency.id});
   if (check.all_problems > 0) {
     show_problems(s, o, check);
@@ -109,12 +121,15 @@ std::optional<std::uint64_t> person_transitions(Session& s) {
 
 void load_person_sample(Session& s) {
   const ledger::AgencyRegister& registrar = agency_with(s, ledger::Role::kRegistrar);
-  const PersonFile p = make_person(s, kPerson, true);
+  if (std::error_code ec; !std::filesystem::exists(person_key_path(s, kPerson), ec)) {
+    make_person_key(s, kPerson, true);
+  }
+  const PersonFile p = make_person(s, kPerson);
   if (person_transitions(s)) {
     s.out().line(fmt::format("person {}: already registered", kPerson));
     return;
   }
-  send_one(s, registrar, person_entry(s, kPerson, p, ""));
+  send_one(s, registrar, person_entry(p, person_public_key(s, kPerson), ""));
   s.out().line(fmt::format("person {}: registered by {}", kPerson, registrar.profile.short_name));
 }
 

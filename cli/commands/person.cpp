@@ -26,21 +26,27 @@
 
 namespace imi::cli {
 
-PersonFile make_person(Session& s, const std::string& name, bool plain,
-                       const std::string& passphrase_file) {
+void make_person_key(Session& s, const std::string& name, bool plain) {
   std::error_code ec;
-  std::filesystem::create_directories(s.dir() / "persons", ec);
-  const auto key_file = person_key_path(s, name);
-  if (!std::filesystem::exists(key_file, ec)) {
-    const Session::PassphraseSource own{passphrase_file, "--person-passphrase-file",
-                                        "IMI_PERSON_PASSPHRASE"};
-    std::string phrase = plain ? std::string() : s.passphrase(key_file, true, &own);
-    const auto key = crypto::SecretKey::generate(crypto::system_random());
-    const auto saved = crypto::save_key(key_file, key, "person", phrase, crypto::system_random());
-    crypto::wipe(phrase);
-    if (!saved) fail(ExitCode::kLocal, "key", crypto::describe(saved.error()));
-  }
+  const auto file = person_key_path(s, name);
+  std::filesystem::create_directories(file.parent_path(), ec);
+  std::string phrase = plain ? std::string() : s.passphrase(file, true);
+  const auto key = crypto::SecretKey::generate(crypto::system_random());
+  const auto saved = crypto::save_key(file, key, "person", phrase, crypto::system_random());
+  crypto::wipe(phrase);
+  if (!saved) fail(ExitCode::kLocal, "key", crypto::describe(saved.error()));
+}
+
+crypto::PublicKey person_public_key(Session& s, const std::string& name) {
+  const auto info = crypto::read_key_info(person_key_path(s, name));
+  if (!info) fail(ExitCode::kLocal, "key", crypto::describe(info.error()));
+  return info->public_key;
+}
+
+PersonFile make_person(Session& s, const std::string& name) {
   if (!has_person(s, name)) {
+    std::error_code ec;
+    std::filesystem::create_directories(s.dir() / "persons", ec);
     // Kept before it is sent: the id is random and it could not be found out again.
     save_person(s, name,
                 {crypto::system_random().fixed<ledger::SubjectId>(),
@@ -49,13 +55,11 @@ PersonFile make_person(Session& s, const std::string& name, bool plain,
   return load_person(s, name);
 }
 
-ledger::SubjectPerson person_entry(Session& s, const std::string& name, const PersonFile& p,
+ledger::SubjectPerson person_entry(const PersonFile& p, const crypto::PublicKey& key,
                                    std::string_view checked) {
-  const auto info = crypto::read_key_info(person_key_path(s, name));
-  if (!info) fail(ExitCode::kLocal, "key", crypto::describe(info.error()));
   ledger::SubjectPerson e;
   e.id = p.sid;
-  e.key = info->public_key;
+  e.key = key;
   e.commitment = chain::retag<Hash256>(crypto::commit(p.salt, as_bytes(checked)));
   return e;
 }
@@ -81,7 +85,10 @@ std::expected<Hash256, Rejection> audience_of(Session& s, NodeCalls& node) {
 }  // namespace
 
 Verified read_person(Session& s, const std::string& name, std::uint64_t from) {
-  const PersonFile p = load_person(s, name);
+  return read_person(s, name, load_person(s, name), from);
+}
+
+Verified read_person(Session& s, const std::string& name, const PersonFile& p, std::uint64_t from) {
   const crypto::SecretKey key = s.load_key(person_key_path(s, name));
   ledger::SignedQueryBody body;
   body.question = {p.sid, {from, ledger::kMaxPageEvents}};
@@ -105,7 +112,7 @@ std::string only_person(Session& s) {
   if (names.empty()) {
     fail(ExitCode::kLocal, "no-person",
          fmt::format("there is no person here: {} is empty", (s.dir() / "persons").string()),
-         "imi person register NAME --as REGISTRAR");
+         "imi wallet init NAME, then a registrar's imi person register");
   }
   fail(ExitCode::kUsage, "usage", "--person is needed: there are " + joined(names, "and"),
        "--person " + names.front());
@@ -134,48 +141,49 @@ void add_person(CLI::App& root, Session& s) {
   auto write = std::make_shared<WriteOptions>();
   auto name = std::make_shared<std::string>();
   auto number = std::make_shared<std::string>();
-  auto plain = std::make_shared<bool>(false);
-  auto sealed_with = std::make_shared<std::string>();
+  auto key = std::make_shared<std::string>();
   auto* fresh = person->add_subcommand(
       "register",
       "Register a person under a random id (registrars)\n"
-      "Makes the person's key and random id in the network's folder (persons/NAME). Nothing "
-      "personal goes to the ledger: what the registrar checked is kept there as a salted "
-      "commitment whose salt stays with the person. Two keys are in use: --passphrase-file is for "
-      "the registrar's, --person-passphrase-file for the person's new one.");
+      "The person's key is the person's own: `imi wallet init` makes it, and only its public part "
+      "comes here. Nothing personal goes to the ledger: what the registrar checked is kept there "
+      "as "
+      "a salted commitment. Id and salt are written to persons/NAME.person, for the person: `imi "
+      "wallet receive`.");
   fresh->add_option("NAME", *name, "name of the files here (a-z, 0-9, -); never sent")->required();
+  fresh->add_option("--public-key", *key, "the person's, 66 hexadecimal characters")
+      ->type_name("KEY")
+      ->required();
   fresh
       ->add_option("--resident-number-file", *number,
                    "file with the resident identity number: checked here "
                    "(GB 11643) and committed to, never sent")
       ->type_name("FILE");
-  fresh->add_flag("--no-passphrase", *plain, "do not seal the person's key; for tests");
-  fresh
-      ->add_option("--person-passphrase-file", *sealed_with,
-                   "file with the passphrase that seals the person's new key; else "
-                   "IMI_PERSON_PASSPHRASE, else a prompt")
-      ->type_name("FILE");
   add_write_options(fresh, *write);
-  fresh->footer("imi person register wei --as registrar-a");
-  fresh->callback([&s, write, name, number, plain, sealed_with] {
-    s.action = [&s, write, name, number, plain, sealed_with] {
-      std::string checked;
-      if (!number->empty()) {
-        auto text = read_whole(*number, 256);
-        if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
-        checked = text->substr(0, text->find_first_of("\r\n"));
-        if (auto ok = ledger::check_resident_number(checked); !ok) {
-          crypto::wipe(checked);
-          fail(ExitCode::kBadInput, "bad-input",
-               fmt::format("{}: not a resident identity number: {}", *number,
-                           ledger::describe(ok.error())));
-        }
+  fresh->footer("imi person register wei --public-key 02... --as registrar-a");
+  on_chosen(fresh, s, [&s, write, name, number, key] {
+    crypto::PublicKey given;
+    if (const auto ok = text_value(*key, given, nullptr); !ok) {
+      bad_input("--public-key: " + ok.error());
+    }
+    std::string checked;
+    if (!number->empty()) {
+      auto text = read_whole(*number, 256);
+      if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
+      checked = text->substr(0, text->find_first_of("\r\n"));
+      if (auto ok = ledger::check_resident_number(checked); !ok) {
+        crypto::wipe(checked);
+        fail(ExitCode::kBadInput, "bad-input",
+             fmt::format("{}: not a resident identity number: {}", *number,
+                         ledger::describe(ok.error())));
       }
-      const PersonFile p = make_person(s, *name, *plain, *sealed_with);
-      const auto entry = person_entry(s, *name, p, checked);
-      crypto::wipe(checked);
-      report_result(s, submit_one(s, *write, entry));
-    };
+    }
+    const PersonFile p = make_person(s, *name);
+    const auto entry = person_entry(p, given, checked);
+    crypto::wipe(checked);
+    report_result(s, submit_one(s, *write, entry));
+    s.out().line(
+        fmt::format("for the person: {} (imi wallet receive)", person_path(s, *name).string()));
   });
 
   auto* me = root.add_subcommand("me", "A person's own record");
@@ -377,6 +385,26 @@ void add_attest(CLI::App& root, Session& s) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view kStands = "active";
+
+// What the ledger has of an issuer now, read with its own proof: an attestation's record does not
+// change when its issuer is stopped.
+std::string issuer_status(Session& s, const ledger::AgencyId& id) {
+  const Verified v = read_verified(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id});
+  const auto& agency = std::get<ledger::AgencyAnswer>(v.answer.answer).agency;
+  if (!agency) return "not registered";
+  if (agency->status != ledger::AgencyStatus::kActive) {
+    return std::string(ledger::name(agency->status));
+  }
+  const ledger::Roles& roles = agency->profile.roles;
+  const bool may_issue = roles.has(ledger::Role::kIssuer) || roles.has(ledger::Role::kRegistrar);
+  return may_issue ? std::string(kStands) : "without the role to issue attestations";
+}
+
+}  // namespace
+
 void check_attestation(Session& s, const std::string& text, const ReadOptions& o) {
   const auto id = id_of<ledger::AttestationId>(text, "AID");
   const json::object params{{"aid", to_hex(id)}};
@@ -384,14 +412,25 @@ void check_attestation(Session& s, const std::string& text, const ReadOptions& o
   const Verified v = read_verified(s, "attestation", params, ledger::AskAttestation{id});
   json::object j = answer_json(v.answer, s.genesis());
   j["verified"] = verified_json(s, v.answer);
+  const auto& a = std::get<ledger::AttestationAnswer>(v.answer.answer).attestation;
+  const std::string issuer = a ? issuer_status(s, a->issuer) : std::string();
+  if (a) j["issuer_status"] = issuer;
   s.out().emit(j);
   show_answer(s.out(), v.answer, s.genesis());
+  if (a) {
+    Fields f;
+    f.add("issuer now", Cell(issuer, issuer == kStands ? Style::kGood : Style::kBad));
+    s.out().show(f);
+  }
   finish_read(s, v, o);
-  const auto& a = std::get<ledger::AttestationAnswer>(v.answer.answer).attestation;
   if (!a) fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
   const chain::TimeMs now = v.answer.head.time;
   if (a->life != ledger::AttLife::kActive || now < a->from || now >= a->until) {
     fail(ExitCode::kRefused, "not-valid", "the attestation is not valid");
+  }
+  if (issuer != kStands) {
+    fail(ExitCode::kRefused, "issuer-not-active",
+         "the attestation stands, but its issuer is " + issuer + ": do not rely on it");
   }
 }
 

@@ -14,18 +14,22 @@
 
 namespace imi::cli {
 
-// Makes what is missing of a person's files here; nothing is sent. `plain`: the key is not sealed.
-// Else its passphrase, which is not the registrar's, comes from `passphrase_file`,
-// IMI_PERSON_PASSPHRASE or the terminal.
-[[nodiscard]] PersonFile make_person(Session& session, const std::string& name, bool plain,
-                                     const std::string& passphrase_file = {});
+// The person's own key, made where the person is; its public part is all that a registrar gets.
+// `plain`: it is not sealed. Never overwritten: throws Failure.
+void make_person_key(Session& session, const std::string& name, bool plain);
+[[nodiscard]] crypto::PublicKey person_public_key(Session& session, const std::string& name);
+// The person's file here (random id and salt), made where it is missing; nothing is sent.
+[[nodiscard]] PersonFile make_person(Session& session, const std::string& name);
 // The entry that registers the person; `checked` is what the registrar checked (committed to,
 // salted).
-[[nodiscard]] ledger::SubjectPerson person_entry(Session& session, const std::string& name,
-                                                 const PersonFile& person,
+[[nodiscard]] ledger::SubjectPerson person_entry(const PersonFile& person,
+                                                 const crypto::PublicKey& key,
                                                  std::string_view checked);
 // The person's own record, asked for with the person's key and verified.
 [[nodiscard]] Verified read_person(Session& session, const std::string& name, std::uint64_t from);
+// The same of what `person` says, which need not be kept here.
+[[nodiscard]] Verified read_person(Session& session, const std::string& name,
+                                   const PersonFile& person, std::uint64_t from);
 
 struct AttestationDraft {
   ledger::AttIssue entry;

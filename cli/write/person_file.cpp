@@ -12,10 +12,6 @@
 namespace imi::cli {
 namespace {
 
-std::filesystem::path person_path(Session& s, const std::string& name) {
-  return s.dir() / "persons" / (name + ".person");
-}
-
 void check_name(const std::string& name) {
   const bool ok =
       !name.empty() && name.size() <= 40 &&
@@ -28,6 +24,11 @@ void check_name(const std::string& name) {
 }
 
 }  // namespace
+
+std::filesystem::path person_path(Session& s, const std::string& name) {
+  check_name(name);
+  return s.dir() / "persons" / (name + ".person");
+}
 
 std::filesystem::path person_key_path(Session& s, const std::string& name) {
   check_name(name);
@@ -50,19 +51,7 @@ std::vector<std::string> person_names(Session& s) {
   return names;
 }
 
-PersonFile load_person(Session& s, const std::string& name) {
-  check_name(name);
-  const auto file = person_path(s, name);
-  struct stat st{};
-  if (::stat(file.c_str(), &st) != 0) {
-    fail(ExitCode::kLocal, "no-person",
-         fmt::format("there is no person '{}' here: {} is missing", name, file.string()),
-         "imi person register " + name + " --as REGISTRAR");
-  }
-  if ((st.st_mode & 077) != 0) {
-    fail(ExitCode::kLocal, "file-too-open", file.string() + " can be read by others",
-         "chmod 600 " + file.string());
-  }
+PersonFile read_person_file(const std::filesystem::path& file) {
   const auto text = read_whole(file, 4096);
   if (!text) fail(ExitCode::kLocal, "cannot-read", text.error());
   const auto v = parse_json_text(*text);
@@ -71,7 +60,22 @@ PersonFile load_person(Session& s, const std::string& name) {
     const auto salt = fixed_from_hex<crypto::Salt>(text_or_empty(*v, "salt"));
     if (sid && salt) return {*sid, *salt};
   }
-  fail(ExitCode::kLocal, "damaged", file.string() + " is damaged");
+  fail(ExitCode::kLocal, "damaged", file.string() + " is damaged, or not a person's file");
+}
+
+PersonFile load_person(Session& s, const std::string& name) {
+  const auto file = person_path(s, name);
+  struct stat st{};
+  if (::stat(file.c_str(), &st) != 0) {
+    fail(ExitCode::kLocal, "no-person",
+         fmt::format("there is no person '{}' here: {} is missing", name, file.string()),
+         "imi wallet receive " + name + " FILE, with what the registrar gave");
+  }
+  if ((st.st_mode & 077) != 0) {
+    fail(ExitCode::kLocal, "file-too-open", file.string() + " can be read by others",
+         "chmod 600 " + file.string());
+  }
+  return read_person_file(file);
 }
 
 void save_person(Session& s, const std::string& name, const PersonFile& p) {

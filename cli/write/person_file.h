@@ -17,8 +17,11 @@ struct PersonFile {
   crypto::Salt salt;
 };
 
+[[nodiscard]] std::filesystem::path person_path(Session& session, const std::string& name);
 [[nodiscard]] std::filesystem::path person_key_path(Session& session, const std::string& name);
-// Throws Failure where it is missing, damaged or readable by others.
+// Throws Failure where it cannot be read, or is damaged.
+[[nodiscard]] PersonFile read_person_file(const std::filesystem::path& file);
+// Of the person of that name here; readable by others, it is refused too.
 [[nodiscard]] PersonFile load_person(Session& session, const std::string& name);
 void save_person(Session& session, const std::string& name, const PersonFile& person);
 // The names of the persons here, sorted.

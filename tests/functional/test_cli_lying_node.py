@@ -379,15 +379,15 @@ class LyingNodes(NetworkTest):
             self.assertIn("that no agency is missing", listed.json()["not_verified"])
         self.assertIn(agency, self.ok(self.imi("agency", "list", COLUMNS="60")).out)
 
-        # A person's registration uses two keys: the passphrase of one does not open the other.
-        mine = self.file("mine", "of the person\n")
+        # A new key has a passphrase of its own: that of one key does not open the other.
+        mine = self.file("mine", "of the new key\n")
         mine.chmod(0o600)
-        register = ("person", "register", "late", *sign)
-        self.exits(LOCAL, self.imi(*register), "--person-passphrase-file")
-        self.ok(self.imi(*register, "--person-passphrase-file", mine))
-        me = ("me", "record", "--person", "late", "--passphrase-file")
-        self.exits(LOCAL, self.imi(*me, phrase), "passphrase")
-        self.ok(self.imi(*me, mine))
+        fresh = self.temporary / "fresh.key"
+        self.ok(self.imi("key", "new", fresh, "--passphrase-file", mine))
+        rekey = ("agency", "rekey", "--add", fresh, *sign)
+        self.exits(LOCAL, self.imi(*rekey), "--new-passphrase-file")
+        self.exits(LOCAL, self.imi(*rekey, "--new-passphrase-file", phrase), "passphrase")
+        self.ok(self.imi(*rekey, "--new-passphrase-file", mine))
 
 
 if __name__ == "__main__":

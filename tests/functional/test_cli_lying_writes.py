@@ -107,8 +107,10 @@ class LyingWrites(NetworkTest):
                ("enterprise", "register", code, "--name", "新", "--division", DIVISION, "--as",
                 MARKET), shows(("enterprise", "show", code), found=True, transitions=0))
         person = f"wei-{self.fresh()}"
-        yield ("person register", ("person", "register", person, "--no-passphrase", "--as",
-                                   REGISTRAR), shows(("person", "show", person), found=True))
+        key = self.ok(self.imi("--json", "wallet", "init", person, "--no-passphrase")).json()
+        yield ("person register",
+               ("person", "register", person, "--public-key", key["public_key"], "--as",
+                REGISTRAR), shows(("person", "show", person), found=True))
         yield ("attest issue", self.issue(), lambda: None)
         aid = self.issued()
         for verb, life in (("suspend", "suspended"), ("reinstate", "active"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import unittest
@@ -272,6 +273,53 @@ class Cli(NetworkTest):
         self.exits(BAD_INPUT, self.imi("agency", "rekey", "--remove", "02ff", "--as", FIRE),
                    "--remove", "66 hexadecimal")
 
+    def test_a_person_keeps_the_key_and_takes_in_what_the_registrar_gives(self):
+        at_home = self.temporary / "citizen"
+        at_home.mkdir()
+        shutil.copy(self.home / "genesis.imi", at_home)
+        node = self.ok(self.imi("--json", "network", "status")).json()["nodes"][0]["rpc"]
+        mine = ("--dir", at_home, "--node", node)
+        made = self.ok(self.imi("--json", "wallet", "init", "mei", "--no-passphrase", *mine)).json()
+        self.ok(self.imi("person", "register", "case-7", "--public-key", made["public_key"],
+                         "--as", REGISTRAR))
+        self.assertEqual([f.name for f in (self.home / "persons").glob("case-7.*")],
+                         ["case-7.person"])
+        given = self.home / "persons" / "case-7.person"
+        self.ok(self.imi("wallet", "receive", "mei", given, *mine))
+        self.assertTrue(self.ok(self.imi("--json", "me", "record", *mine)).json()["found"])
+        # Another's record is not taken in: the key does not answer for it.
+        self.ok(self.imi("wallet", "init", "other", "--no-passphrase", *mine))
+        self.assertNotEqual(self.imi("wallet", "receive", "other", given, *mine).code, OK)
+        self.assertFalse((at_home / "persons" / "other.person").exists())
+        self.exits(LOCAL, self.imi("wallet", "receive", "nobody", given, *mine))
+
+    def test_an_attestation_of_a_stopped_issuer_is_not_relied_on(self):
+        key = self.temporary / "stopped-holder.key"
+        self.ok(self.imi("key", "new", key, "--no-passphrase"))
+        claims = self.file("stopped.json", json.dumps({"trained": "true"}))
+        out = self.temporary / "stopped.att"
+        agencies = self.ok(self.imi("--json", "agency", "list")).json()["agencies"]
+        issuer = next(a for a in agencies if "registrar" in a["roles"] and
+                      a["short_name"] != REGISTRAR)
+        council = next(a["short_name"] for a in agencies if "council" in a["roles"])
+        self.ok(self.imi("attest", "issue", "--holder-key", key, "--claims", claims, "--out", out,
+                         "--as", issuer["short_name"]))
+        aid = json.loads(out.read_text())["aid"]
+        self.assertEqual(self.ok(self.imi("--json", "attestation", "check", aid)).json()
+                         ["issuer_status"], "active")
+
+        def set_status(status):
+            shown = self.ok(self.imi("--json", "agency", "show", issuer["short_name"])).json()
+            entries = self.file("stop.json", json.dumps([
+                {"kind": "agency.update", "id": issuer["id"], "version": shown["version"],
+                 "status": status}]))
+            self.ok(self.imi("submit", entries, "--as", council))
+
+        set_status("suspended")
+        self.exits(REFUSED, self.imi("attestation", "check", aid), "issuer is suspended")
+        set_status("active")
+        self.ok(self.imi("attestation", "check", aid))
+
     def test_submit_a_file(self):
         entries = self.file("entries.json", json.dumps([
             {"kind": "subject.enterprise", "uscc": uscc(600), "name": "甲", "division": DIVISION},
@@ -287,17 +335,21 @@ class Cli(NetworkTest):
         self.exits(NOT_FOUND, self.imi("submission", "ab" * 32), "no submission")
 
     def test_persons_and_attestations(self):
-        self.ok(self.imi("person", "register", "wei", "--as", REGISTRAR, "--no-passphrase",
-                         "--wait", "certified"))
+        key = self.ok(self.imi("--json", "wallet", "init", "wei", "--no-passphrase")).json()
+        self.exits(LOCAL, self.imi("wallet", "init", "wei", "--no-passphrase"), "exists")
+        self.ok(self.imi("person", "register", "wei", "--public-key", key["public_key"], "--as",
+                         REGISTRAR, "--wait", "certified"))
         me = self.ok(self.imi("--json", "me", "record")).json()
         self.assertTrue(me["found"])
         self.assertIn("verified", self.ok(self.imi("person", "show", "wei")).out)
         self.exits(LOCAL, self.imi("me", "record", "--person", "nobody"), "no person 'nobody'")
         number = self.file("number", "440604188001010015\n")
         self.exits(BAD_INPUT, self.imi("person", "register", "li", "--as", REGISTRAR,
-                                       "--no-passphrase",
+                                       "--public-key", key["public_key"],
                                        "--resident-number-file", number))
-        self.assertFalse((self.home / "persons" / "li.key").exists())
+        self.exits(BAD_INPUT, self.imi("person", "register", "li", "--as", REGISTRAR,
+                                       "--public-key", "02ff"), "--public-key", "66 hexadecimal")
+        self.assertFalse((self.home / "persons" / "li.person").exists())
 
         key = self.temporary / "holder.key"
         self.ok(self.imi("key", "new", key, "--no-passphrase", "--purpose", "attestation"))

@@ -1,6 +1,7 @@
 """What `imi` accepts from a node and what not; how it copes with hung, silent and lost ones."""
 
 import contextlib
+import csv
 import json
 import os
 import pty
@@ -12,8 +13,8 @@ import unittest
 import urllib.error
 import urllib.request
 
-from imi_network import (BAD_INPUT, IMI, LOCAL, NOT_FOUND, OK, UNVERIFIED, USAGE, NetworkTest,
-                         environment, fake_node, run, wait_until)
+from imi_network import (BAD_INPUT, IMI, LOCAL, NOT_FOUND, OK, ROOT, UNVERIFIED, USAGE,
+                         NetworkTest, environment, fake_node, run, wait_until)
 
 SHOWN = "91990604104777308N"  # of the sample: a long record
 
@@ -185,6 +186,23 @@ class Reads(NetworkTest):
         tour = self.ok(self.imi("demo", "tour"))
         self.assertIn("MAPPED", tour.out)
         self.exits(USAGE, self.imi("--json", "demo", "tour"), "no JSON")
+
+    def test_the_samples_publications_are_over_under_way_and_withdrawn(self):
+        with open(ROOT / "genesis/data/sample/events.csv", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        general = sorted((r for r in rows if r["class"] == "general" and not r["outcome"]),
+                         key=lambda r: r["decided"])
+
+        def event(row):
+            record = self.ok(self.imi("--json", "enterprise", "show", row["uscc"])).json()
+            return next(e for e in record["events"] if e.get("doc") == row["doc"])
+
+        oldest, newest = event(general[0]), event(general[-1])
+        self.assertFalse(oldest["published"])
+        self.assertTrue(newest["published"])
+        self.assertLess(oldest["publish_until"], oldest["recorded"])
+        withdrawn = next(r for r in rows if r["outcome"] == "withdraw")
+        self.assertEqual(event(withdrawn)["life"], "withdrawn")
 
     def test_a_persons_record_is_saved_for_its_owner_alone(self):
         saved = self.temporary / "me.imi"

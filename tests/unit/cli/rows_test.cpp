@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "cli/write/entry_json.h"
 #include "cli/write/event_facts.h"
+#include "cli/write/moved_days.h"
 #include "cli/write/rows.h"
 
 using namespace imi;       // NOLINT
@@ -340,4 +341,29 @@ TEST_CASE("A code with a wrong check character needs as_issued, and no other cod
       c);
   REQUIRE(in_json);
   CHECK(std::get<ledger::SubjectEnterprise>(in_json->at(0)).as_issued);
+}
+
+TEST_CASE("Moved rows are the same rows on other days") {
+  const ledger::Catalog c = catalog();
+  const RowOptions options{&c, {}, false, false};
+  const auto plain = make_mapper("events", options);
+  const auto moved = with_moved_days(make_mapper("events", options), 400);
+  const Record r = row(*plain, good_event());
+  const auto facts = [&](const RowMapper& m) {
+    return std::get<ledger::EventRecord>(m.map(r).value().value()).facts;
+  };
+  ledger::EventFacts expected = facts(*plain);
+  expected.occurred = expected.occurred.plus(400);
+  expected.decided = expected.decided.plus(400);
+  CHECK(facts(*moved) == expected);
+  CHECK(moved->key() == plain->key());
+  CHECK(moved->enterprise(r) == plain->enterprise(r));
+  // What is no day is refused as it was written.
+  auto values = good_event();
+  for (auto& [name, value] : values) {
+    if (name == "decided") value = "soon";
+  }
+  const auto bad = moved->map(row(*moved, values));
+  REQUIRE_FALSE(bad.has_value());
+  CHECK(bad.error()[0].reason.find("soon") != std::string::npos);
 }
