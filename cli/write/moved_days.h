@@ -1,5 +1,5 @@
-// Rows whose days are moved by a number of days, all alike: how a sample of an earlier year is shown
-// as if it were recent.
+// Rows whose days are moved by a number of days, all alike: how a sample of an earlier year is
+// shown as if it were recent.
 #pragma once
 
 #include <memory>
