@@ -107,7 +107,12 @@ Verified read_person(Session& s, const std::string& name, const PersonFile& p, s
 namespace {
 
 std::string only_person(Session& s) {
-  const std::vector<std::string> names = person_names(s);
+  // A registrar has the files of others too, without their keys.
+  std::vector<std::string> names = person_names(s);
+  std::error_code ec;
+  std::erase_if(names, [&](const std::string& name) {
+    return !std::filesystem::exists(person_key_path(s, name), ec);
+  });
   if (names.size() == 1) return names.front();
   if (names.empty()) {
     fail(ExitCode::kLocal, "no-person",
