@@ -53,9 +53,7 @@ struct Probe {
 template <class T>
 struct OptionalOf : std::false_type {};
 template <class T>
-struct OptionalOf<std::optional<T>> : std::true_type {
-  using Value = T;
-};
+struct OptionalOf<std::optional<T>> : std::true_type {};
 
 // What a Size bounds: 0 of what is absent, and of an alternative that has no length of its own.
 template <class T>

@@ -187,10 +187,8 @@ json::object attestation_json(const View& v, const ledger::AttestationId& id,
 }
 
 json::object agency_json(const View& v, const ledger::AgencyId& id, const ledger::AgencyState& a) {
-  json::array roles;
-  for (const ledger::Role r : ledger::kValues<ledger::Role>) {
-    if (a.profile.roles.has(r)) roles.push_back(word(r));
-  }
+  const std::vector<std::string> names = a.profile.roles.names();
+  json::array roles(names.begin(), names.end());
   json::array fields;
   for (const auto& f : a.profile.fields) {
     const ledger::WorkField* field = v.genesis.catalog.find(f);

@@ -11,7 +11,6 @@
 #include "cli/commands/show_read.h"
 #include "cli/help.h"
 #include "cli/read/agencies.h"
-#include "cli/read/render.h"
 #include "cli/typed.h"
 
 namespace imi::cli {
@@ -29,10 +28,7 @@ void list_agencies(Session& s) {
            id_column("id")});
   json::array list;
   for (const ListedAgency& a : all.agencies) {
-    std::vector<std::string> roles;
-    for (const ledger::Role r : ledger::kValues<ledger::Role>) {
-      if (a.profile.roles.has(r)) roles.emplace_back(ledger::name(r));
-    }
+    const std::vector<std::string> roles = a.profile.roles.names();
     std::error_code ec;
     const bool here =
         std::filesystem::exists(s.dir() / "agencies" / (a.profile.short_name + ".key"), ec);
@@ -91,15 +87,9 @@ struct RekeyOptions {
 
 // The new key signs for itself here, where it is: only its public part and that signature are sent.
 ledger::AgencyRekey rekey_of(Session& s, const RekeyOptions& o, const ledger::AgencyId& id) {
-  if (!must_verify(s)) {
-    fail(ExitCode::kUsage, "usage", "the agency's version in force is read from the ledger",
-         "without --no-verify");
-  }
-  const Verified v = read_verified(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id});
+  const Verified v = read_present(s, "agency", {{"id", to_hex(id)}}, ledger::AskAgency{id},
+                                  "the agency's version in force is");
   const auto& agency = std::get<ledger::AgencyAnswer>(v.answer.answer).agency;
-  if (!agency) {
-    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
-  }
   json::object given{{"id", to_hex(id)}, {"version", agency->record_version.value}};
   if (!o.remove.empty()) given["remove"] = o.remove;
   if (!o.add.empty()) {

@@ -10,7 +10,6 @@
 #include "cli/commands/entry_options.h"
 #include "cli/commands/show_read.h"
 #include "cli/help.h"
-#include "cli/read/render.h"
 #include "cli/write/codes.h"
 
 namespace imi::cli {
@@ -77,17 +76,10 @@ void add_show(CLI::App* enterprise, Session& s) {
 }
 
 ledger::Version version_in_force(Session& s, const ledger::Uscc& uscc) {
-  if (!must_verify(s)) {
-    fail(ExitCode::kUsage, "usage", "the version in force is read from the ledger",
-         "--version, or without --no-verify");
-  }
-  const Verified v = read_verified(s, "enterprise", {{"uscc", ledger::text(uscc)}, {"limit", 1}},
-                                   ledger::AskEnterprise{uscc, std::nullopt, {0, 1}});
-  const auto& found = std::get<ledger::DossierAnswer>(v.answer.answer).subject;
-  if (!found) {
-    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
-  }
-  return found->record_version;
+  const Verified v = read_present(s, "enterprise", {{"uscc", ledger::text(uscc)}, {"limit", 1}},
+                                  ledger::AskEnterprise{uscc, std::nullopt, {0, 1}},
+                                  "the version in force is", "--version, or without --no-verify");
+  return std::get<ledger::DossierAnswer>(v.answer.answer).subject->record_version;
 }
 
 // A version that is not given is the one in force, read with its proof.

@@ -10,7 +10,6 @@
 #include "cli/commands/entry_options.h"
 #include "cli/commands/show_read.h"
 #include "cli/help.h"
-#include "cli/read/render.h"
 
 namespace imi::cli {
 namespace {
@@ -18,16 +17,9 @@ namespace {
 namespace json = boost::json;
 
 ledger::EventState must_event(Session& s, const ledger::EventId& id) {
-  if (!must_verify(s)) {
-    fail(ExitCode::kUsage, "usage", "facts that are not given are read from the ledger",
-         "without --no-verify");
-  }
-  const Verified v = read_verified(s, "event", {{"eid", to_hex(id)}}, ledger::AskEvent{id});
-  const auto& event = std::get<ledger::EventAnswer>(v.answer.answer).event;
-  if (!event) {
-    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
-  }
-  return *event;
+  const Verified v = read_present(s, "event", {{"eid", to_hex(id)}}, ledger::AskEvent{id},
+                                  "facts that are not given are");
+  return *std::get<ledger::EventAnswer>(v.answer.answer).event;
 }
 
 // The facts as recorded (read with their proof), except those given on the command line; one given

@@ -135,8 +135,7 @@ void show_me(Session& s, const std::string& name, std::uint64_t from, const Read
   s.out().emit(j);
   show_answer(s.out(), v.answer, s.genesis());
   finish_read(s, v, o);
-  if (!is_present(v.answer))
-    fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  require_present(v);
 }
 
 void add_person(CLI::App& root, Session& s) {
@@ -428,7 +427,7 @@ void check_attestation(Session& s, const std::string& text, const ReadOptions& o
     s.out().show(f);
   }
   finish_read(s, v, o);
-  if (!a) fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+  require_present(v);
   const chain::TimeMs now = v.answer.head.time;
   if (a->life != ledger::AttLife::kActive || now < a->from || now >= a->until) {
     fail(ExitCode::kRefused, "not-valid", "the attestation is not valid");

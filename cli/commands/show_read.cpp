@@ -34,6 +34,22 @@ void add_read_options(CLI::App* c, const std::shared_ptr<ReadOptions>& r) {
   c->add_option("--out", r->out, "save the proof, to be checked offline")->type_name("FILE");
 }
 
+Verified read_present(Session& s, std::string_view method, const json::object& params,
+                      const ledger::Question& question, const std::string& what,
+                      const std::string& instead) {
+  if (!must_verify(s)) {
+    fail(ExitCode::kUsage, "usage", what + " read from the ledger", instead);
+  }
+  Verified v = read_verified(s, method, params, question);
+  require_present(v);
+  return v;
+}
+
+void require_present(const Verified& v) {
+  if (is_present(v.answer)) return;
+  fail(ExitCode::kNotFound, "not-found", absence_text(v.answer) + ": the ledger proves it");
+}
+
 void bad_input(const std::string& what) { fail(ExitCode::kBadInput, "bad-input", what); }
 
 void show_read(Session& s, std::string_view method, const json::object& params,

@@ -27,6 +27,16 @@ void show_read(Session& session, std::string_view method, const boost::json::obj
                const ledger::Question& question, const ReadOptions& options,
                const std::string& what = {});
 
+// What a write rests on, read with its proof. Throws Failure: kUsage where answers are not to be
+// verified (`what`: "the facts are"; `instead`: what helps then), and
+// kNotFound where the proof says that there is none.
+[[nodiscard]] Verified read_present(Session& session, std::string_view method,
+                                    const boost::json::object& params,
+                                    const ledger::Question& question, const std::string& what,
+                                    const std::string& instead = "without --no-verify");
+// Throws Failure (kNotFound) where the proof says that there is none.
+void require_present(const Verified& verified);
+
 [[noreturn]] void bad_input(const std::string& what);
 
 // An id of 32 bytes; `what` names the argument.

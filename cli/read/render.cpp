@@ -322,21 +322,13 @@ void show_attestation(Output& out, const View& v, const std::string& id, const l
   out.show(f);
 }
 
-std::string roles_text(const ledger::Roles& roles) {
-  std::vector<std::string> out;
-  for (const ledger::Role r : ledger::kValues<ledger::Role>) {
-    if (roles.has(r)) out.emplace_back(ledger::name(r));
-  }
-  return joined(out);
-}
-
 void show_agency(Output& out, const View& v, const std::string& id, const ledger::AgencyState& a) {
   Fields f;
   f.add("agency", Cell(a.profile.title, Style::kBold));
   f.add("short name", a.profile.short_name);
   f.add("id", id);
   f.add("status", std::string(ledger::name(a.status)));
-  f.add("roles", roles_text(a.profile.roles));
+  f.add("roles", joined(a.profile.roles.names()));
   std::vector<std::string> fields;
   for (const auto& x : a.profile.fields) {
     const ledger::WorkField* field = v.genesis.catalog.find(x);

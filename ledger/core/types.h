@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/codec.h"
@@ -137,6 +139,14 @@ struct Roles {
   constexpr bool operator==(const Roles&) const = default;
   [[nodiscard]] constexpr bool has(Role r) const {
     return (bits & static_cast<std::uint32_t>(r)) != 0;
+  }
+  // The words of those that it has.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const Role r : kValues<Role>) {
+      if (has(r)) out.emplace_back(name(r));
+    }
+    return out;
   }
   template <class A>
   void serialize(A& ar) {
